@@ -1,0 +1,68 @@
+"""Pixelwise: images to masks, from any label file in to a measured, exported and served model out.
+
+The public names are loaded on first use, so ``import pixelwise`` is light and needs no torch.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pixelwise.core.image import Image, read_image
+    from pixelwise.core.labels import Label, LabelSet
+    from pixelwise.core.predictor import Predictor, Request
+    from pixelwise.core.prompt import Prompt
+    from pixelwise.core.sample import Dataset, Sample
+    from pixelwise.core.segmentation import Segmentation
+    from pixelwise.formats import read
+    from pixelwise.load import load
+    from pixelwise.metrics.evaluate import evaluate
+    from pixelwise.predict.folder import predict
+    from pixelwise.train import fit
+
+__version__ = "0.1.0"
+
+_PLACES = {
+    "Dataset": "pixelwise.core.sample",
+    "Image": "pixelwise.core.image",
+    "Label": "pixelwise.core.labels",
+    "LabelSet": "pixelwise.core.labels",
+    "Predictor": "pixelwise.core.predictor",
+    "Prompt": "pixelwise.core.prompt",
+    "Request": "pixelwise.core.predictor",
+    "Sample": "pixelwise.core.sample",
+    "Segmentation": "pixelwise.core.segmentation",
+    "evaluate": "pixelwise.metrics.evaluate",
+    "fit": "pixelwise.train",
+    "load": "pixelwise.load",
+    "predict": "pixelwise.predict.folder",
+    "read": "pixelwise.formats",
+    "read_image": "pixelwise.core.image",
+}
+
+__all__ = [
+    "Dataset",
+    "Image",
+    "Label",
+    "LabelSet",
+    "Predictor",
+    "Prompt",
+    "Request",
+    "Sample",
+    "Segmentation",
+    "evaluate",
+    "fit",
+    "load",
+    "predict",
+    "read",
+    "read_image",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PLACES:
+        return getattr(importlib.import_module(_PLACES[name]), name)
+    raise AttributeError(f"module 'pixelwise' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,73 @@
+"""Gather the subcommands, and turn errors into one sentence and an exit code.
+
+Exit codes: 0 all good, 1 some items bad or the work could not be finished, 2 wrong use, 130 interrupted.
+"""
+
+import sys
+
+import click
+import typer
+
+from pixelwise.core.errors import (
+    MissingExtra,
+    MissingFile,
+    OptionError,
+    PixelwiseError,
+    RunInUse,
+    UnknownLayout,
+    UnknownName,
+    UnsettledLabels,
+)
+
+WRONG_USE = (OptionError, UnknownName, MissingFile, MissingExtra, UnknownLayout, UnsettledLabels, RunInUse)
+
+app = typer.Typer(
+    name="pixelwise",
+    help="Image segmentation from label file to trusted mask.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _register() -> None:
+    from pixelwise.cli import data, demo, evaluate, listing, predict, show, train
+
+    app.add_typer(data.app, name="data")
+    app.command("demo")(demo.demo)
+    app.command("train")(train.train)
+    app.command("evaluate")(evaluate.evaluate)
+    app.command("predict")(predict.predict)
+    app.command("show")(show.show)
+    app.command("list")(listing.list_rows)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit code (also given to the shell when called without arguments)."""
+    code = run(arguments)
+    if arguments is None:
+        sys.exit(code)
+    return code
+
+
+def run(arguments: list[str] | None) -> int:
+    """Run the command line and return the exit code; errors of ours become one sentence on stderr."""
+    if not app.registered_commands:
+        _register()
+    try:
+        result = app(arguments, standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except PixelwiseError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2 if isinstance(error, WRONG_USE) else 1
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 1

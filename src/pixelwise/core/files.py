@@ -1,0 +1,121 @@
+"""Write files so that nothing is ever half written: to a temporary name in the same folder, then renamed."""
+
+import contextlib
+import csv
+import errno
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pixelwise.core.errors import MissingFile, StorageError, UnreadableFile
+
+
+def _explain(path: Path, error: OSError) -> StorageError:
+    reason = {
+        errno.ENOSPC: "no space is left on the disk; free some or choose another --out",
+        errno.EDQUOT: "the disk quota is used up; free some or choose another --out",
+        errno.EACCES: "permission denied; choose a folder you may write to",
+        errno.EPERM: "permission denied; choose a folder you may write to",
+        errno.EROFS: "the file system is read-only; choose another --out",
+        errno.ENOTDIR: "a part of the path is a file, not a folder",
+    }.get(error.errno or 0, error.strerror or str(error))
+    return StorageError(f"{path}: cannot be written: {reason}")
+
+
+def make_folder(path: Path) -> Path:
+    """Make the folder ``path`` and its parents.
+
+    Raises:
+        StorageError: it cannot be made, or a file has its name.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if path.exists() and not path.is_dir():
+            raise StorageError(f"{path}: expected a folder, found a file; choose another --out") from None
+        raise _explain(path, error) from None
+    return path
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside ``path`` to write to; rename it to ``path`` when the block ends well.
+
+    The data is flushed to the disk before the rename, so after a power cut the old file or the new one is there, whole.
+
+    Raises:
+        StorageError: the folder or the file cannot be written.
+    """
+    path = Path(path)
+    make_folder(path.parent)
+    temporary: Path | None = None
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+        os.close(descriptor)
+        temporary = Path(name)
+        yield temporary
+        with open(temporary, "rb") as written:
+            os.fsync(written.fileno())
+        temporary.chmod(0o666 & ~_umask())  # mkstemp makes private files; a result is meant to be shared
+        os.replace(temporary, path)
+        temporary = None
+    except OSError as error:
+        if isinstance(error, StorageError):
+            raise
+        raise _explain(path, error) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write ``data`` to ``path``, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` to ``path`` in UTF-8, whole or not at all."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` to ``path`` as indented JSON; NaN is refused, as most readers refuse it."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a header and rows to ``path`` as comma-separated values."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def read_json(path: Path, max_bytes: int = 2**31) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        MissingFile: there is no such file.
+        UnreadableFile: it is not JSON, or larger than ``max_bytes``.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MissingFile(f"{path}: expected a JSON file, found nothing there")
+    if path.stat().st_size > max_bytes:
+        raise UnreadableFile(f"{path}: {path.stat().st_size:,} bytes; at most {max_bytes:,} are read as JSON")
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise UnreadableFile(f"{path}: expected JSON, but {error}") from None

@@ -1,0 +1,237 @@
+"""A sample (an image and its truth) and a data set of them, both read lazily."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol, overload
+
+import numpy as np
+
+from pixelwise.core.arrays import IntArray, Size
+from pixelwise.core.errors import OptionError, nearest
+from pixelwise.core.image import Image, read_image, read_size
+from pixelwise.core.labels import LabelSet
+from pixelwise.core.segmentation import Kind, Segmentation
+
+
+class ImageSource(Protocol):
+    """Where a sample's pixels come from; must pickle, as loader workers are sent it."""
+
+    def read(self) -> Image:
+        """Read the image."""
+
+    def size(self) -> Size:
+        """Read (H, W), cheaply."""
+
+
+class TruthSource(Protocol):
+    """Where a sample's truth comes from; must pickle."""
+
+    def read(self, labels: LabelSet, size: Size) -> tuple[Segmentation, ...]:
+        """Read the truths under ``labels``; ``size`` is the image's."""
+
+    def raw(self) -> list[IntArray]:
+        """Read the stored mask values, before any mapping."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a sample stands on the disk, and how its truth is coded there (``id``, ``palette``, ``rgb``, ``json`` …)."""
+
+    image: Path | None = None
+    truths: tuple[Path, ...] = ()
+    encoding: str = ""
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """An image in a file."""
+
+    path: Path
+
+    def read(self) -> Image:
+        """Read the image."""
+        return read_image(self.path)
+
+    def size(self) -> Size:
+        """Read (H, W) from the header."""
+        return read_size(self.path)
+
+
+@dataclass(frozen=True, eq=False)
+class ImageArray:
+    """An image in memory."""
+
+    image: Image
+
+    def read(self) -> Image:
+        """Give the image."""
+        return self.image
+
+    def size(self) -> Size:
+        """Give (H, W)."""
+        return self.image.size
+
+
+@dataclass(frozen=True, eq=False)
+class TruthArray:
+    """Truth in memory; it is re-labelled by class name."""
+
+    truths: tuple[Segmentation, ...]
+
+    def read(self, labels: LabelSet, size: Size) -> tuple[Segmentation, ...]:
+        """Give the truths under ``labels``."""
+        return tuple(one if one.labels is labels else _relabelled(one, labels) for one in self.truths)
+
+    def raw(self) -> list[IntArray]:
+        """Give the class maps."""
+        return [one.class_map() for one in self.truths]
+
+
+def _relabelled(one: Segmentation, labels: LabelSet) -> Segmentation:
+    table = one.labels.map_to(labels)
+    classes = table[one.class_ids]
+    kept = one[classes >= 0] if (classes < 0).any() else one
+    return replace(kept, class_ids=classes[classes >= 0], labels=labels)
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One image with its truths; both are read when asked for and not kept.
+
+    Attributes:
+        name: unique in its data set; becomes the stem of what is written for it.
+        pixels: where the image comes from.
+        truth_source: where the truths come from; None for an image without labels.
+        labels: the label set its truths are read under.
+        source: paths and encoding.
+        meta: captions, capture data, sequence / frame / time, scene or tile origin.
+    """
+
+    name: str
+    pixels: ImageSource
+    truth_source: TruthSource | None
+    labels: LabelSet
+    source: Source = field(default_factory=Source)
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, name: str, image: Image, truth: Segmentation | None = None, **meta: Any) -> "Sample":
+        """Make a sample from an image and a truth in memory."""
+        labels = truth.labels if truth is not None else LabelSet(())
+        return cls(name, ImageArray(image), None if truth is None else TruthArray((truth,)), labels, meta=meta)
+
+    @property
+    def image(self) -> Image:
+        """Read the image."""
+        return self.pixels.read()
+
+    @property
+    def size(self) -> Size:
+        """Read (H, W), without decoding where the file's header says it."""
+        return self.pixels.size()
+
+    @property
+    def truths(self) -> tuple[Segmentation, ...]:
+        """Read the truths: none, one, or several by different people."""
+        return () if self.truth_source is None else self.truth_source.read(self.labels, self.size)
+
+    @property
+    def truth(self) -> Segmentation:
+        """Read the only truth.
+
+        Raises:
+            ValueError: there is none, or there are several.
+        """
+        truths = self.truths
+        if len(truths) != 1:
+            raise ValueError(f"{self.name}: expected one truth, found {len(truths)}")
+        return truths[0]
+
+    def raw(self) -> list[IntArray]:
+        """Read the stored mask values before mapping."""
+        return [] if self.truth_source is None else self.truth_source.raw()
+
+    def under(self, labels: LabelSet) -> "Sample":
+        """Read the same sample under another label set."""
+        return replace(self, labels=labels)
+
+
+class Dataset(Sequence[Sample]):
+    """Samples in order, with their label set and named splits; nothing is read until a sample is asked for it."""
+
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        labels: LabelSet,
+        kind: Kind,
+        splits: Mapping[str, Sequence[int]] | None = None,
+        name: str = "data",
+        notes: Sequence[str] = (),
+    ) -> None:
+        self.samples = tuple(samples)
+        self.labels = labels
+        self.kind: Kind = kind
+        self.splits: dict[str, tuple[int, ...]] = {key: tuple(rows) for key, rows in (splits or {}).items()}
+        self.name = name
+        self.notes = tuple(notes)  # what reading noticed: files without partners, dropped parts
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    @overload
+    def __getitem__(self, key: int) -> Sample: ...
+    @overload
+    def __getitem__(self, key: slice) -> "Dataset": ...
+    def __getitem__(self, key: int | slice) -> "Sample | Dataset":
+        if isinstance(key, slice):
+            return self.take(range(len(self))[key])
+        return self.samples[key]
+
+    def __iter__(self) -> Iterator[Sample]:
+        return iter(self.samples)
+
+    def __repr__(self) -> str:
+        splits = ", ".join(f"{name} {len(rows)}" for name, rows in self.splits.items())
+        return f"Dataset({self.name!r}, {self.kind}, {len(self)} samples, {len(self.labels)} classes{', ' + splits if splits else ''})"
+
+    def take(self, rows: Sequence[int]) -> "Dataset":
+        """Keep the samples at ``rows``; splits keep their names and what is left of them."""
+        place = {row: index for index, row in enumerate(rows)}
+        splits = {name: [place[row] for row in kept if row in place] for name, kept in self.splits.items()}
+        samples = [self.samples[row] for row in rows]
+        return Dataset(samples, self.labels, self.kind, {k: v for k, v in splits.items() if v}, self.name, self.notes)
+
+    def where(self, claim: Callable[[Sample], bool]) -> "Dataset":
+        """Keep the samples for which ``claim`` holds."""
+        return self.take([row for row, sample in enumerate(self.samples) if claim(sample)])
+
+    def under(self, labels: LabelSet) -> "Dataset":
+        """Read the same files under another label set, as when a person has settled the value -> class map."""
+        samples = [sample.under(labels) for sample in self.samples]
+        return Dataset(samples, labels, self.kind, self.splits, self.name, self.notes)
+
+    def split(self, name: str) -> "Dataset":
+        """Give one named split.
+
+        Raises:
+            OptionError: there is none of that name; the message lists those there are.
+        """
+        if name not in self.splits:
+            hint = nearest(name, self.splits) if self.splits else "this data set has none; a fraction such as 0.2 makes one"
+            raise OptionError(f"{self.name}: no split is called '{name}'; {hint}")
+        return self.take(self.splits[name])
+
+    def divided(self, fraction: float, seed: int = 0) -> tuple["Dataset", "Dataset"]:
+        """Divide at random into (the rest, about ``fraction`` of the samples), at least one in each.
+
+        Raises:
+            OptionError: there are fewer than two samples, or the fraction is not between 0 and 1.
+        """
+        if not 0 < fraction < 1:
+            raise OptionError(f"expected a fraction between 0 and 1, got {fraction}")
+        if len(self) < 2:
+            raise OptionError(f"{self.name}: {len(self)} sample cannot be divided into two sets; add images")
+        order = np.random.default_rng(seed).permutation(len(self))
+        count = min(max(1, round(fraction * len(self))), len(self) - 1)
+        return self.take(sorted(order[count:].tolist())), self.take(sorted(order[:count].tolist()))

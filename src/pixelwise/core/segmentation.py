@@ -1,0 +1,186 @@
+"""The one result type, for truth and prediction alike, of every kind of segmentation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+
+from pixelwise.core.arrays import AnyArray, BoolArray, FloatArray, IntArray, Size
+from pixelwise.core.labels import LabelSet
+from pixelwise.core.masks import DisjointMasks, Masks, as_disjoint, from_dense, paint, smallest_dtype
+
+Kind: TypeAlias = Literal["semantic", "multilabel", "instance", "panoptic", "regions"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """S segments over an (H, W) grid.
+
+    Attributes:
+        kind: what the segments are. ``semantic``: one a class, disjoint. ``multilabel``: one a class, may overlap.
+            ``instance``: any number a class, may overlap. ``panoptic``: one an object or stuff class, disjoint.
+            ``regions``: a partition without classes (``class_ids`` are all 0).
+        masks: the S masks.
+        class_ids: (S,) indices into ``labels``.
+        scores: (S,) in [0, 1], or None for truth.
+        crowd: (S,) True where a segment stands for a group; it keeps its class, and scores ignore it.
+        boxes, areas: (S, 4) and (S,) as the source stated them; None where they follow from the masks.
+        source_ids, track_ids: (S,) the source's own numbers.
+        attributes: one mapping a segment, or empty.
+        probabilities: (L, H, W), only when asked for.
+
+    Pixels under no segment are void in semantic and panoptic truth, background in instance truth.
+    """
+
+    kind: Kind
+    masks: Masks
+    class_ids: IntArray
+    labels: LabelSet
+    scores: FloatArray | None = None
+    crowd: BoolArray | None = None
+    boxes: FloatArray | None = None
+    areas: FloatArray | None = None
+    source_ids: IntArray | None = None
+    track_ids: IntArray | None = None
+    attributes: tuple[dict[str, Any], ...] = field(default=())
+    probabilities: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        count = len(self.masks)
+        object.__setattr__(self, "class_ids", np.asarray(self.class_ids, np.int64).reshape(-1))
+        if self.kind not in KINDS:
+            raise ValueError(f"expected a kind of {KINDS}, got {self.kind!r}")
+        for name in ("class_ids", "scores", "crowd", "boxes", "areas", "source_ids", "track_ids"):
+            value = getattr(self, name)
+            if value is not None and len(value) != count:
+                raise ValueError(f"{name} has {len(value)} rows, expected one for each of {count} segments")
+        if self.attributes and len(self.attributes) != count:
+            raise ValueError(f"attributes has {len(self.attributes)} rows, expected one for each of {count} segments")
+        if count and self.kind != "regions" and not (self.class_ids.min() >= 0 and self.class_ids.max() < len(self.labels)):
+            raise ValueError(f"class ids must lie in 0..{len(self.labels) - 1}, found {np.unique(self.class_ids).tolist()}")
+        if self.kind in ("semantic", "multilabel") and len(np.unique(self.class_ids)) != count:
+            raise ValueError(f"a {self.kind} segmentation has one segment a class; some class has two")
+        if self.kind in ("semantic", "panoptic", "regions") and not isinstance(self.masks, DisjointMasks):
+            object.__setattr__(self, "masks", as_disjoint(self.masks))
+        if self.probabilities is not None and self.probabilities.shape[1:] != self.masks.size:
+            raise ValueError(f"probabilities are {self.probabilities.shape[1:]}, the masks {self.masks.size}")
+
+    @classmethod
+    def from_class_map(
+        cls, classes: IntArray, labels: LabelSet, scores: FloatArray | None = None, probabilities: FloatArray | None = None
+    ) -> "Segmentation":
+        """Take a class map (H, W) in which ``labels.void`` is void; ``scores`` (L,) are a class's.
+
+        >>> one = Segmentation.from_class_map(np.array([[1, 255]]), LabelSet.of(["sky", "car"]))
+        >>> one.class_ids.tolist(), one.class_map().tolist()
+        ([1], [[1, 255]])
+        """
+        classes = np.asarray(classes)
+        present = _present(classes)
+        if (strange := present[(present >= len(labels)) & (present != labels.void)]).size:
+            raise ValueError(f"class {strange[0]} is not one of the {len(labels)} classes")
+        present = present[present < len(labels)]
+        table = np.zeros(max(labels.void, int(classes.max(initial=0))) + 1, smallest_dtype(len(present)))
+        table[present] = np.arange(1, len(present) + 1)
+        masks = DisjointMasks(table[classes], len(present))
+        return cls("semantic", masks, present, labels, None if scores is None else scores[present], probabilities=probabilities)
+
+    @classmethod
+    def from_masks(
+        cls,
+        kind: Kind,
+        masks: AnyArray | Sequence[BoolArray],
+        class_ids: Sequence[int] | IntArray,
+        labels: LabelSet,
+        **rows: Any,
+    ) -> "Segmentation":
+        """Take a stack of masks (S, H, W); ``rows`` are the other per-segment fields."""
+        return cls(kind, from_dense(np.asarray(masks)), np.asarray(class_ids), labels, **rows)
+
+    @property
+    def size(self) -> Size:
+        """(H, W) of the grid."""
+        return self.masks.size
+
+    def __len__(self) -> int:
+        return len(self.masks)
+
+    def __getitem__(self, key: int | slice | Sequence[int] | AnyArray) -> "Segmentation":
+        """Keep some segments: by index, slice, index array or bool array (S,)."""
+        indices = np.atleast_1d(np.arange(len(self))[key])
+        rows = {
+            name: None if (value := getattr(self, name)) is None else value[indices]
+            for name in ("class_ids", "scores", "crowd", "boxes", "areas", "source_ids", "track_ids")
+        }
+        attributes = tuple(self.attributes[int(index)] for index in indices) if self.attributes else ()
+        return replace(self, masks=self.masks.select(indices), attributes=attributes, **rows)
+
+    def __eq__(self, other: object) -> bool:
+        """Same kind, size, classes by name, crowd marks, masks and order; scores and stated boxes do not count."""
+        if not isinstance(other, Segmentation):
+            return NotImplemented
+        mine, yours = ([each.labels.names[i] if each.labels.names else i for i in each.class_ids] for each in (self, other))
+        return (
+            self.kind == other.kind
+            and mine == yours
+            and bool((self.is_crowd == other.is_crowd).all())
+            and self.masks == other.masks
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def is_crowd(self) -> BoolArray:
+        """(S,) crowd marks, all False where none are given."""
+        return np.zeros(len(self), bool) if self.crowd is None else np.asarray(self.crowd, bool)
+
+    @property
+    def names(self) -> list[str]:
+        """The class name of each segment."""
+        return [self.labels.names[int(index)] for index in self.class_ids]
+
+    def class_map(self) -> IntArray:
+        """Give the class map (H, W): ``labels.void`` under no segment and under crowds.
+
+        Where instances overlap, the smaller one is on top: it would vanish under the larger.
+        """
+        masks = self._disjoint()
+        dtype = np.uint8 if self.labels.void == 255 else np.uint16
+        table = np.full(len(self) + 1, self.labels.void, dtype)
+        table[1:] = np.where(self.is_crowd, self.labels.void, self.class_ids)
+        return np.asarray(table[masks.ids])
+
+    def panoptic_ids(self) -> IntArray:
+        """Give the segment ids (H, W): 0 under none, k for segment k - 1, as ``predict`` writes them."""
+        return self._disjoint().ids
+
+    def instances(self) -> "Segmentation":
+        """Keep the things of a panoptic segmentation, as instances."""
+        kept = self[np.isin(self.class_ids, self.labels.things)]
+        return replace(kept, kind="instance")
+
+    def semantic(self) -> "Segmentation":
+        """Forget which object is which: the classes alone."""
+        return Segmentation.from_class_map(self.class_map(), self.labels, probabilities=self.probabilities)
+
+    def stated_boxes(self) -> FloatArray:
+        """The boxes (S, 4) the source stated, else those of the masks."""
+        return np.asarray(self.masks.boxes() if self.boxes is None else self.boxes, np.float64)
+
+    def stated_areas(self) -> FloatArray:
+        """The areas (S,) the source stated, else those of the masks."""
+        return np.asarray(self.masks.areas() if self.areas is None else self.areas, np.float64)
+
+    def _disjoint(self) -> DisjointMasks:
+        if isinstance(self.masks, DisjointMasks):
+            return self.masks
+        return paint(self.masks, np.argsort(-self.masks.areas(), kind="stable"))
+
+
+def _present(classes: IntArray) -> IntArray:
+    """List the values of a class map in order; a histogram is ten times faster than a sort."""
+    if classes.dtype in (np.uint8, np.uint16):
+        return np.flatnonzero(np.bincount(classes.ravel()))
+    return np.unique(classes)
