@@ -1,0 +1,113 @@
+"""Build an encoder by name: timm's (about 1,000 that give feature maps), smp's own, with or without ImageNet weights."""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from pixelwise.core.errors import OptionError, UnknownName, nearest
+from pixelwise.models.depthwise import with_fast_depthwise
+from pixelwise.models.encoders import weights as weight_files
+
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A built encoder and what a decoder must know of it.
+
+    Attributes:
+        module: (N, C, H, W) to a list of features, finest first.
+        channels, strides: of each feature.
+        mean, deviation: what the weights expect the input to be normalised by, one a band.
+        weights: where they come from, in words, for the card.
+    """
+
+    module: nn.Module
+    channels: tuple[int, ...]
+    strides: tuple[int, ...]
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+    weights: str
+
+
+def known_encoders() -> list[str]:
+    """List the encoder names: ``plain``, timm's, and smp's that timm has not."""
+    import timm
+    from segmentation_models_pytorch.encoders import get_encoder_names
+
+    return ["plain", *sorted({*timm.list_models(), *get_encoder_names()})]
+
+
+def build_encoder(name: str, weights: str = "imagenet", bands: int = 3) -> Encoder:
+    """Build the encoder called ``name``.
+
+    Args:
+        name: timm's name, or one of smp's encoders.
+        weights: ``imagenet``, ``none``, or the path of a weight file (safetensors, or a ``.pth`` without code).
+        bands: of the input; for other than 3 the first convolution's ImageNet weights are averaged and repeated.
+
+    Raises:
+        UnknownName: there is no such encoder; the message has the nearest names.
+        OptionError: it gives no feature maps at several strides.
+    """
+    import timm
+
+    if name in timm.list_models():
+        return _from_timm(name, weights, bands)
+    try:
+        from segmentation_models_pytorch.encoders import get_encoder, get_encoder_names
+    except ImportError:
+        raise UnknownName(f"no encoder is called '{name}'; {nearest(name, timm.list_models())}") from None
+    if name not in get_encoder_names():
+        raise UnknownName(f"no encoder is called '{name}'; {nearest(name, known_encoders())}")
+    pretrained = "imagenet" if weights == "imagenet" and weight_files.hub_is_reachable() else None
+    module = get_encoder(name, in_channels=bands, weights=pretrained)
+    origin = "ImageNet, from smp's hub" if pretrained else weight_files.random_weights(name, weights)
+    wrapped = with_fast_depthwise(_DropFirst(module))
+    strides = tuple(2 ** (level + 1) for level in range(len(module.out_channels) - 1))
+    mean, deviation = _per_band(IMAGENET, bands)
+    encoder = Encoder(wrapped, tuple(module.out_channels[1:]), strides, mean, deviation, origin)
+    if weights not in ("imagenet", "none"):
+        return weight_files.from_file(encoder, weights)
+    return encoder
+
+
+class _DropFirst(nn.Module):
+    """smp's encoders give the input itself as their first feature; leave it out."""
+
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        features: list[Tensor] = self.encoder(images)
+        return features[1:]
+
+
+def _from_timm(name: str, weights: str, bands: int) -> Encoder:
+    import timm
+
+    try:
+        module = timm.create_model(name, features_only=True, pretrained=False, in_chans=bands)
+    except (RuntimeError, AttributeError, TypeError, ValueError, AssertionError) as error:
+        raise OptionError(
+            f"encoder '{name}' gives no feature maps at several strides ({error}); choose a convolutional one"
+        ) from None
+    info = module.feature_info
+    strides = tuple(int(stride) for stride in info.reduction())
+    if len(set(strides)) < 3:
+        raise OptionError(f"encoder '{name}' gives features at strides {strides}; a decoder needs at least 3 different ones")
+    config = timm.get_pretrained_cfg(name) if timm.is_model_pretrained(name) else None
+    statistics = (tuple(config.mean), tuple(config.std)) if config is not None else IMAGENET
+    mean, deviation = _per_band(statistics, bands)
+    encoder = Encoder(with_fast_depthwise(module), tuple(info.channels()), strides, mean, deviation, "")
+    return weight_files.loaded(encoder, name, weights, bands)
+
+
+def _per_band(
+    statistics: tuple[tuple[float, ...], tuple[float, ...]], bands: int
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    mean, deviation = statistics
+    if bands == len(mean):
+        return tuple(map(float, mean)), tuple(map(float, deviation))
+    return (sum(mean) / len(mean),) * bands, (sum(deviation) / len(deviation),) * bands

@@ -1,0 +1,40 @@
+"""What every head is: targets from truth, a loss on raw output, and a reduction of raw output to what decoding needs."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+from pixelwise.core.arrays import AnyArray, Size
+from pixelwise.core.labels import LabelSet
+from pixelwise.core.predictor import Request
+from pixelwise.core.segmentation import Segmentation
+from pixelwise.decode.frame import Frame
+
+
+class Head(nn.Module, ABC):
+    """One for each KIND of raw output; the network before it may be any.
+
+    A head's ``forward(features, size)`` gives its Raw: a NamedTuple of tensors, at the input's (H, W) or a fraction of it.
+    """
+
+    @abstractmethod
+    def forward(self, features: Tensor, size: Size, targets: Any = None) -> NamedTuple:
+        """Give raw output for features; with ``targets`` it may also hold what only the loss needs."""
+
+    @abstractmethod
+    def targets(self, truth: Segmentation) -> dict[str, AnyArray]:
+        """Make one image's targets, in NumPy: this runs in the loader's workers."""
+
+    @abstractmethod
+    def loss(self, raw: Any, targets: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Give named, weighted loss terms; their sum is minimised."""
+
+    @abstractmethod
+    def reduce(self, raw: Any, size: Size, probabilities: bool = False) -> NamedTuple:
+        """Shrink raw output to what decoding needs; part of an exported graph."""
+
+    @abstractmethod
+    def decode(self, reduced: Any, frames: Sequence[Frame], labels: LabelSet, request: Request) -> list[Segmentation]:
+        """Make segmentations of arrays as ``reduce`` gives them, by the function of ``pixelwise.decode`` of this kind."""

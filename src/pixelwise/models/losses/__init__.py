@@ -1,0 +1,1 @@
+"""Losses by name; each is a plain function of logits and targets."""

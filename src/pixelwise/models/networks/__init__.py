@@ -1,0 +1,1 @@
+"""Networks: one file each, with ``build(labels, kind, **every option spelled out) -> Segmenter``."""

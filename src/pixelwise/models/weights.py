@@ -1,0 +1,69 @@
+"""Read and write tensors: safetensors our own, foreign ``.pth`` only by torch's loader that refuses code."""
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from pixelwise.core.errors import CheckpointError, MissingFile
+from pixelwise.core.files import replacing
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], notes: dict[str, str] | None = None) -> None:
+    """Write tensors as safetensors, whole or not at all."""
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with replacing(path) as temporary:
+        save_file(contiguous, temporary, metadata=notes)
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read the tensors of a ``.safetensors`` file or of a foreign ``.pth`` / ``.pt`` / ``.ckpt``.
+
+    A foreign file may hold the tensors themselves or have them under ``state_dict``, ``model`` or ``model_state_dict``.
+
+    Raises:
+        MissingFile: there is none.
+        CheckpointError: it is truncated, holds no tensors, or is a pickle with code, which is never run.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MissingFile(f"{path}: expected a weight file, found nothing there")
+    if path.suffix == ".safetensors":
+        try:
+            return dict(load_file(path))
+        except (SafetensorError, ValueError, OSError) as error:
+            raise CheckpointError(f"{path}: the weight file is truncated or damaged ({error}); copy it again") from None
+    return _tensors_in(read_state(path), path)
+
+
+def read_state(path: Path) -> object:
+    """Read a file that ``torch.save`` wrote, plain values and tensors alone; a pickle with code is refused, not run.
+
+    Raises:
+        CheckpointError: it is truncated, or holds anything but tensors and plain values.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises RuntimeError, EOFError, UnpicklingError, KeyError … by kind of damage
+        if "weights_only" in str(error) or "Unsupported" in str(error):
+            raise CheckpointError(
+                f"{path}: refused: it holds code or objects, not only tensors, and a pickle can run anything when it is opened; "
+                f"save the state_dict alone (torch.save(model.state_dict(), …)) or as safetensors"
+            ) from None
+        raise CheckpointError(
+            f"{path}: the weight file is truncated or damaged ({type(error).__name__}); copy it again"
+        ) from None
+
+
+def _tensors_in(value: object, path: Path) -> dict[str, Tensor]:
+    for key in ("state_dict", "model_state_dict", "model"):
+        if isinstance(value, dict) and isinstance(value.get(key), dict):
+            value = value[key]
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path}: expected a dictionary of tensors, found {type(value).__name__}")
+    tensors = {str(key): tensor for key, tensor in value.items() if isinstance(tensor, Tensor)}
+    if not tensors:
+        raise CheckpointError(f"{path}: it holds no tensors")
+    return tensors
