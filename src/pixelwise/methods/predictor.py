@@ -1,0 +1,108 @@
+"""A classical method as a predictor."""
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pixelwise.core.card import Card
+from pixelwise.core.errors import OptionError, nearest
+from pixelwise.core.image import Image
+from pixelwise.core.labels import LabelSet
+from pixelwise.core.predictor import PLAIN, Request
+from pixelwise.core.sample import Dataset
+from pixelwise.core.segmentation import Segmentation
+from pixelwise.methods import METHODS, TRAINED
+from pixelwise.methods.grey import FOREGROUND, LABELS
+
+
+class Method:
+    """A method of the table ``METHODS`` with its options; a ``Predictor``."""
+
+    def __init__(self, name: str, **options: Any) -> None:
+        """Choose a method by name.
+
+        Raises:
+            UnknownName: no method has that name.
+            OptionError: it has no such option; the message has the nearest ones.
+        """
+        self.name = name
+        self.module = METHODS[name]
+        self.options = dict(options)
+        self._known = set(inspect.signature(self.module.segment).parameters) - {"image"}
+        known = self._known | (set(inspect.signature(self.module.fit).parameters) - {"dataset"} if self.is_trained else set())
+        for key in options:
+            if key not in known or key == "probabilities":
+                raise OptionError(f"the method '{name}' has no option '{key}'; {nearest(key, known - {'probabilities', 'model'})}")
+
+    @property
+    def is_trained(self) -> bool:
+        """Tell whether the method must be trained before it can segment."""
+        return self.name in TRAINED
+
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether the method can segment now."""
+        return not self.is_trained or "model" in self.options
+
+    def fit(self, dataset: Dataset) -> "Method":
+        """Train on ``dataset``; the method itself stays as it is.
+
+        Raises:
+            OptionError: this method needs no training.
+        """
+        if not self.is_trained:
+            raise OptionError(f"the method '{self.name}' needs no training; call it as it is")
+        options = {key: value for key, value in self.options.items() if key != "model"}
+        return Method(self.name, **options, model=self.module.fit(dataset, **options))
+
+    @property
+    def card(self) -> Card:
+        """What this method is; of one that is trained, the classes are its training data's."""
+        options = {key: value for key, value in self.options.items() if key != "model"}
+        return Card(
+            self.name, self.module.KIND, self._labels(), gives_probabilities="probabilities" in self._known, options=options
+        )
+
+    def _labels(self) -> LabelSet:
+        if self.is_trained:
+            return self.options["model"].labels if self.is_ready else LabelSet(())
+        return LABELS if self.module.KIND == "semantic" else LabelSet.of(["region"])
+
+    def __call__(self, images: Sequence[Image], request: Request = PLAIN) -> list[Segmentation]:
+        """Segment each image.
+
+        A request's threshold is the grey level of a method that has one, and the foreground's probability of one that gives
+        probabilities of two classes.
+
+        Raises:
+            OptionError: the method must be trained first, or cannot do what is requested.
+        """
+        if not self.is_ready:
+            raise OptionError(f"the method '{self.name}' must be trained first: Method('{self.name}').fit(dataset)")
+        if request.probabilities and "probabilities" not in self._known:
+            raise OptionError(f"the method '{self.name}' gives no probabilities")
+        if request.prompts and "prompts" not in self._known:
+            raise OptionError(f"the method '{self.name}' takes no prompts")
+        if request.threshold is not None and not self._takes_threshold():
+            raise OptionError(f"the method '{self.name}' takes no threshold; the method 'threshold' splits at a stated level")
+        return [self._segment(image, request, row) for row, image in enumerate(images)]
+
+    def _takes_threshold(self) -> bool:
+        return "level" in self._known or ("probabilities" in self._known and len(self.card.labels) == 2)
+
+    def _segment(self, image: Image, request: Request, row: int) -> Segmentation:
+        options = {key: value for key, value in self.options.items() if key in self._known}
+        if request.threshold is not None and "level" in self._known:
+            options["level"] = request.threshold
+        if "probabilities" in self._known:
+            options["probabilities"] = request.probabilities or request.threshold is not None
+        if request.prompts:
+            options["prompts"] = request.prompts[row]
+        found = self.module.segment(image, **options)
+        if request.threshold is None or "level" in self._known:
+            return found
+        chosen = (found.probabilities[FOREGROUND] > request.threshold).astype(np.uint8)
+        volume = found.probabilities if request.probabilities else None
+        return Segmentation.from_class_map(chosen, found.labels, probabilities=volume)

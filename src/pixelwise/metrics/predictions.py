@@ -1,0 +1,123 @@
+"""Score a folder of predicted id PNGs, as ``pixelwise predict`` or any other tool writes them, without the model."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pixelwise.core.errors import DataError, MissingFile, PixelwiseError, UnreadableFile
+from pixelwise.core.files import read_json
+from pixelwise.core.image import read_ids
+from pixelwise.core.labels import LabelSet
+from pixelwise.core.sample import Dataset, Sample
+from pixelwise.core.segmentation import Segmentation
+from pixelwise.metrics.evaluate import Progress, families_of, tally, with_about
+from pixelwise.metrics.result import Report
+from pixelwise.metrics.settle import under_model, unknown_to
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Id PNGs in a folder, one an image.
+
+    Attributes:
+        folder: where they are.
+        labels: the classes their values stand for; None where the folder does not say, so that the truth's own coding holds.
+        masks: the PNG of an image, by the image's path as it was predicted from.
+    """
+
+    folder: Path
+    labels: LabelSet | None
+    masks: dict[Path, Path]
+
+    def of(self, sample: Sample) -> Path:
+        """Find the PNG predicted for a sample: by the path of its image, else by its name.
+
+        Raises:
+            MissingFile: there is none.
+        """
+        image = sample.source.image
+        if image is not None and image.resolve() in self.masks:
+            return self.masks[image.resolve()]
+        names = dict.fromkeys([sample.name, Path(sample.name).name, *([image.stem] if image is not None else [])])
+        for name in names:
+            if (path := self.folder / f"{name}.png").is_file():
+                return path
+        raise MissingFile(f"{self.folder}: expected {next(iter(names))}.png, the prediction of {sample.name}; found none")
+
+
+def is_predictions(path: Path) -> bool:
+    """Tell whether ``path`` is a folder of predictions: what ``predict`` wrote, or PNGs and no model beside them."""
+    if not path.is_dir():
+        return False
+    if (path / "segments.json").is_file():
+        return True
+    is_model = (path / "card.json").exists() or any(path.glob("*.safetensors")) or (path / "checkpoints").exists()
+    return not is_model and any(path.glob("*.png"))
+
+
+def read_predictions(folder: Path) -> Predictions:
+    """Find the predictions in a folder and, where it says so, what their values mean.
+
+    Raises:
+        MissingFile: the folder is not there or holds no PNG.
+        UnreadableFile: its ``segments.json`` or ``labels.json`` is damaged.
+        DataError: it holds segment ids, which have no classes.
+    """
+    folder = Path(folder)
+    if not any(folder.glob("*.png")):
+        raise MissingFile(f"{folder}: expected predicted id maps (<image>.png), found none")
+    labels = None
+    if (folder / "labels.json").is_file():
+        stated = read_json(folder / "labels.json")
+        if not isinstance(stated, dict) or "labels" not in stated:
+            raise UnreadableFile(f"{folder / 'labels.json'}: expected kind and labels as predict writes them; predict again")
+        if stated.get("kind") != "semantic":
+            raise DataError(f"{folder}: holds ids of {stated.get('kind')} segments, not classes; evaluate the model itself")
+        labels = LabelSet.from_json(stated["labels"])
+    return Predictions(folder, labels, _masks(folder))
+
+
+def _masks(folder: Path) -> dict[Path, Path]:
+    listing = folder / "segments.json"
+    if not listing.is_file():
+        return {}
+    try:
+        return {Path(entry["file"]).resolve(): folder / Path(entry["mask"]).name for entry in read_json(listing)}
+    except (TypeError, KeyError) as error:
+        raise UnreadableFile(f"{listing}: expected a list with file and mask an image, but {error!r}; predict again") from None
+
+
+def evaluate_predictions(
+    predictions: Predictions, dataset: Dataset, metrics: Sequence[str] = ("overlap",), *, progress: Progress | None = None
+) -> Report:
+    """Score predictions against ``dataset``; samples without one are listed as failures, and the rest go on.
+
+    Raises:
+        UnknownName: no metric or score has that name.
+        UnsettledLabels: the data's stored values do not fit the predictions' label set.
+    """
+    families = families_of(metrics)
+    labels = predictions.labels
+    notes: tuple[str, ...] = ()
+    if labels is not None:
+        dataset = under_model(dataset, labels)
+        if missing := unknown_to(labels, dataset):
+            notes = (f"the predictions do not know {', '.join(missing)}",)
+    results = _read(predictions, dataset, labels or dataset.labels, progress)
+    report = tally(results, dataset, families, metrics, [])
+    return with_about(report, {"model": str(predictions.folder), "data": dataset.name}, notes)
+
+
+def _read(
+    predictions: Predictions, dataset: Dataset, labels: LabelSet, progress: Progress | None
+) -> Iterator[tuple[Sample, Segmentation | PixelwiseError]]:
+    for done, sample in enumerate(dataset, start=1):
+        result: Segmentation | PixelwiseError
+        try:
+            path = predictions.of(sample)
+            result = Segmentation.from_class_map(labels.to_classes(read_ids(path)[0], str(path)), labels)
+        except PixelwiseError as error:
+            result = error
+        yield sample, result
+        if progress is not None:
+            progress(done, len(dataset))

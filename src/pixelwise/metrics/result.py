@@ -1,0 +1,95 @@
+"""What an evaluation found: scores, by class, by image, with the rules they follow and what could not be scored."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pixelwise.core.arrays import IntArray
+
+
+@dataclass(frozen=True)
+class Report:
+    """The scores of one predictor on one data set; fractions from 0 to 1, NaN where a score is undefined.
+
+    Attributes:
+        scores: by name.
+        per_class: scores by class name, then by score name.
+        confusion: (L, L + 1) pixels, truth by prediction, the last column predicted void or unknown; None where no metric
+            that was asked for counts it.
+        classes: the names of its rows.
+        per_image: one mapping an image, in the order of the data: ``name`` and its own scores.
+        count: the number of images scored.
+        rules: what each score means, and how void and absent classes are treated, in words.
+        failures: what could not be scored, by the sample's name, and why.
+        about: what was scored on what: model, data, split …
+        notes: what the reader must know besides, one sentence each.
+    """
+
+    scores: Mapping[str, float]
+    per_class: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    confusion: IntArray | None = None
+    classes: tuple[str, ...] = ()
+    per_image: tuple[Mapping[str, Any], ...] = ()
+    count: int = 0
+    rules: Mapping[str, str] = field(default_factory=dict)
+    failures: tuple[tuple[str, str], ...] = ()
+    about: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def __getitem__(self, name: str) -> float:
+        """Give one score."""
+        return self.scores[name]
+
+    def to_json(self) -> dict[str, Any]:
+        """Write as plain JSON values: scores at the top, None for what is undefined."""
+        return {
+            **_plain(self.scores),
+            "per_class": _plain(self.per_class),
+            "count": self.count,
+            **_plain(self.about),
+            "classes": list(self.classes),
+            "confusion": None if self.confusion is None else self.confusion.tolist(),
+            "per_image": _plain(self.per_image),
+            "failures": [{"name": name, "error": error} for name, error in self.failures],
+            "notes": list(self.notes),
+            "rules": dict(self.rules),
+        }
+
+    def __str__(self) -> str:
+        """Write as a table for the terminal."""
+        what = ", ".join(f"{key} {value}" for key, value in self.about.items() if isinstance(value, str | int))
+        lines = [f"{self.count} images" + (f" ({what})" if what else "")]
+        width = max((len(name) for name in self.scores), default=0)
+        lines += [f"  {name:<{width}}  {_shown(value)}" for name, value in self.scores.items()]
+        lines += _class_table(self.per_class)
+        lines += [f"note: {note}" for note in self.notes]
+        lines += [f"failed: {name}: {error}" for name, error in self.failures]
+        return "\n".join(lines)
+
+
+def _class_table(per_class: Mapping[str, Mapping[str, float]]) -> list[str]:
+    if not per_class:
+        return []
+    columns = list(next(iter(per_class.values())))
+    width = max(len("class"), *(len(name) for name in per_class))
+    rows = [f"  {'class':<{width}}" + "".join(f"  {column:>11}" for column in columns)]
+    for name, scores in per_class.items():
+        rows.append(f"  {name:<{width}}" + "".join(f"  {_shown(scores[column]):>11}" for column in columns))
+    return ["", *rows]
+
+
+def _shown(value: float) -> str:
+    if isinstance(value, int):
+        return f"{value:,}"
+    return "–" if math.isnan(value) else f"{value:.4f}"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(one) for one in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    return value
