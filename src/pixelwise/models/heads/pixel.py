@@ -77,16 +77,14 @@ class PixelHead(Head):
     def reduce(self, raw: PixelRaw, size: Size, probabilities: bool = False) -> PixelReduced:
         """Give the class of every pixel of (H, W), the mean probability of each class, and all probabilities if asked."""
         logits = _resized(raw.logits, size)
-        spread = logits.softmax(dim=1)
-        highest, classes = spread.max(dim=1)
+        top, classes = logits.max(dim=1)  # on CPUs several times faster than argmax
+        spread = logits.softmax(dim=1) if probabilities else logits[:, :0]
+        highest = 1 / (logits - top.unsqueeze(1)).exp_().sum(dim=1)  # softmax at the winner alone
         count, length = logits.shape[:2]
         flat = classes.reshape(count, -1)
         sums = torch.zeros(count, length, device=logits.device).scatter_add(1, flat, highest.reshape(count, -1))
-        pixels = torch.zeros(count, length, device=logits.device).scatter_add(
-            1, flat, torch.ones_like(flat, dtype=torch.float32)
-        )
-        kept = spread if probabilities else spread[:, :0]
-        return PixelReduced(classes, sums / pixels.clamp_min(1), kept)  # type: ignore[arg-type]
+        pixels = torch.zeros(count, length, device=logits.device).scatter_add(1, flat, torch.ones_like(flat, dtype=sums.dtype))
+        return PixelReduced(classes, sums / pixels.clamp_min(1), spread)  # type: ignore[arg-type]
 
     def decode(self, reduced: PixelReduced, frames: Sequence[Frame], labels: LabelSet, request: Request) -> list[Segmentation]:
         """Make one semantic segmentation an image."""

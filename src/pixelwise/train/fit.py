@@ -1,0 +1,345 @@
+"""Train a segmenter: the loop, validation, and going on exactly where a run was stopped."""
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.fabric import Fabric
+
+from pixelwise.augment import AugmentOptions
+from pixelwise.core.errors import OptionError, TrainingError
+from pixelwise.core.files import write_json
+from pixelwise.core.predictor import PLAIN
+from pixelwise.core.sample import Dataset
+from pixelwise.decode.frame import Frame
+from pixelwise.metrics import overlap
+from pixelwise.models import checkpoint
+from pixelwise.models.segmenter import Segmenter
+from pixelwise.train.loader import Batch, Crops, Order, batches
+from pixelwise.train.machine import environment, free_memory, keep_freed_memory, this_machine, usable_cores
+from pixelwise.train.optimise import Average, make_optimiser, rate_at, set_rate
+from pixelwise.train.options import TrainOptions
+from pixelwise.train.reporter import Reporter, duration
+from pixelwise.train.run import RunFolder
+from pixelwise.train.state import Progress, load_state, save_state
+
+CACHE_SHARE = 0.25  # of the free memory, for decoded images
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished (or stopped) run.
+
+    Attributes:
+        folder: where it is kept, or None.
+        model: the averaged weights of the best validation, in evaluation mode.
+        progress: steps, seconds, history and the best score.
+        stopped: empty, or why training ended before its last step.
+    """
+
+    folder: Path | None
+    model: Segmenter
+    progress: Progress
+    stopped: str
+
+
+def fit(
+    model: Segmenter,
+    train: Dataset,
+    val: Dataset,
+    options: TrainOptions,
+    augment: AugmentOptions | None = None,
+    out: Path | None = None,
+    resume: bool = False,
+    quiet: bool = False,
+    fingerprint: str = "",
+) -> Run:
+    """Train ``model`` in place for ``options.steps`` steps.
+
+    Args:
+        model: with its head and card; its labels must be the data's.
+        train, val: data sets with settled labels; ``val`` may be empty, and the last weights are then the best.
+        options: with steps, batch and crop set (``plan`` chooses them).
+        augment: what to draw; None for the defaults.
+        out: the run folder, made and checked by the caller; None keeps nothing.
+        resume: go on from the state in ``out`` where there is one.
+        quiet: print nothing.
+        fingerprint: of data and recipe; a state with another one is refused.
+
+    Raises:
+        OptionError: steps, batch or crop are not set.
+        TrainingError: there is no image to train on, or the loss is not finite; the batch's images are named.
+    """
+    if not (options.steps and options.batch and min(options.crop)):
+        raise OptionError("fit needs steps, batch and crop; pixelwise.train.plan chooses them")
+    if not len(train):
+        raise TrainingError("there is no image to train on")
+    keep_freed_memory()
+    torch.set_num_threads(options.threads or usable_cores())
+    folder = RunFolder(out) if out is not None else None
+    loop = _Loop(model, train, val, options, augment or AugmentOptions(), folder, fingerprint)
+    if resume and folder is not None and folder.state.is_file():
+        loop.restore()
+    with Reporter(folder.log if folder else None, options.steps, quiet) as reporter, _gentle_stop() as asked_to_stop:
+        loop.run(reporter, asked_to_stop)
+    return Run(out, loop.best_model(), loop.progress, loop.progress.stopped)
+
+
+class _Loop:
+    """One run in memory."""
+
+    def __init__(
+        self,
+        model: Segmenter,
+        train: Dataset,
+        val: Dataset,
+        options: TrainOptions,
+        augment: AugmentOptions,
+        folder: RunFolder | None,
+        fingerprint: str,
+    ) -> None:
+        self.options, self.folder, self.fingerprint, self.val = options, folder, fingerprint, val
+        self.fabric = make_fabric(options)
+        self.device = self.fabric.device
+        self.model = model.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = Average(self.model, options.ema)
+        optimiser = make_optimiser(self.model, options)
+        self.module, self.optimiser = self.fabric.setup(self.model, optimiser)
+        self.module.mark_forward_method("loss")
+        memory = int(free_memory() * CACHE_SHARE)
+        self.crops = Crops(train, model.head, augment, options.crop, options.seed, model.card.bands, memory)
+        self.order = Order(len(train), options.batch, options.seed)
+        self.progress = Progress()
+        self.best_weights: dict[str, torch.Tensor] | None = None
+        self.saved = time.monotonic()
+        self.marks = validation_steps(options, len(val))
+
+    def restore(self) -> None:
+        """Go on from the run folder's state."""
+        assert self.folder is not None
+        parts = {"model": self.model, "average": self.average.model, "optimiser": self.optimiser}
+        self.progress = load_state(self.folder.state, self.fingerprint, parts)
+
+    def run(self, reporter: Reporter, asked_to_stop: threading.Event) -> None:
+        options, progress = self.options, self.progress
+        if progress.step:
+            reporter.line(f"resuming at step {progress.step} of {options.steps}")
+        self.model.train()
+        workers = options.workers if options.workers >= 0 else 0 if self.device.type == "cpu" else min(usable_cores(), 16)
+        source = batches(self.crops, self.order, progress.step, options.steps, workers, self.device.type == "cuda")
+        began, first = time.monotonic(), progress.step
+        base = progress.seconds
+        for batch in source:
+            if progress.stopped:
+                break
+            self._step(batch)
+            elapsed = time.monotonic() - began
+            progress.seconds = base + elapsed
+            done = progress.step - first
+            speed = done * options.batch / max(elapsed, 1e-9)
+            left = elapsed / done * (options.steps - progress.step)
+            reporter.step(progress.step, options.steps, self.loss, rate_at(progress.step - 1, options), speed, left)
+            if progress.step in self.marks:
+                self._validate(reporter, speed)
+            stop = asked_to_stop.is_set()
+            if stop or time.monotonic() - self.saved >= options.save_seconds:
+                self._save()
+            if stop:
+                progress.stopped = "interrupted"
+                break
+        source.close()  # type: ignore[attr-defined]
+        self._finish(reporter)
+
+    def _step(self, batch: Batch) -> None:
+        options, progress = self.options, self.progress
+        torch.manual_seed(options.seed * 1_000_003 + progress.step)  # dropout draws by step, so a resumed run draws the same
+        rate = rate_at(progress.step, options)
+        set_rate(self.optimiser, rate)
+        terms = self.module.loss(batch.images(self.device), batch.targets_on(self.device))
+        total = torch.stack([term.float() for term in terms.values()]).sum()
+        self.loss = float(total.detach())
+        if not np.isfinite(self.loss):
+            shown = ", ".join(f"{name} {float(term.detach()):.4g}" for name, term in terms.items())
+            raise TrainingError(
+                f"the loss is not finite at step {progress.step + 1} ({shown}) on the images {', '.join(batch.names)}; look at "
+                f"them and their masks, or lower the rate with --set train.rate={options.rate / 4:g}"
+            )
+        self.fabric.backward(total)
+        if options.clip:
+            self.fabric.clip_gradients(self.module, self.optimiser, max_norm=options.clip, error_if_nonfinite=False)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        self.average.update(self.model, progress.step)
+        progress.step += 1
+        progress.images += len(batch.names)
+        progress.loss_sum += self.loss
+        progress.loss_steps += 1
+
+    def _validate(self, reporter: Reporter, speed: float) -> None:
+        options, progress = self.options, self.progress
+        scores = validate(self.average.model, self.val, self.fabric, options.batch) if len(self.val) else {}
+        miou = scores.get("miou", float("nan"))
+        row: dict[str, float | None] = {
+            "step": progress.step,
+            "epoch": progress.images / max(1, len(self.crops)),
+            "loss": progress.loss_sum / max(1, progress.loss_steps),
+            "lr": rate_at(progress.step - 1, options),
+            "images_per_second": speed,
+            "seconds": progress.seconds,
+            "val_miou": miou if np.isfinite(miou) else None,
+            "val_pixel_accuracy": scores.get("pixel_accuracy"),
+        }
+        progress.loss_sum, progress.loss_steps = 0.0, 0
+        progress.history.append(row)
+        is_best = not len(self.val) or miou > progress.best_score
+        progress.since_best = 0 if is_best else progress.since_best + 1
+        if is_best:
+            progress.best_score, progress.best_step = (miou if np.isfinite(miou) else -1.0), progress.step
+            self.best_weights = {
+                name: tensor.detach().cpu().clone() for name, tensor in self.average.model.state_dict().items()
+            }
+        if options.patience and progress.since_best >= options.patience:
+            progress.stopped = f"no better mIoU in {options.patience} validations"
+        text = f"step {progress.step}/{options.steps}  loss {row['loss']:.4f}"
+        if scores:
+            text += f"  val mIoU {miou:.4f}  pixel accuracy {scores['pixel_accuracy']:.4f}{'  (best)' if is_best else ''}"
+        reporter.line(f"{text}  {speed:.1f} images/s  {duration(progress.seconds)}")
+        if self.folder is not None:
+            if is_best:
+                checkpoint.save(self.average.model, self.folder.best)
+            self.folder.write_history(progress.history)
+            self._save()
+
+    def _save(self) -> None:
+        self.saved = time.monotonic()
+        if self.folder is not None and self.fabric.is_global_zero:
+            parts = {"model": self.model, "average": self.average.model, "optimiser": self.optimiser}
+            save_state(self.folder.state, self.fingerprint, self.progress, parts)
+
+    def _finish(self, reporter: Reporter) -> None:
+        progress = self.progress
+        if progress.stopped == "interrupted":
+            if self.folder is not None:
+                reporter.line(
+                    f"stopped at step {progress.step}; go on with: pixelwise train --resume --out {self.folder.folder}"
+                )
+            return
+        if progress.stopped:
+            reporter.line(f"stopped at step {progress.step}: {progress.stopped}")
+        if self.folder is not None:
+            checkpoint.save(self.average.model, self.folder.last)
+            self._save()
+            write_json(self.folder.folder / "environment.json", environment())
+
+    def best_model(self) -> Segmenter:
+        """Give the averaged weights of the best validation."""
+        if self.best_weights is not None:
+            self.average.model.load_state_dict(self.best_weights)
+        elif self.folder is not None and self.folder.best.is_file():  # resumed after the best was found
+            return checkpoint.load(self.folder.best)
+        return self.average.model.eval()
+
+
+def make_fabric(options: TrainOptions) -> Fabric:
+    """Set up Lightning Fabric for the device and the precision; ``auto`` takes bfloat16 where it is computed in hardware."""
+    machine = this_machine(options.device)
+    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)  # its greetings would break the progress bar
+    precision = options.precision if options.precision != "auto" else "bf16-mixed" if machine.bf16 else "32-true"
+    fabric = Fabric(accelerator=machine.device, devices=options.devices, precision=precision)  # type: ignore[arg-type]
+    fabric.launch()
+    return fabric
+
+
+def validation_steps(options: TrainOptions, images: int) -> frozenset[int]:
+    """Choose the steps to validate at: evenly spaced, the last step among them."""
+    times = max(1, min(options.validations or 10, options.steps))
+    return frozenset(round((index + 1) * options.steps / times) for index in range(times))
+
+
+@torch.inference_mode()
+def validate(model: Segmenter, dataset: Dataset, fabric: Fabric, batch: int) -> dict[str, float]:
+    """Score a model on whole images; images of different sizes never share a batch."""
+    model.eval()
+    counts = []
+    for group in _same_size(dataset, batch):
+        images = [sample.image.to_bands(model.card.bands) for sample in group]
+        pixels = Batch(torch.from_numpy(np.stack([image.pixels for image in images])), {}, ())
+        with fabric.autocast():
+            found = model.predict(pixels.images(fabric.device), [Frame(image.size) for image in images], PLAIN)
+        for sample, prediction in zip(group, found, strict=True):
+            counts.append(overlap.count(prediction, sample.truth))
+    return overlap.score(sum(counts[1:], counts[0]))
+
+
+def _same_size(dataset: Dataset, batch: int) -> Iterator[list[Any]]:
+    """Cut a data set, in order, into runs of samples of one size and type, at most ``batch`` and 4 megapixels each."""
+    group: list[Any] = []
+    for sample in dataset:
+        full = len(group) >= batch or (len(group) + 1) * sample.size[0] * sample.size[1] > 4_000_000
+        if group and (full or sample.size != group[0].size):
+            yield group
+            group = []
+        group.append(sample)
+    if group:
+        yield group
+
+
+@contextmanager
+def _gentle_stop() -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C or SIGTERM into a request to stop after the step; the second Ctrl-C interrupts at once."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+
+    def ask(number: int, frame: object) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def measured_steps(
+    model: Segmenter, train: Dataset, val: Dataset, options: TrainOptions, augment: AugmentOptions
+) -> tuple[int, float]:
+    """Turn ``options.minutes`` into a number of steps: run a few steps and one validation batch on a copy, and divide.
+
+    Gives (steps, images/s). The copy is thrown away: nothing of the run's weights or order is touched.
+    """
+    import copy
+
+    keep_freed_memory()
+    torch.set_num_threads(options.threads or usable_cores())
+    began = time.monotonic()
+    trial = _Loop(copy.deepcopy(model), train, val, replace(options, minutes=0.0, steps=10**6), augment, None, "")
+    trial.model.train()
+    times = []
+    for batch in batches(trial.crops, trial.order, 0, 40):
+        start = time.monotonic()
+        trial._step(batch)
+        times.append(time.monotonic() - start)
+        if len(times) >= 8 and time.monotonic() - began > 10:
+            break
+    seconds = float(np.mean(sorted(times[2:])[: max(1, len(times) * 3 // 4)])) * 1.02
+    start = time.monotonic()
+    few = val.take(range(min(len(val), options.batch)))
+    checking = 0.0
+    if len(few):
+        validate(trial.average.model, few, trial.fabric, options.batch)
+        checking = (time.monotonic() - start) / len(few) * len(val) * (options.validations or 10)
+    left = options.minutes * 60 - (time.monotonic() - began) - checking
+    return max(1, int(left / seconds)), options.batch / seconds

@@ -1,0 +1,157 @@
+"""Batches of augmented crops, in an order that depends on (seed, step) alone, so that a resumed run sees the same ones."""
+
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from pixelwise.augment import AugmentOptions, apply, draw
+from pixelwise.core.arrays import AnyArray, Size
+from pixelwise.core.image import Image
+from pixelwise.core.sample import Dataset
+from pixelwise.core.segmentation import Segmentation
+from pixelwise.models.heads.base import Head
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One batch: pixels (N, H, W, C) as stored, the head's targets stacked, and the samples' names."""
+
+    pixels: Tensor
+    targets: dict[str, Tensor]
+    names: tuple[str, ...]
+
+    def images(self, device: torch.device) -> Tensor:
+        """Give the images (N, C, H, W) in [0, 1] on a device, channels last in memory."""
+        pixels = self.pixels.to(device, non_blocking=True)
+        top = {torch.uint8: 255.0, torch.uint16: 65535.0}.get(pixels.dtype, 1.0)
+        return pixels.to(torch.float32).div_(top).permute(0, 3, 1, 2)
+
+    def targets_on(self, device: torch.device) -> dict[str, Tensor]:
+        """Give the targets on a device."""
+        return {name: target.to(device, non_blocking=True) for name, target in self.targets.items()}
+
+
+class Order:
+    """Which samples make up each step: one permutation an epoch, cut into batches without regard to where an epoch ends."""
+
+    def __init__(self, count: int, batch: int, seed: int) -> None:
+        self.count, self.batch, self.seed = count, batch, seed
+        self._epoch, self._rows = -1, np.arange(0)
+
+    def keys(self, step: int) -> list[tuple[int, int]]:
+        """Give (epoch, sample) for each image of a step.
+
+        >>> Order(3, 2, seed=0).keys(1) == Order(3, 2, seed=0).keys(1)
+        True
+        """
+        places = range(step * self.batch, (step + 1) * self.batch)
+        return [(place // self.count, int(self._permutation(place // self.count)[place % self.count])) for place in places]
+
+    def _permutation(self, epoch: int) -> AnyArray:
+        if epoch != self._epoch:
+            self._epoch, self._rows = epoch, np.random.default_rng([self.seed, 0, epoch]).permutation(self.count)
+        return self._rows
+
+
+class Crops:
+    """Augmented crops of a data set, by (epoch, sample); holds no random state.
+
+    Images and truths are kept in memory once read, as long as they fit into ``memory`` bytes.
+    """
+
+    def __init__(
+        self, dataset: Dataset, head: Head, augment: AugmentOptions, crop: Size, seed: int, bands: tuple[str, ...], memory: int
+    ) -> None:
+        self.dataset, self.augment, self.crop, self.seed, self.bands = dataset, augment, crop, seed, bands
+        self.head_targets = head.targets
+        self._memory = memory
+        self._kept: dict[int, tuple[Image, Segmentation]] = {}
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, key: tuple[int, int]) -> tuple[AnyArray, dict[str, AnyArray], str]:
+        epoch, index = key
+        image, truth = self._read(index)
+        rng = np.random.default_rng([self.seed, 1, epoch, index])
+        drawn = draw(self.augment, rng, image.size, self.crop, len(self.bands))
+        image, truth = apply(image, truth, drawn)
+        return image.pixels, self.head_targets(truth), self.dataset[index].name
+
+    def _read(self, index: int) -> tuple[Image, Segmentation]:
+        if index in self._kept:
+            return self._kept[index]
+        sample = self.dataset[index]
+        pair = sample.image.to_bands(self.bands), sample.truth
+        cost = pair[0].pixels.nbytes + pair[0].size[0] * pair[0].size[1]
+        if cost <= self._memory:
+            self._memory -= cost
+            self._kept[index] = pair
+        return pair
+
+
+def collate(items: Sequence[tuple[AnyArray, dict[str, AnyArray], str]]) -> Batch:
+    """Stack items into a batch."""
+    pixels = torch.from_numpy(np.stack([pixels for pixels, _, _ in items]))
+    names = tuple(name for _, _, name in items)
+    targets = {key: torch.from_numpy(np.stack([one[key] for _, one, _ in items])) for key in items[0][1]}
+    return Batch(pixels, targets, names)
+
+
+def batches(crops: Crops, order: Order, first: int, last: int, workers: int = 0, pin: bool = False) -> Iterator[Batch]:
+    """Give the batches of steps ``first`` to ``last`` (exclusive), prepared ahead by a thread or by ``workers`` processes."""
+    if workers:
+        keys = (order.keys(step) for step in range(first, last))
+        loader: Any = DataLoader(
+            crops,  # type: ignore[arg-type]
+            batch_sampler=keys,
+            num_workers=workers,
+            collate_fn=collate,
+            pin_memory=pin,
+            prefetch_factor=4,
+        )
+        yield from loader
+        return
+    yield from _threaded(crops, order, first, last)
+
+
+def _threaded(crops: Crops, order: Order, first: int, last: int, ahead: int = 3) -> Iterator[Batch]:
+    """Prepare batches in one thread: OpenCV lets go of the interpreter, and nothing is copied between processes."""
+    ready: queue.Queue[Batch | BaseException | None] = queue.Queue(ahead)
+    stopped = threading.Event()
+
+    def prepare() -> None:
+        try:
+            for step in range(first, last):
+                batch = collate([crops[key] for key in order.keys(step)])
+                while not stopped.is_set():
+                    try:
+                        ready.put(batch, timeout=0.2)
+                        break
+                    except queue.Full:
+                        continue
+                if stopped.is_set():
+                    return
+            ready.put(None)
+        except BaseException as error:  # handed over, so that the training thread raises it
+            ready.put(error)
+
+    thread = threading.Thread(target=prepare, name="pixelwise-loader", daemon=True)
+    thread.start()
+    try:
+        while (item := ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stopped.set()
+        while not ready.empty():
+            ready.get_nowait()
+        thread.join(timeout=5)

@@ -1,0 +1,95 @@
+"""A run folder: what a run reads and leaves behind.
+
+``recipe.toml`` (resolved: reading it back reproduces the run), ``card.json``, ``best.safetensors`` and ``last.safetensors``
+(averaged weights), ``state.pt`` (for resuming), ``history.csv``, ``curves.png``, ``environment.json``, ``train.log``.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pixelwise.core.errors import RunInUse
+from pixelwise.core.files import make_folder, write_csv
+from pixelwise.train.state import Row
+
+HISTORY = ("step", "epoch", "loss", "lr", "images_per_second", "seconds", "val_miou", "val_pixel_accuracy")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The paths of a run."""
+
+    folder: Path
+
+    @property
+    def recipe(self) -> Path:
+        """The resolved recipe."""
+        return self.folder / "recipe.toml"
+
+    @property
+    def card(self) -> Path:
+        """The model's card."""
+        return self.folder / "card.json"
+
+    @property
+    def best(self) -> Path:
+        """The averaged weights with the best validation score."""
+        return self.folder / "best.safetensors"
+
+    @property
+    def last(self) -> Path:
+        """The averaged weights after the last step."""
+        return self.folder / "last.safetensors"
+
+    @property
+    def state(self) -> Path:
+        """The state to resume from."""
+        return self.folder / "state.pt"
+
+    @property
+    def log(self) -> Path:
+        """What was printed, with times."""
+        return self.folder / "train.log"
+
+    def open_new(self) -> None:
+        """Make the folder for a new run.
+
+        Raises:
+            RunInUse: it holds another run, or files that are no run's.
+            StorageError: it cannot be made.
+        """
+        make_folder(self.folder)
+        if self.recipe.exists() or self.state.exists():
+            raise RunInUse(f"{self.folder}: holds another run; go on with it by --resume, or choose another --out")
+        if strange := [entry.name for entry in self.folder.iterdir() if not entry.name.startswith(".")]:
+            raise RunInUse(f"{self.folder}: expected an empty folder for a new run, found {strange[0]}; choose another --out")
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep a second process from training into the same folder.
+
+        Raises:
+            RunInUse: another process does.
+        """
+        make_folder(self.folder)
+        try:
+            import fcntl
+        except ImportError:  # Windows has no fcntl; two processes in one folder are then the user's to avoid
+            yield
+            return
+        with open(self.folder / ".lock", "w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                message = f"{self.folder}: another process is training into this folder; wait for it or choose another --out"
+                raise RunInUse(message) from None
+            yield
+
+    def write_history(self, rows: list[Row]) -> None:
+        """Write ``history.csv`` anew, and the curves."""
+        from pixelwise.draw import curves
+
+        text = [["" if row.get(name) is None else f"{row[name]:.10g}" for name in HISTORY] for row in rows]
+        write_csv(self.folder / "history.csv", HISTORY, text)
+        curves(rows, self.folder / "curves.png")

@@ -1,0 +1,68 @@
+"""The whole state of a run at a step, so that a killed run goes on as if it never had been.
+
+Order and augmentation depend on (seed, step) alone, and torch is seeded anew at every step, so the state is: weights,
+average, optimiser, step, and what has been noted so far. It is read by torch's loader that refuses code.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from pixelwise.core.errors import CheckpointError
+from pixelwise.core.files import replacing
+from pixelwise.models.weights import read_state
+
+Row = dict[str, float | None]
+
+
+@dataclass
+class Progress:
+    """What a run has noted: steps done, seconds spent, rows of the history, and the best validation so far."""
+
+    step: int = 0
+    seconds: float = 0.0
+    images: int = 0
+    history: list[Row] = field(default_factory=list)
+    best_score: float = -1.0
+    best_step: int = 0
+    since_best: int = 0
+    loss_sum: float = 0.0
+    loss_steps: int = 0
+    stopped: str = ""
+
+
+def save_state(path: Path, fingerprint: str, progress: Progress, parts: dict[str, Any]) -> None:
+    """Write the state, whole or not at all; ``parts`` have a ``state_dict``."""
+    content = {
+        "format": "pixelwise state 1",
+        "fingerprint": fingerprint,
+        "progress": vars(progress) | {"history": [dict(row) for row in progress.history]},
+        "parts": {name: part.state_dict() for name, part in parts.items()},
+    }
+    with replacing(path) as temporary:
+        torch.save(content, temporary)
+
+
+def load_state(path: Path, fingerprint: str, parts: dict[str, nn.Module | torch.optim.Optimizer]) -> Progress:
+    """Fill ``parts`` from a state and give what the run had noted.
+
+    Raises:
+        CheckpointError: the file is damaged, or its data or recipe were others.
+    """
+    content = read_state(path)
+    if not isinstance(content, dict) or content.get("format") != "pixelwise state 1":
+        raise CheckpointError(f"{path}: expected the state of a run, found something else")
+    if content["fingerprint"] != fingerprint:
+        raise CheckpointError(
+            f"{path}: the data or the recipe changed since this run was stopped, so it cannot go on exactly; put them back, or "
+            f"start a new run with another --out"
+        )
+    try:
+        for name, part in parts.items():
+            part.load_state_dict(content["parts"][name])
+        return Progress(**content["progress"])
+    except (KeyError, TypeError, RuntimeError, ValueError) as error:
+        raise CheckpointError(f"{path}: the state does not fit this model ({error})") from None
