@@ -43,7 +43,9 @@ def two_classes(is_bright: BoolArray, foreground: Foreground) -> Segmentation:
     if foreground not in get_args(Foreground):
         raise OptionError(f"foreground: got {foreground!r}; {nearest(str(foreground), get_args(Foreground))}")
     if foreground == "auto":
-        border = np.concatenate([is_bright[0], is_bright[-1], is_bright[:, 0], is_bright[:, -1]]) if is_bright.size else is_bright
+        border = (
+            np.concatenate([is_bright[0], is_bright[-1], is_bright[:, 0], is_bright[:, -1]]) if is_bright.size else is_bright
+        )
         foreground = "dark" if 2 * int(border.sum()) > border.size else "bright"
     is_foreground = is_bright if foreground == "bright" else ~is_bright
     return Segmentation.from_class_map(is_foreground.astype(np.uint8), LABELS)

@@ -34,7 +34,9 @@ class Method:
         known = self._known | (set(inspect.signature(self.module.fit).parameters) - {"dataset"} if self.is_trained else set())
         for key in options:
             if key not in known or key == "probabilities":
-                raise OptionError(f"the method '{name}' has no option '{key}'; {nearest(key, known - {'probabilities', 'model'})}")
+                raise OptionError(
+                    f"the method '{name}' has no option '{key}'; {nearest(key, known - {'probabilities', 'model'})}"
+                )
 
     @property
     def is_trained(self) -> bool:

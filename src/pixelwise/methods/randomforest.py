@@ -86,7 +86,9 @@ def fit(
         features.append(drawn[0])
         classes.append(drawn[1])
     if not sum(map(len, classes)):
-        raise DataError(f"{dataset.name}: found no labelled pixel to train on" + (f" ({last})" if len(classes) < len(dataset) else ""))
+        raise DataError(
+            f"{dataset.name}: found no labelled pixel to train on" + (f" ({last})" if len(classes) < len(dataset) else "")
+        )
     forest = RandomForestClassifier(trees, max_depth=depth, min_samples_leaf=2, random_state=seed, n_jobs=-1)
     forest.fit(np.concatenate(features), np.concatenate(classes))
     return Forest(forest, dataset.labels, tuple(float(scale) for scale in scales), bands)

@@ -116,7 +116,9 @@ def tally(
             pending[family].append(one)
             if len(pending[family]) >= _MERGE:
                 pending[family] = [sum(pending[family])]
-    return _report({family: sum(each) for family, each in pending.items() if each}, dataset.labels, families, metrics, rows, failures)
+    return _report(
+        {family: sum(each) for family, each in pending.items() if each}, dataset.labels, families, metrics, rows, failures
+    )
 
 
 def _report(
@@ -159,9 +161,7 @@ def _of_one_image(scores: dict[str, float]) -> dict[str, float]:
     return {name: value for name, value in scores.items() if not name.endswith("_per_image")}
 
 
-def _images(
-    dataset: Dataset, failures: list[tuple[str, str]], progress: Progress | None
-) -> Iterator[tuple[Sample, Image]]:
+def _images(dataset: Dataset, failures: list[tuple[str, str]], progress: Progress | None) -> Iterator[tuple[Sample, Image]]:
     for done, sample in enumerate(dataset, start=1):
         try:
             yield sample, sample.image

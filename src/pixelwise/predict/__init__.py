@@ -1,0 +1,1 @@
+"""Run a predictor over images and folders."""
