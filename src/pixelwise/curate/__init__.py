@@ -1,0 +1,1 @@
+"""Look after a data set before anything is trained on it."""

@@ -1,0 +1,102 @@
+"""A folder's files, listed once: which are pictures, which are texts, and what was refused.
+
+Nothing outside the folder is ever opened: a symbolic link that leads out of it is refused and reported.
+"""
+
+import os
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from pixelwise.core.errors import MissingFile, StorageError
+from pixelwise.core.image import SUFFIXES
+
+TEXTS = frozenset({".txt", ".csv", ".json", ".lst", ".tsv"})
+_SKIPPED = frozenset({"__macosx", "@eadir", "__pycache__"})
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The files under ``root``, as paths relative to it, in natural order (``2`` before ``10``)."""
+
+    root: Path
+    pictures: tuple[PurePosixPath, ...]
+    texts: tuple[PurePosixPath, ...]
+    others: int
+    refused: tuple[str, ...]
+
+    def describe(self) -> str:
+        """Say in a few words what the folder holds."""
+        if not (self.pictures or self.texts or self.others):
+            return "nothing"
+        kinds = Counter((one.parent.as_posix(), one.suffix.lower()) for one in (*self.pictures, *self.texts))
+        shown = [
+            f"{count} {suffix} in {'the folder itself' if folder == '.' else folder + '/'}"
+            for (folder, suffix), count in kinds.most_common(6)
+        ]
+        rest = len(kinds) - len(shown)
+        if rest > 0:
+            shown.append(f"{rest} more kinds")
+        if self.others:
+            shown.append(f"{self.others} other files")
+        return ", ".join(shown)
+
+
+def natural(path: object) -> tuple[object, ...]:
+    """Give a sort key in which numbers count as numbers.
+
+    >>> sorted(["a10", "a2", "A1"], key=natural)
+    ['A1', 'a2', 'a10']
+    """
+    parts = re.split(r"(\d+)", str(path).casefold())
+    return (*(int(part) if part.isdecimal() else part for part in parts), str(path))
+
+
+def list_folder(root: Path) -> Listing:
+    """List the files under ``root``; hidden ones are left out.
+
+    Raises:
+        MissingFile: there is no such folder.
+        StorageError: it may not be read.
+    """
+    root = Path(root)
+    if not root.exists():
+        raise MissingFile(f"{root}: expected a data set, found nothing there; check the path")
+    inside = root.resolve()
+    pictures, texts, refused = [], [], []
+    others = 0
+
+    def stop(error: OSError) -> None:
+        raise StorageError(f"{error.filename}: the folder cannot be read: {error.strerror}; check its permissions")
+
+    for folder, names, files in os.walk(root, onerror=stop):
+        here = Path(folder)
+        for name in list(names):
+            if name.startswith(".") or name.casefold() in _SKIPPED:
+                names.remove(name)
+            elif (here / name).is_symlink():
+                names.remove(name)
+                refused.append(_refusal(here / name, root, inside))
+        for name in files:
+            path = here / name
+            if name.startswith("."):
+                continue
+            if path.is_symlink() and not path.resolve().is_relative_to(inside):
+                refused.append(_refusal(path, root, inside))
+                continue
+            relative, suffix = PurePosixPath(path.relative_to(root).as_posix()), path.suffix.lower()
+            if suffix in SUFFIXES:
+                pictures.append(relative)
+            elif suffix in TEXTS:
+                texts.append(relative)
+            else:
+                others += 1
+    return Listing(root, tuple(sorted(pictures, key=natural)), tuple(sorted(texts, key=natural)), others, tuple(refused))
+
+
+def _refusal(path: Path, root: Path, inside: Path) -> str:
+    name = path.relative_to(root).as_posix()
+    if path.resolve().is_relative_to(inside):
+        return f"{name}: a link to another folder of the data set; left out, as its files are read where they are"
+    return f"{name}: a link that leads outside the data set; refused, copy the files into it"
