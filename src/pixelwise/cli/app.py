@@ -5,7 +5,6 @@ Exit codes: 0 all good, 1 some items bad or the work could not be finished, 2 wr
 
 import sys
 
-import click
 import typer
 
 from pixelwise.core.errors import (
@@ -20,6 +19,9 @@ from pixelwise.core.errors import (
 )
 
 WRONG_USE = (OptionError, UnknownName, MissingFile, MissingExtra, UnknownLayout, UnsettledLabels, RunInUse)
+
+# typer carries its own copy of click since 0.20, so the class is taken from typer and not from click
+_USAGE_ERROR = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
 app = typer.Typer(
     name="pixelwise",
@@ -61,12 +63,12 @@ def run(arguments: list[str] | None) -> int:
     except PixelwiseError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2 if isinstance(error, WRONG_USE) else 1
-    except click.exceptions.Exit as exit_:
+    except typer.Exit as exit_:
         return exit_.exit_code
-    except click.ClickException as error:
+    except _USAGE_ERROR as error:
         error.show()
         return 2
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         print("interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
