@@ -1,5 +1,6 @@
 """Score a predictor on a data set in bounded memory."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import ModuleType
 from typing import Any
@@ -137,6 +138,8 @@ def _report(
         rules.update(families[family].RULES | families[family].NOTES)
         for name, values in families[family].per_class(total).items():
             per_class[name].update(values)
+    for module in families.values() if not counts else ():
+        scores.update(dict.fromkeys(module.RULES, math.nan))
     overlap = counts.get("overlap")
     kept = _chosen(scores, metrics, families)
     return Report(

@@ -5,7 +5,7 @@ on a coarse grid of colours, so that it does not matter how a method numbers its
 addable pixel counts, from the training split alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -19,8 +19,9 @@ from pixelwise.core.image import RGB, Image
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.masks import as_disjoint
 from pixelwise.core.predictor import PLAIN, Predictor, Request
-from pixelwise.core.sample import Dataset
+from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
+from pixelwise.metrics.settle import require_settled
 
 LEVELS = 8  # steps a colour band: fine enough to tell sky from road, coarse enough to be met in training
 
@@ -58,9 +59,10 @@ def match(predictor: Predictor, train: Dataset, batch: int = 8) -> Matched:
 
     Raises:
         OptionError: the training data has no classes.
+        UnsettledLabels: what its stored values mean is in doubt.
         DataError: not one of its samples could be read.
     """
-    labels = train.labels
+    labels = require_settled(train).labels
     if not len(labels):
         raise OptionError(f"{train.name}: its truth has no classes to match segments to")
     keys = LEVELS**3 if predictor.card.kind == "regions" else len(predictor.card.labels)
@@ -82,7 +84,7 @@ def match(predictor: Predictor, train: Dataset, batch: int = 8) -> Matched:
     return Matched(predictor, _majority(votes, labels), card)
 
 
-def _readable(train: Dataset):  # type: ignore[no-untyped-def]
+def _readable(train: Dataset) -> Iterator[tuple[Sample, Image]]:
     for sample in train:
         try:
             yield sample, sample.image

@@ -12,7 +12,7 @@ from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.metrics.evaluate import Progress, families_of, tally, with_about
 from pixelwise.metrics.result import Report
-from pixelwise.metrics.settle import under_model, unknown_to
+from pixelwise.metrics.settle import require_settled, under_model, unknown_to
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,9 @@ def evaluate_predictions(
     if labels is not None:
         dataset = under_model(dataset, labels)
         if missing := unknown_to(labels, dataset):
-            notes = (f"the predictions do not know {', '.join(missing)}",)
+            notes = (f"the predictions do not know {', '.join(missing)}: they cannot be right there",)
+    else:
+        require_settled(dataset)
     results = _read(predictions, dataset, labels or dataset.labels, progress)
     report = tally(results, dataset, families, metrics, [])
     return with_about(report, {"model": str(predictions.folder), "data": dataset.name}, notes)

@@ -10,7 +10,7 @@ _NUMBERED = re.compile(r"class \d+")
 
 
 def is_unnamed(labels: LabelSet) -> bool:
-    """Tell whether the names are only numbers given for want of names: class 0, class 1 …"""
+    """Tell whether the names are only numbers given for want of names: as class 0 and class 1 are."""
     return all(_NUMBERED.fullmatch(name) for name in labels.names)
 
 
@@ -39,10 +39,25 @@ def under_model(dataset: Dataset, known: LabelSet) -> Dataset:
         raise UnsettledLabels(
             f"{dataset.name}: the masks hold {shown}, which the model's value map "
             f"({_listed([known.describe(value) for value in known.values]) or 'empty'}) does not; "
-            f"say what it means with --void or --classes"
+            f"say what it means with --void or --classes (--void none: every value is a class)"
         )
     values = {**known.values, **dict.fromkeys(said_void, VOID)}
     return dataset.under(known.with_values(values))
+
+
+def require_settled(dataset: Dataset) -> Dataset:
+    """Give the data set back if what its values mean is settled, as it must be where no model says it.
+
+    Raises:
+        UnsettledLabels: it is not.
+    """
+    if dataset.labels.settled:
+        return dataset
+    shown = _listed([dataset.labels.describe(value) for value in dataset.labels.values])
+    raise UnsettledLabels(
+        f"{dataset.name}: what the mask values ({shown}) mean is not settled; settle it with --void VALUES "
+        f"(--void none: every value is a class) or --classes; pixelwise data check shows what is in doubt"
+    )
 
 
 def unknown_to(known: LabelSet, dataset: Dataset) -> list[str]:

@@ -1,0 +1,50 @@
+"""``pixelwise predict``: images and folders in; id maps, overlays and measurements out."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def predict(
+    model: Annotated[str, typer.Argument(help="A run folder, a checkpoint, or a method's name such as otsu.", metavar="MODEL")],
+    inputs: Annotated[list[str], typer.Argument(help="Images, folders, or patterns such as 'scans/*.tif'.", metavar="INPUT…")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the results.", metavar="DIR")],
+    threshold: Annotated[
+        float | None, typer.Option(help="Foreground above this probability (one-class models), from 0 to 1.")
+    ] = None,
+    binary: Annotated[bool, typer.Option("--binary", help="Write the one foreground class as 0 and 255.")] = False,
+    overlay: Annotated[bool, typer.Option(help="Draw <stem>_overlay.jpg.")] = True,
+    batch: Annotated[int, typer.Option(help="Images of one size segmented at once.", min=1)] = 8,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
+) -> None:
+    """Segment images and write masks, overlays, segments.json, segments.csv and failures.json to a folder.
+
+    A bad image is listed at the end and the rest go on; the exit code is then 1.
+    """
+    from pixelwise.cli.progress import progress_bar
+    from pixelwise.load import load
+    from pixelwise.predict.folder import predict as predict_folder
+
+    predictor = load(model)
+    with progress_bar("predict") as progress:
+        summary = predict_folder(
+            predictor,
+            inputs,
+            out,
+            threshold=threshold,
+            binary=binary,
+            overlay=overlay,
+            batch=batch,
+            progress=progress,
+        )
+    if as_json:
+        print(json.dumps(summary.to_json(), indent=2, ensure_ascii=False))
+    else:
+        print(f"{summary.count} images, {summary.segments} segments -> {summary.out}")
+    for file, error in summary.failures:
+        print(f"failed: {file}: {error}", file=sys.stderr)
+    if summary.failures:
+        raise typer.Exit(1)
