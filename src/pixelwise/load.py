@@ -1,4 +1,4 @@
-"""Load whatever turns images into segmentations by its name or place."""
+"""Load whatever turns images into segmentations by its name or place: a method, a run folder, a checkpoint."""
 
 from pathlib import Path
 
@@ -8,14 +8,27 @@ from pixelwise.methods import METHODS
 from pixelwise.methods.predictor import Method
 
 
-def load(source: str | Path) -> Predictor:
-    """Load a predictor: a method by its name.
+def load(source: str | Path, device: str = "auto") -> Predictor:
+    """Load a predictor.
 
-    A method's name wins over a folder of the same name; write ``./otsu`` for the folder.
+    Args:
+        source: a method's name (``otsu``), a run folder (its best weights are taken) or a ``.safetensors`` file with its card
+            beside it. A method's name wins over a folder of the same name; write ``./otsu`` for the folder.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``; methods run on the CPU.
 
     Raises:
-        UnknownName: there is no such method; the message has the nearest ones.
+        UnknownName: there is no such method, folder or file; the message has the nearest method names.
+        CheckpointError: the file is truncated or unsafe.
     """
-    if str(source) in METHODS:
-        return Method(str(source))
-    raise UnknownName(f"{source}: expected a method's name; {nearest(str(source), METHODS)}")
+    name = str(source)
+    if name in METHODS:
+        return Method(name)
+    path = Path(source)
+    if not path.exists():
+        raise UnknownName(
+            f"{name}: expected a run folder, a checkpoint or a method's name; of methods, {nearest(name, METHODS)}"
+        )
+    from pixelwise.models import checkpoint  # torch is imported only for networks
+    from pixelwise.predict.network import Network
+
+    return Network(checkpoint.load(path), device)

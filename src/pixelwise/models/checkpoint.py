@@ -1,9 +1,11 @@
 """A model on the disk: ``<name>.safetensors`` beside ``card.json``. Loading builds the network from the card and fills it."""
 
+import inspect
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pixelwise.core.card import Card
-from pixelwise.core.errors import CheckpointError, MissingFile, OptionError
+from pixelwise.core.errors import CheckpointError, MissingFile, OptionError, nearest
 from pixelwise.core.files import read_json, write_json
 from pixelwise.core.labels import LabelSet
 from pixelwise.models import MODELS
@@ -73,6 +75,19 @@ def build(card: Card) -> Segmenter:
         raise CheckpointError(f"the card's options do not fit the network '{card.name}': {error}") from None
     model.card = card
     return model
+
+
+def refuse_unknown(build_function: Callable[..., Segmenter], options: Mapping[str, object]) -> None:
+    """Refuse options that a network's ``build`` does not have.
+
+    Raises:
+        OptionError: one is unknown; the message has the nearest known ones.
+    """
+    parameters = inspect.signature(build_function).parameters.values()
+    known = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+    for name in options:
+        if name not in known:
+            raise OptionError(f"[model] has no option '{name}'; {nearest(name, known)}")
 
 
 def fill(model: Segmenter, tensors: dict[str, object], where: str) -> None:

@@ -120,7 +120,8 @@ class _Loop:
         self.progress = Progress()
         self.best_weights: dict[str, torch.Tensor] | None = None
         self.saved = time.monotonic()
-        self.marks = validation_steps(options, len(val))
+        self.marks = validation_steps(options)
+        self.noted_every = max(1, options.steps // 200)
 
     def restore(self) -> None:
         """Go on from the run folder's state."""
@@ -149,6 +150,8 @@ class _Loop:
             reporter.step(progress.step, options.steps, self.loss, rate_at(progress.step - 1, options), speed, left)
             if progress.step in self.marks:
                 self._validate(reporter, speed)
+            elif progress.step % self.noted_every == 0:
+                self._note(speed, {})
             stop = asked_to_stop.is_set()
             if stop or time.monotonic() - self.saved >= options.save_seconds:
                 self._save()
@@ -183,36 +186,42 @@ class _Loop:
         progress.loss_sum += self.loss
         progress.loss_steps += 1
 
-    def _validate(self, reporter: Reporter, speed: float) -> None:
-        options, progress = self.options, self.progress
-        scores = validate(self.average.model, self.val, self.fabric, options.batch) if len(self.val) else {}
-        miou = scores.get("miou", float("nan"))
+    def _note(self, speed: float, scores: dict[str, float]) -> dict[str, float | None]:
+        """Add a row to the history: the mean loss since the last one, and scores where there are any."""
+        progress = self.progress
         row: dict[str, float | None] = {
             "step": progress.step,
             "epoch": progress.images / max(1, len(self.crops)),
             "loss": progress.loss_sum / max(1, progress.loss_steps),
-            "lr": rate_at(progress.step - 1, options),
+            "lr": rate_at(progress.step - 1, self.options),
             "images_per_second": speed,
             "seconds": progress.seconds,
-            "val_miou": miou if np.isfinite(miou) else None,
-            "val_pixel_accuracy": scores.get("pixel_accuracy"),
+            "val_miou": _finite(scores.get("miou")),
+            "val_pixel_accuracy": _finite(scores.get("pixel_accuracy")),
         }
         progress.loss_sum, progress.loss_steps = 0.0, 0
         progress.history.append(row)
+        return row
+
+    def _validate(self, reporter: Reporter, speed: float) -> None:
+        progress = self.progress
+        scores = validate(self.average.model, self.val, self.fabric, self.options.batch) if len(self.val) else {}
+        row = self._note(speed, scores)
+        miou = row["val_miou"] if row["val_miou"] is not None else -1.0
         is_best = not len(self.val) or miou > progress.best_score
         progress.since_best = 0 if is_best else progress.since_best + 1
         if is_best:
-            progress.best_score, progress.best_step = (miou if np.isfinite(miou) else -1.0), progress.step
+            progress.best_score, progress.best_step = miou, progress.step
             self.best_weights = {
                 name: tensor.detach().cpu().clone() for name, tensor in self.average.model.state_dict().items()
             }
-        if options.patience and progress.since_best >= options.patience:
-            progress.stopped = f"no better mIoU in {options.patience} validations"
-        text = f"step {progress.step}/{options.steps}  loss {row['loss']:.4f}"
+        if self.options.patience and progress.since_best >= self.options.patience:
+            progress.stopped = f"no better mIoU in {self.options.patience} validations"
+        text = f"step {progress.step}/{self.options.steps}  loss {row['loss']:.4f}"
         if scores:
             text += f"  val mIoU {miou:.4f}  pixel accuracy {scores['pixel_accuracy']:.4f}{'  (best)' if is_best else ''}"
         reporter.line(f"{text}  {speed:.1f} images/s  {duration(progress.seconds)}")
-        if self.folder is not None:
+        if self.folder is not None and self.fabric.is_global_zero:
             if is_best:
                 checkpoint.save(self.average.model, self.folder.best)
             self.folder.write_history(progress.history)
@@ -248,6 +257,10 @@ class _Loop:
         return self.average.model.eval()
 
 
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and np.isfinite(value) else None
+
+
 def make_fabric(options: TrainOptions) -> Fabric:
     """Set up Lightning Fabric for the device and the precision; ``auto`` takes bfloat16 where it is computed in hardware."""
     machine = this_machine(options.device)
@@ -258,7 +271,7 @@ def make_fabric(options: TrainOptions) -> Fabric:
     return fabric
 
 
-def validation_steps(options: TrainOptions, images: int) -> frozenset[int]:
+def validation_steps(options: TrainOptions) -> frozenset[int]:
     """Choose the steps to validate at: evenly spaced, the last step among them."""
     times = max(1, min(options.validations or 10, options.steps))
     return frozenset(round((index + 1) * options.steps / times) for index in range(times))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixelwise.core.errors import RunInUse
-from pixelwise.core.files import make_folder, write_csv
+from pixelwise.core.files import make_folder, write_bytes, write_csv
 from pixelwise.train.state import Row
 
 HISTORY = ("step", "epoch", "loss", "lr", "images_per_second", "seconds", "val_miou", "val_pixel_accuracy")
@@ -92,4 +92,4 @@ class RunFolder:
 
         text = [["" if row.get(name) is None else f"{row[name]:.10g}" for name in HISTORY] for row in rows]
         write_csv(self.folder / "history.csv", HISTORY, text)
-        curves(rows, self.folder / "curves.png")
+        write_bytes(self.folder / "curves.png", curves(rows, self.folder.name))

@@ -1,0 +1,64 @@
+"""``pixelwise list``: what there is by name."""
+
+from typing import Annotated
+
+import typer
+
+from pixelwise.core.errors import UnknownName, nearest
+
+WHAT = ("models", "methods", "formats", "metrics", "encoders")
+
+
+def list_rows(
+    what: Annotated[str, typer.Argument(help=f"One of {', '.join(WHAT)}.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> int:
+    """List models, methods, formats, metrics or encoders."""
+    import json
+
+    if what not in WHAT:
+        raise UnknownName(f"there is no list of '{what}'; {nearest(what, WHAT)}")
+    rows = _encoders() if what == "encoders" else _rows(what)
+    if as_json:
+        typer.echo(json.dumps([{"name": name, "about": about} for name, about in rows], ensure_ascii=False))
+        return 0
+    width = max(len(name) for name, _ in rows)
+    for name, about in rows:
+        typer.echo(f"{name:<{width}}  {about}".rstrip())
+    return 0
+
+
+def _rows(what: str) -> list[tuple[str, str]]:
+    """Give each row's name and the first sentence of its module, read without running the module."""
+    table = _table(what)
+    return [(name, _first_sentence(table.rows[name])) for name in sorted(table)]
+
+
+def _table(what: str):  # type: ignore[no-untyped-def]  # each branch imports only what it lists
+    if what == "models":
+        from pixelwise.models import MODELS as TABLE
+    elif what == "methods":
+        from pixelwise.methods import METHODS as TABLE
+    elif what == "formats":
+        from pixelwise.formats import FORMATS as TABLE
+    else:
+        from pixelwise.metrics import METRICS as TABLE
+    return TABLE
+
+
+def _first_sentence(module: str) -> str:
+    import ast
+    import importlib.util
+    from pathlib import Path
+
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        return "(not installed)"
+    text = ast.get_docstring(ast.parse(Path(spec.origin).read_text("utf-8"))) or ""
+    return " ".join(text.split("\n\n")[0].split())
+
+
+def _encoders() -> list[tuple[str, str]]:
+    from pixelwise.models.encoders import known_encoders
+
+    return [(name, "the U-Net paper's own" if name == "plain" else "") for name in known_encoders()]

@@ -1,0 +1,80 @@
+"""A network as a predictor: images of any size and mode in, batched by equal size, in inference mode."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+
+import numpy as np
+import torch
+
+from pixelwise.core.card import Card
+from pixelwise.core.errors import OptionError
+from pixelwise.core.image import Image, as_image
+from pixelwise.core.predictor import PLAIN, Request
+from pixelwise.core.segmentation import Segmentation
+from pixelwise.decode.frame import Frame
+from pixelwise.models.segmenter import Segmenter
+
+BATCH_PIXELS = 4_000_000  # together in one forward pass; more gain nothing and cost memory
+
+
+class Network:
+    """A trained model behind the waist.
+
+    Args:
+        model: with its card.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        precision: ``32-true`` or ``bf16-mixed``; ``auto`` takes 32 bits on a CPU, bfloat16 on an accelerator that has it.
+    """
+
+    def __init__(self, model: Segmenter, device: str = "auto", precision: str = "auto") -> None:
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        self.device = torch.device(device)
+        self.model = model.eval().to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.half = precision == "bf16-mixed" or (precision == "auto" and device == "cuda" and torch.cuda.is_bf16_supported())
+
+    @property
+    def card(self) -> Card:
+        """What the model is."""
+        return self.model.card
+
+    def __call__(self, images: Sequence[Image], request: Request = PLAIN) -> list[Segmentation]:
+        """Segment each image; images of different sizes never share a batch, so none is padded for another's sake.
+
+        Raises:
+            OptionError: a threshold is given to a model of more than two classes.
+        """
+        if request.threshold is not None and self.card.kind == "semantic" and len(self.card.labels) != 2:
+            raise OptionError(
+                f"a threshold is for models of two classes (background and one more); this one has {len(self.card.labels)}"
+            )
+        pixels = [as_image(image).to_bands(self.card.bands).pixels for image in images]
+        found: dict[int, Segmentation] = {}
+        for rows in _alike(pixels):
+            found.update(zip(rows, self._batch([pixels[row] for row in rows], request), strict=True))
+        return [found[row] for row in range(len(images))]
+
+    @torch.inference_mode()
+    def _batch(self, pixels: list[np.ndarray], request: Request) -> list[Segmentation]:  # type: ignore[type-arg]
+        top = {"uint8": 255.0, "uint16": 65535.0}.get(pixels[0].dtype.name, 1.0)
+        stacked = torch.from_numpy(np.stack(pixels)).to(self.device).to(torch.float32).div_(top).permute(0, 3, 1, 2)
+        frames = [Frame((one.shape[0], one.shape[1])) for one in pixels]
+        with self._precision():
+            return self.model.predict(stacked, frames, request)
+
+    def _precision(self) -> AbstractContextManager[object]:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.half)
+
+
+def _alike(pixels: Sequence[np.ndarray]) -> list[list[int]]:  # type: ignore[type-arg]
+    """Group rows of equal shape and type, in order, each group within the pixels of one forward pass."""
+    open_groups: dict[tuple[object, ...], list[int]] = {}
+    done: list[list[int]] = []
+    for row, one in enumerate(pixels):
+        key = (one.shape, one.dtype.name)
+        group = open_groups.setdefault(key, [])
+        if group and (len(group) + 1) * one.shape[0] * one.shape[1] > BATCH_PIXELS:
+            done.append(group)
+            group = open_groups[key] = []
+        group.append(row)
+    return done + [group for group in open_groups.values() if group]

@@ -1,0 +1,204 @@
+"""Start or resume a run from a recipe: read, check, plan, build, fit."""
+
+import hashlib
+import json
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pixelwise.core.errors import DataError, MissingFile, OptionError, PixelwiseError
+from pixelwise.core.files import write_json
+from pixelwise.core.sample import Dataset
+from pixelwise.curate.check import Audit, check
+from pixelwise.formats import read
+from pixelwise.models import MODELS, checkpoint
+from pixelwise.models.segmenter import Segmenter
+from pixelwise.train import plan as planning
+from pixelwise.train.fit import Run, fit, measured_steps
+from pixelwise.train.machine import this_machine
+from pixelwise.train.options import Recipe, read_recipe, tables_of, write_recipe
+from pixelwise.train.run import RunFolder
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Data read, checked and divided for a recipe."""
+
+    audit: Audit
+    train: Dataset
+    val: Dataset
+
+
+def start(recipe: Recipe, out: Path, quiet: bool = False) -> tuple[Run, Prepared, Recipe]:
+    """Start a new run in ``out``; give the run, its data and the resolved recipe.
+
+    Raises:
+        UnsettledLabels: the value -> class map is ambiguous; the message names the flag that settles it.
+        RunInUse: ``out`` holds another run.
+    """
+    folder = RunFolder(Path(out))
+    say = _printer(quiet)
+    if recipe.model["name"] not in MODELS:
+        MODELS[recipe.model["name"]]  # raises, with the nearest names
+    prepared = prepare(recipe, say)
+    folder.open_new()
+    with folder.locked():
+        try:
+            facts = planning.look_at(prepared.train)
+            made = planning.plan(recipe, facts, this_machine(recipe.train.device))
+            say("plan:\n" + planning.table(made.reasons))
+            recipe = _absolute(made.recipe)
+            model = build(recipe, prepared.train)
+            recipe = _timed(recipe, model, prepared, say)
+            write_json(folder.card, _with_training(model, prepared, recipe).card.to_json())
+            write_recipe(folder.recipe, recipe)
+        except PixelwiseError:
+            if not folder.recipe.exists():  # nothing was trained: leave no half-made run behind
+                folder.card.unlink(missing_ok=True)
+            raise
+        run = fit(
+            model,
+            prepared.train,
+            prepared.val,
+            recipe.train,
+            recipe.augment,
+            folder.folder,
+            quiet=quiet,
+            fingerprint=fingerprint(recipe, prepared),
+        )
+    return run, prepared, recipe
+
+
+def resume(out: Path, quiet: bool = False) -> tuple[Run, Prepared, Recipe]:
+    """Go on with the run in ``out`` where it was stopped; a finished run is only loaded.
+
+    Raises:
+        MissingFile: ``out`` holds no run.
+        CheckpointError: its state is damaged, or its data changed.
+    """
+    folder = RunFolder(Path(out))
+    if not folder.recipe.is_file():
+        raise MissingFile(f"{out}: expected a run folder to resume, found no recipe.toml in it; start a run with --data")
+    recipe = read_recipe(folder.recipe)
+    prepared = prepare(recipe, _printer(quiet))
+    with folder.locked():
+        model = build(recipe, prepared.train)
+        _with_training(model, prepared, recipe)
+        run = fit(
+            model,
+            prepared.train,
+            prepared.val,
+            recipe.train,
+            recipe.augment,
+            folder.folder,
+            True,
+            quiet,
+            fingerprint(recipe, prepared),
+        )
+    return run, prepared, recipe
+
+
+def prepare(recipe: Recipe, say: Any = print) -> Prepared:
+    """Read, check and divide the data of a recipe; bad files are listed and left out."""
+    options = recipe.data
+    if not options.path:
+        raise OptionError("there is no data: give --data PATH, or path in the recipe's table [data]")
+    dataset = read(options.path, format=options.format or None, void=options.void or None, classes=options.classes or None)
+    audit = check(dataset)
+    for problem in audit.problems[:20]:
+        say(f"  {problem.text}")
+    if len(audit.problems) > 20:
+        say(f"  … and {len(audit.problems) - 20} more; see: pixelwise data check {options.path}")
+    audit.require_settled()
+    good = audit.good
+    if not len(good):
+        raise DataError(
+            f"{options.path}: no image with a readable mask is left to train on; see: pixelwise data check {options.path}"
+        )
+    train, val = divide(good, recipe)
+    shares = "".join(f", {len(rows)} in {name}" for name, rows in good.splits.items())
+    say(
+        f"data: {options.path}: {len(good)} images{shares}; training on {len(train)}, validating on {len(val)}, {len(good.labels)} classes"
+    )
+    return Prepared(audit, train, val)
+
+
+def divide(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, Dataset]:
+    """Divide into training and validation data as ``[data] train`` and ``val`` say."""
+    options, seed = recipe.data, recipe.train.seed
+    train_name = options.train or ("train" if "train" in dataset.splits else "")
+    val_name = options.val or next((name for name in ("val", "valid", "validation") if name in dataset.splits), "0.2")
+    try:
+        fraction = float(val_name)
+    except ValueError:
+        val = dataset.split(val_name)
+        if train_name:
+            return dataset.split(train_name), val
+        held = set(dataset.splits[val_name]) | set(dataset.splits.get("test", ()))
+        return dataset.take([row for row in range(len(dataset)) if row not in held]), val
+    pool = dataset.split(train_name) if train_name else dataset
+    if fraction == 0:
+        return pool, pool.take([])
+    return pool.divided(fraction, seed)
+
+
+def build(recipe: Recipe, train: Dataset) -> Segmenter:
+    """Build the recipe's network for the data, its random weights drawn from the recipe's seed."""
+    options = dict(recipe.model)
+    network = MODELS[options.pop("name")]
+    kind = options.pop("kind", train.kind)
+    torch.manual_seed(recipe.train.seed)
+    for name, value in options.items():
+        if isinstance(value, list):
+            options[name] = tuple(value)
+    checkpoint.refuse_unknown(network.build, options)
+    model: Segmenter = network.build(train.labels, kind, **options)
+    return model
+
+
+def _timed(recipe: Recipe, model: Segmenter, prepared: Prepared, say: Any) -> Recipe:
+    """Turn minutes into steps, once; from here on the recipe says steps alone."""
+    options = recipe.train
+    if not options.minutes:
+        return recipe
+    steps, speed = measured_steps(model, prepared.train, prepared.val, options, recipe.augment)
+    say(f"  {steps} steps of {options.batch} images fill {options.minutes:g} minutes at {speed:.1f} images/s")
+    return replace(recipe, train=replace(options, minutes=0.0, steps=steps))
+
+
+def _with_training(model: Segmenter, prepared: Prepared, recipe: Recipe) -> Segmenter:
+    options = recipe.train
+    training = {
+        "data": Path(recipe.data.path).name,
+        "train_images": len(prepared.train),
+        "val_images": len(prepared.val),
+        "steps": options.steps,
+        "batch": options.batch,
+        "crop": list(options.crop),
+        "encoder_weights": getattr(model.network, "weights", ""),
+        "seed": options.seed,
+    }
+    model.card = replace(model.card, training=training)
+    return model
+
+
+def fingerprint(recipe: Recipe, prepared: Prepared) -> str:
+    """Sum up recipe and data, so that a state is never resumed on others."""
+    names = [sample.name for sample in prepared.train] + ["|"] + [sample.name for sample in prepared.val]
+    text = json.dumps([tables_of(recipe), names, prepared.train.labels.to_json()], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _absolute(recipe: Recipe) -> Recipe:
+    return replace(recipe, data=replace(recipe.data, path=str(Path(recipe.data.path).resolve())))
+
+
+def _printer(quiet: bool) -> Any:
+    def say(text: str) -> None:
+        if not quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    return say
