@@ -2,8 +2,8 @@
 
 import json
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +11,8 @@ import typer
 
 if TYPE_CHECKING:
     from pixelwise.core.predictor import Predictor
-    from pixelwise.core.sample import Dataset
+    from pixelwise.core.sample import Dataset, Sample
+    from pixelwise.core.segmentation import Segmentation
     from pixelwise.metrics.result import Report
 
 
@@ -45,9 +46,10 @@ def evaluate(
     chosen = choose_split(read(data, void=void, classes=classes), split)
     if chosen.note:
         print(chosen.note, file=sys.stderr)
-    report, predictor = _score(model, chosen, names, threshold, batch)
+    scored = _score(model, chosen, names, threshold, batch)
+    report = scored.report
     if out is not None:
-        _write(report, predictor, chosen, out)
+        _write(scored, model, out)
     print(json.dumps(report.to_json(), indent=2, ensure_ascii=False, allow_nan=False) if as_json else report)
     if as_json:
         for name, error in report.failures:
@@ -88,29 +90,68 @@ def choose_split(dataset: "Dataset", name: str | None) -> Chosen:
     return Chosen(dataset, train, "all", note)
 
 
-def _score(
-    model: str, chosen: Chosen, metrics: list[str], threshold: float | None, batch: int
-) -> "tuple[Report, Predictor | None]":
-    from pixelwise.cli.progress import progress_bar
-    from pixelwise.load import load
-    from pixelwise.methods import METHODS
-    from pixelwise.metrics.evaluate import evaluate as score
-    from pixelwise.metrics.evaluate import families_of, with_about
-    from pixelwise.metrics.predictions import evaluate_predictions, is_predictions, read_predictions
+@dataclass(frozen=True)
+class Scored:
+    """A report, and what its pictures are made from.
+
+    Attributes:
+        dataset: what was scored, read as it was scored.
+        segment: gives a sample's prediction once more.
+        facts: what the model was trained on, as its card says.
+    """
+
+    report: "Report"
+    dataset: "Dataset"
+    segment: "Callable[[Sample], Segmentation]"
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+def _score(model: str, chosen: Chosen, metrics: list[str], threshold: float | None, batch: int) -> Scored:
+    from pixelwise.metrics.evaluate import families_of
 
     families_of(metrics)  # a typo is told before the work, not after
+    from pixelwise.methods import METHODS
+    from pixelwise.metrics.predictions import is_predictions
+
+    if model not in METHODS and is_predictions(Path(model)):
+        return _score_predictions(Path(model), chosen, metrics)
+    return _score_model(model, chosen, metrics, threshold, batch)
+
+
+def _score_predictions(folder: Path, chosen: Chosen, metrics: list[str]) -> Scored:
+    from pixelwise.cli.progress import progress_bar
+    from pixelwise.metrics.evaluate import with_about
+    from pixelwise.metrics.predictions import evaluate_predictions, read_predictions
+    from pixelwise.metrics.settle import under_model
+
+    found = read_predictions(folder)
     with progress_bar("evaluate") as progress:
-        if model not in METHODS and is_predictions(Path(model)):
-            report = evaluate_predictions(read_predictions(Path(model)), chosen.dataset, metrics, progress=progress)
-            return with_about(report, {"split": chosen.split}), None
-        predictor, chosen, notes = prepare(load(model), chosen, batch, progress)
+        report = evaluate_predictions(found, chosen.dataset, metrics, progress=progress)
+    dataset = chosen.dataset if found.labels is None else under_model(chosen.dataset, found.labels)
+    return Scored(with_about(report, {"split": chosen.split}), dataset, found.read)
+
+
+def _score_model(model: str, chosen: Chosen, metrics: list[str], threshold: float | None, batch: int) -> Scored:
+    from pixelwise.cli.progress import progress_bar
+    from pixelwise.core.predictor import Request
+    from pixelwise.load import load
+    from pixelwise.metrics.evaluate import evaluate as score
+    from pixelwise.metrics.evaluate import with_about
+    from pixelwise.metrics.settle import under_model
+
+    predictor, chosen, notes = prepare(load(model), chosen, batch)
+    with progress_bar("evaluate") as progress:
         report = score(predictor, chosen.dataset, metrics, batch=batch, threshold=threshold, progress=progress)
-    return with_about(report, {"split": chosen.split}, notes), predictor
+    request = Request(threshold=threshold)
+    return Scored(
+        with_about(report, {"split": chosen.split}, notes),
+        under_model(chosen.dataset, predictor.card.labels),
+        lambda sample: predictor([sample.image], request)[0],
+        predictor.card.training,
+    )
 
 
-def prepare(
-    predictor: "Predictor", chosen: Chosen, batch: int, progress: Callable[[int, int], None]
-) -> "tuple[Predictor, Chosen, list[str]]":
+def prepare(predictor: "Predictor", chosen: Chosen, batch: int) -> "tuple[Predictor, Chosen, list[str]]":
     """Train a method that must be, and match to classes one that knows none, on the training split.
 
     Raises:
@@ -139,7 +180,14 @@ def prepare(
     return ready, chosen, notes
 
 
-def _write(report: "Report", predictor: "Predictor | None", chosen: Chosen, out: Path) -> None:
+def _write(scored: Scored, model: str, out: Path) -> None:
     from pixelwise.core.files import write_json
+    from pixelwise.draw.curves import read_history
+    from pixelwise.report.evaluation import page_of
+    from pixelwise.report.page import write_page
 
-    write_json(out / "scores.json", report.to_json())
+    history = Path(model) / "history.csv"
+    rows = read_history(history) if history.is_file() else []
+    title = f"{scored.report.about['model']} on {scored.dataset.name}"
+    write_json(out / "scores.json", scored.report.to_json())
+    write_page(out / "report.html", page_of(scored.report, scored.dataset, scored.segment, title, scored.facts, rows))

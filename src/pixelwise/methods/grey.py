@@ -20,10 +20,8 @@ def grey_levels(image: Image) -> FloatArray:
 
     Pixels that are not a number take the lowest level.
     """
-    if image.bands == RGB:
-        levels = image.to_bands(GREY).unit()[:, :, 0]
-    else:
-        levels = image.unit().mean(axis=2, dtype=np.float32)
+    is_colour = image.bands == RGB
+    levels = image.to_bands(GREY).unit()[:, :, 0] if is_colour else image.unit().mean(axis=2, dtype=np.float32)
     if np.isfinite(levels).all():
         return levels
     finite = levels[np.isfinite(levels)]

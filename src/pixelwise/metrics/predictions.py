@@ -27,6 +27,7 @@ class Predictions:
 
     folder: Path
     labels: LabelSet | None
+    stored: LabelSet | None
     masks: dict[Path, Path]
 
     def of(self, sample: Sample) -> Path:
@@ -43,6 +44,17 @@ class Predictions:
             if (path := self.folder / f"{name}.png").is_file():
                 return path
         raise MissingFile(f"{self.folder}: expected {next(iter(names))}.png, the prediction of {sample.name}; found none")
+
+    def read(self, sample: Sample) -> Segmentation:
+        """Read what was predicted for a sample; where the folder does not say how it is coded, as the sample's truth is.
+
+        Raises:
+            MissingFile: nothing was.
+            UnreadableFile: the PNG is damaged.
+            DataError: it holds a value outside the label set.
+        """
+        path, labels = self.of(sample), self.stored or sample.labels
+        return Segmentation.from_class_map(labels.to_classes(read_ids(path)[0], str(path)), labels)
 
 
 def is_predictions(path: Path) -> bool:
@@ -66,15 +78,15 @@ def read_predictions(folder: Path) -> Predictions:
     folder = Path(folder)
     if not any(folder.glob("*.png")):
         raise MissingFile(f"{folder}: expected predicted id maps (<image>.png), found none")
-    labels = None
+    labels = stored = None
     if (folder / "labels.json").is_file():
         stated = read_json(folder / "labels.json")
-        if not isinstance(stated, dict) or "labels" not in stated:
-            raise UnreadableFile(f"{folder / 'labels.json'}: expected kind and labels as predict writes them; predict again")
+        if not isinstance(stated, dict) or "labels" not in stated or "stored" not in stated:
+            raise UnreadableFile(f"{folder / 'labels.json'}: expected labels and stored as predict writes them; predict again")
         if stated.get("kind") != "semantic":
             raise DataError(f"{folder}: holds ids of {stated.get('kind')} segments, not classes; evaluate the model itself")
-        labels = LabelSet.from_json(stated["labels"])
-    return Predictions(folder, labels, _masks(folder))
+        labels, stored = (LabelSet.from_json(stated[key]) for key in ("labels", "stored"))
+    return Predictions(folder, labels, stored, _masks(folder))
 
 
 def _masks(folder: Path) -> dict[Path, Path]:
@@ -105,19 +117,18 @@ def evaluate_predictions(
             notes = (f"the predictions do not know {', '.join(missing)}: they cannot be right there",)
     else:
         require_settled(dataset)
-    results = _read(predictions, dataset, labels or dataset.labels, progress)
+    results = _read(predictions, dataset, progress)
     report = tally(results, dataset, families, metrics, [])
     return with_about(report, {"model": str(predictions.folder), "data": dataset.name}, notes)
 
 
 def _read(
-    predictions: Predictions, dataset: Dataset, labels: LabelSet, progress: Progress | None
+    predictions: Predictions, dataset: Dataset, progress: Progress | None
 ) -> Iterator[tuple[Sample, Segmentation | PixelwiseError]]:
     for done, sample in enumerate(dataset, start=1):
         result: Segmentation | PixelwiseError
         try:
-            path = predictions.of(sample)
-            result = Segmentation.from_class_map(labels.to_classes(read_ids(path)[0], str(path)), labels)
+            result = predictions.read(sample)
         except PixelwiseError as error:
             result = error
         yield sample, result

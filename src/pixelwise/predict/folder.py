@@ -105,8 +105,11 @@ def predict(
                 continue
             segments += tables.add({"file": str(path), **names, "size": list(image.size), "kind": found.kind}, image, found)
             count += 1
-    labels = _stored_labels(card.labels, binary)
-    write_json(out / "labels.json", {"model": card.name, "kind": card.kind, "binary": binary, "labels": labels.to_json()})
+    stored = _stored_labels(card.labels, binary)
+    write_json(
+        out / "labels.json",
+        {"model": card.name, "kind": card.kind, "labels": card.labels.to_json(), "stored": stored.to_json()},
+    )
     write_json(out / "failures.json", [{"file": file, "error": error} for file, error in failures])
     return Summary(out, count, segments, tuple(failures))
 
