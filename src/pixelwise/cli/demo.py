@@ -1,6 +1,5 @@
 """``pixelwise demo``: the whole road on drawn scenes, on any machine, without the internet."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 

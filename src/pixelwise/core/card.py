@@ -1,7 +1,7 @@
 """The card of a model: all that a caller must know to use it, kept beside its weights as JSON."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from pixelwise.core.arrays import Size
@@ -44,7 +44,8 @@ class Card:
 
     def to_json(self) -> dict[str, Any]:
         """Write as plain JSON values."""
-        plain = {name: value for name, value in asdict(_without_labels(self)).items() if name != "labels"}
+        plain = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "labels"}
+        plain |= {"options": dict(self.options), "training": dict(self.training)}
         return {"format": "pixelwise card 1", **plain, "labels": self.labels.to_json()}
 
     @classmethod
@@ -76,9 +77,3 @@ class Card:
             )
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
             raise CheckpointError(f"{where}: expected a model card, but {type(error).__name__}: {error}") from None
-
-
-def _without_labels(card: Card) -> Card:
-    from dataclasses import replace
-
-    return replace(card, labels=LabelSet(()))  # asdict would copy the value map, which has its own JSON form
