@@ -230,7 +230,9 @@ def _write_deep(image: Image, folder: Path, stem: str) -> str:
         return f"{stem}.png"
     import tifffile  # on first use: most data is JPEG and PNG
 
-    tifffile.imwrite(folder / f"{stem}.tif", image.pixels, photometric="minisblack", planarconfig="contig")
+    pixels = image.pixels[:, :, 0] if len(image.bands) == 1 else image.pixels
+    planes = None if pixels.ndim == 2 else "contig"
+    tifffile.imwrite(folder / f"{stem}.tif", pixels, photometric="minisblack", planarconfig=planes)
     return f"{stem}.tif"
 
 

@@ -1,0 +1,20 @@
+"""What every test shares: a cache of its own, and the way to the real data where it is there."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIXELWISE_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data; tests that want it are marked ``shared_data`` and skip without it."""
+    folder = Path(os.environ.get("PIXELWISE_SHARED_DATA", Path(__file__).parents[1] / ".." / "shared" / "data"))
+    if not (folder / "camvid").is_dir():
+        pytest.skip(f"no real data in {folder}; set PIXELWISE_SHARED_DATA to run this")
+    return folder
