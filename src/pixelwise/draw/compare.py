@@ -20,9 +20,10 @@ _GAP = 8
 def errors(prediction: Segmentation, truth: Segmentation) -> tuple[BoolArray, BoolArray]:
     """Mark the pixels where a prediction is wrong and those that do not count: two (H, W).
 
-    Classes are joined by name. A pixel without a class in semantic or panoptic truth, or under a crowd, does not count; in
-    instance truth a pixel under no object is background and does. Multilabel pixels are right if all their classes are.
-    Regions have no classes: a pixel is wrong if its region lies mostly in another region of the truth.
+    Classes are joined by name; which object of a class a pixel belongs to makes no difference. A pixel without a class in
+    semantic or panoptic truth, or under a crowd, does not count; in instance truth a pixel under no object is background
+    and does. Multilabel pixels are right if all their classes are. Regions have no classes: a pixel is wrong if its region
+    lies mostly in another region of the truth.
 
     Raises:
         SizeMismatch: the two differ in height or width.

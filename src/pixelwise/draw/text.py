@@ -29,11 +29,12 @@ def width_of(text: str, size: int) -> int:
 
 
 def fitted(text: str, width: int, size: int) -> str:
-    """Shorten ``text`` with an ellipsis until it is at most ``width`` pixels wide.
+    """Put ``text`` on one line and shorten it with an ellipsis until it is at most ``width`` pixels wide.
 
     >>> fitted("sky", 200, 12)
     'sky'
     """
+    text = " ".join(text.split())
     if width_of(text, size) <= width:
         return text
     kept = text

@@ -78,11 +78,16 @@ def pictures(example: Example) -> list[Picture]:
 
 
 def embedded(caption: str, picture: ByteArray, side: int = SIDE) -> Picture:
-    """Shrink a picture (H, W, 3) until its longer side is ``side`` and code it into a data address."""
-    scale = min(1.0, side / max(picture.shape[:2]))
+    """Shrink a picture (H, W, 3) until its longer side is ``side``, and code it into a data address.
+
+    A small one is enlarged in whole steps: a browser would blur its pixels.
+    """
+    longer = max(picture.shape[:2])
+    scale = side / longer if longer > side else max(1, round(0.7 * side / longer))
     size = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
-    if scale < 1:
-        picture = cv2.resize(np.ascontiguousarray(picture), size, interpolation=cv2.INTER_AREA)
+    if scale != 1:
+        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
+        picture = cv2.resize(np.ascontiguousarray(picture), size, interpolation=way)
     coded = io.BytesIO()
     PIL.Image.fromarray(np.ascontiguousarray(picture)).save(coded, "WEBP", quality=86, method=4)
     address = "data:image/webp;base64," + base64.b64encode(coded.getvalue()).decode("ascii")

@@ -30,7 +30,6 @@ __all__ = ["Example", "Page", "render", "write_page"]
 MOST_CELLS = 60  # classes a side of the confusion matrix; beyond, only its largest mistakes are listed
 _TITLES = {
     "miou": "mIoU",
-    "miou_per_image": "mIoU per image",
     "pixel_accuracy": "Pixel accuracy",
     "mean_accuracy": "Mean accuracy",
     "fw_iou": "Frequency-weighted IoU",
@@ -42,7 +41,17 @@ _TITLES = {
     "pixels": "Pixels",
     "accuracy": "Accuracy",
 }
-_HEADLINES = tuple(name for name in _TITLES if name not in ("iou", "pixels", "accuracy"))
+_HEADLINES = (
+    "miou",
+    "miou_per_image",
+    "pixel_accuracy",
+    "mean_accuracy",
+    "fw_iou",
+    "dice",
+    "f1",
+    "precision",
+    "recall",
+)
 _COLUMNS = ("iou", "dice", "precision", "recall", "accuracy", "pixels")
 
 
@@ -147,29 +156,31 @@ def shown(value: Any) -> str:
 
 def title_of(name: str) -> str:
     """Write a score's name for people."""
-    return _TITLES.get(name, name.replace("_", " ").capitalize() if len(name) > 3 else name.upper())
+    whole = name.removesuffix("_per_image")
+    title = _TITLES.get(whole) or (whole.replace("_", " ").capitalize() if len(whole) > 3 else whole.upper())
+    return title if whole == name else f"{title} per image"
 
 
 def _is_number(value: Any) -> bool:
     return value is None or (isinstance(value, int | float | np.number) and not isinstance(value, bool))
 
 
-def _cards(page: Page) -> list[dict[str, str]]:
-    """List the scores in order, the known first, each with its rule and its interval."""
+def _cards(page: Page) -> list[dict[str, Any]]:
+    """List the scores, the known first, each with its rule and its interval; the headlines become cards, the rest a table."""
     rules = {**overlap.RULES, **page.rules}
     names = [name for name, value in page.scores.items() if _is_number(value)]
-    names.sort(key=lambda name: _HEADLINES.index(name) if name in _HEADLINES else len(_HEADLINES))
+    headlines = [name for name in _HEADLINES if name in names] or names[:8]
     cards = []
-    for name in names:
+    for name in [*headlines, *(name for name in names if name not in headlines)]:
         interval = page.scores.get(f"{name}_interval")
-        between = "" if interval is None else f"{shown(interval[0])} to {shown(interval[1])}"
         cards.append(
             {
                 "name": name,
                 "title": title_of(name),
                 "value": shown(page.scores[name]),
                 "rule": rules.get(name, ""),
-                "interval": between,
+                "interval": "" if interval is None else f"{shown(interval[0])} to {shown(interval[1])}",
+                "is_headline": name in headlines,
             }
         )
     return cards
@@ -179,7 +190,7 @@ def _others(page: Page) -> dict[str, Any] | None:
     """Lay out the scores of other predictors under those of this one."""
     if not page.others:
         return None
-    names = [name for name in _HEADLINES if any(name in scores for scores in page.others.values())]
+    names = [name for name in _HEADLINES[:6] if any(name in scores for scores in page.others.values())]
     rows = {"this model": page.scores, **page.others}
     return {
         "titles": [title_of(name) for name in names],
@@ -242,7 +253,7 @@ def _confusion(page: Page) -> dict[str, Any] | None:
                 for column, share in enumerate(shares[row])
             ]
             rows.append({"name": name, "cells": cells, "empty": not totals[row, 0]})
-    return {"columns": columns, "rows": rows, "mistakes": mistakes, "small": len(names) > 15}
+    return {"columns": columns, "rows": rows, "mistakes": mistakes, "small": len(names) > 12}
 
 
 def _percent(share: float) -> str:
