@@ -139,6 +139,15 @@ def test_a_film_keeps_the_number_of_a_thing_while_it_moves():
     assert max(steps) < 12
 
 
+def test_panoptic_and_instance_truth_of_a_film_number_things_alike():
+    for one, other in zip(video(4, SIZE, seed=2), video(4, SIZE, "panoptic", seed=2), strict=True):
+        instance, panoptic = one.truth, other.truth
+        assert len(set(panoptic.track_ids)) == len(panoptic)
+        assert dict(zip(instance.track_ids, instance.names, strict=True)) == dict(
+            zip(panoptic.instances().track_ids, panoptic.instances().names, strict=True)
+        )
+
+
 def test_a_frame_does_not_depend_on_those_read_before_it():
     draw.cache_clear()
     alone = video(6, SIZE)[5].image.pixels

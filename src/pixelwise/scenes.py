@@ -57,6 +57,9 @@ class Scene:
     frame: int = 0
 
 
+Row: TypeAlias = tuple[str, Scene, dict[str, Any]]  # name, scene, meta
+
+
 @dataclass(frozen=True, eq=False)
 class Thing:
     """One object: class, centre (y, x), radius in pixels (0 is a single pixel), angle, colour and a detail in [0, 1]."""
@@ -104,8 +107,8 @@ def scenes(count: int, size: Size = (128, 160), kind: Kind = "semantic", seed: i
     ('sky', 'water', 'grass', 'ball', 'crate', 'ring', 'tree')
     """
     size = _checked(count, size, kind, seed)
-    names = [(f"scene_{seed}_{index:04d}", Scene(seed, index, size), {}) for index in range(count)]
-    return _dataset(names, kind, "drawn scenes")
+    rows: list[Row] = [(f"scene_{seed}_{index:04d}", Scene(seed, index, size), {}) for index in range(count)]
+    return _dataset(rows, kind, "drawn scenes")
 
 
 def video(frames: int = 24, size: Size = (128, 160), kind: Kind = "instance", seed: int = 0, clips: int = 1) -> Dataset:
@@ -118,7 +121,7 @@ def video(frames: int = 24, size: Size = (128, 160), kind: Kind = "instance", se
         OptionError: as ``scenes``.
     """
     size = _checked(min(frames, clips), size, kind, seed)
-    rows = [
+    rows: list[Row] = [
         (
             f"clip_{seed}_{clip:02d}_{frame:04d}",
             Scene(seed, clip, size, moves=True, frame=frame),
@@ -150,7 +153,7 @@ def _checked(count: int, size: Size, kind: str, seed: int) -> Size:
     return int(size[0]), int(size[1])
 
 
-def _dataset(rows: list[tuple[str, Scene, dict[str, Any]]], kind: Kind, name: str) -> Dataset:
+def _dataset(rows: list[Row], kind: Kind, name: str) -> Dataset:
     labels = labels_of(kind)
     samples = [Sample(each, ScenePixels(scene), SceneTruth(scene, kind), labels, meta=meta) for each, scene, meta in rows]
     return Dataset(samples, labels, kind, name=name)
@@ -203,8 +206,8 @@ def truth(scene: Scene, kind: Kind) -> Segmentation:
     tracks = np.array([thing.track for thing in drawing.things], np.int64)
     if kind == "instance":
         seen = np.isin(np.arange(1, len(classes) + 1), front)
-        rows = {"track_ids": tracks[seen]} if scene.moves else {}
-        return Segmentation("instance", from_dense(drawing.whole[seen]), classes[seen] - BALL, labels_of(kind), **rows)
+        masks, followed = from_dense(drawing.whole[seen]), tracks[seen] if scene.moves else None
+        return Segmentation(kind, masks, classes[seen] - BALL, labels_of(kind), track_ids=followed)
     # Stuff is 1..3 and thing k is 3 + k; those that nothing is seen of are left out.
     painted = np.where(front > 0, front.astype(np.int64) + BALL, drawing.stuff + 1)
     if kind == "regions":
@@ -215,7 +218,7 @@ def truth(scene: Scene, kind: Kind) -> Segmentation:
         DisjointMasks(painted, BALL + len(classes)),
         np.concatenate([[SKY, WATER, GRASS], classes]),
         LABELS,
-        track_ids=np.concatenate([[SKY, WATER, GRASS], tracks]) + 1 if scene.moves else None,
+        track_ids=np.concatenate([len(tracks) + np.arange(1, BALL + 1), tracks]) if scene.moves else None,
     )
     return every[every.masks.areas() > 0]
 
@@ -257,14 +260,14 @@ def draw(scene: Scene) -> Drawing:
 def _wave(rng: np.random.Generator, length: int, knots: int) -> FloatArray:
     """Draw a smooth curve (length,) between -1 and 1."""
     points = rng.uniform(-1, 1, (1, knots)).astype(np.float32)
-    return np.clip(cv2.resize(points, (length, 1), interpolation=cv2.INTER_CUBIC)[0], -1, 1)
+    return np.asarray(np.clip(cv2.resize(points, (length, 1), interpolation=cv2.INTER_CUBIC)[0], -1, 1), np.float32)
 
 
 def _field(rng: np.random.Generator, size: Size, grain: tuple[float, float]) -> FloatArray:
     """Draw smooth noise (H, W) of unit deviation whose blots measure ``grain`` (height, width) pixels."""
     rows, columns = (max(2, round(side / step)) for side, step in zip(size, grain, strict=True))
     coarse = rng.standard_normal((rows, columns), np.float32)
-    return cv2.resize(coarse, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.resize(coarse, (size[1], size[0]), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _landscape(rng: np.random.Generator, size: Size) -> IntArray:
@@ -308,7 +311,8 @@ def _surfaces(rng: np.random.Generator, stuff: IntArray) -> FloatArray:
 
 def _things(rng: np.random.Generator, size: Size, canvas: FloatArray) -> list[Thing]:
     """Choose three to seven things, some beside the one before, then up to three balls of a single pixel."""
-    side, found = min(size), []
+    side = min(size)
+    found: list[Thing] = []
     for track in range(1, int(rng.integers(3, 8)) + 1):
         class_id = int(rng.integers(BALL, TREE + 1))
         radius = side * float(rng.uniform(0.09, 0.16) * {BALL: 1.0, CRATE: 1.05, RING: 1.15, TREE: 1.35}[class_id])
@@ -427,4 +431,4 @@ def _daylight(rng: np.random.Generator, size: Size) -> FloatArray:
     """Draw uneven light (H, W): brighter on one side than on the other."""
     angle, contrast = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.18)
     y, x = np.mgrid[-1 : 1 : size[0] * 1j, -1 : 1 : size[1] * 1j].astype(np.float32)
-    return (rng.uniform(0.88, 1.06) + contrast * (np.sin(angle) * y + np.cos(angle) * x) / 1.4).astype(np.float32)
+    return np.asarray(rng.uniform(0.88, 1.06) + contrast * (np.sin(angle) * y + np.cos(angle) * x) / 1.4, np.float32)

@@ -63,7 +63,7 @@ def error_map(prediction: Segmentation, truth: Segmentation, image: Picture | No
         base = rgb_bytes(image)
         check_sizes(base.shape[:2], truth.size)
         grey = cv2.cvtColor(cv2.cvtColor(base, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-        canvas = cv2.addWeighted(grey, 0.4, canvas, 0.6, 0)
+        canvas = np.asarray(cv2.addWeighted(grey, 0.4, canvas, 0.6, 0), np.uint8)
     canvas[wrong] = WRONG if image is None else canvas[wrong] // 6 + (np.array(WRONG) * 5 // 6).astype(np.uint8)
     return canvas
 
@@ -115,7 +115,8 @@ def _fit(picture: ByteArray, width: int) -> ByteArray:
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
     fitted = cv2.resize(np.ascontiguousarray(picture), size, interpolation=way)
     left = (width - size[0]) // 2
-    return cv2.copyMakeBorder(fitted, 0, 0, left, width - size[0] - left, cv2.BORDER_CONSTANT, value=PAPER)
+    framed = cv2.copyMakeBorder(fitted, 0, 0, left, width - size[0] - left, cv2.BORDER_CONSTANT, value=PAPER)
+    return np.asarray(framed, np.uint8)
 
 
 def _classes(segmentation: Segmentation, other: Segmentation) -> IntArray:

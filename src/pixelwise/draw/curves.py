@@ -114,6 +114,8 @@ def _line(axis: "Axes", series: Points, colour: str, name: str, width: float = 1
 
 
 def _finish(axis: "Axes", name: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     axis.set_title(name, loc="left", fontsize=11)
     axis.spines[["top", "right"]].set_visible(False)
     if not axis.lines:
@@ -123,6 +125,6 @@ def _finish(axis: "Axes", name: str) -> None:
     axis.set_xlabel("step")
     axis.grid(axis="y", alpha=0.3)
     axis.margins(x=0.02)
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
     if len(axis.lines) > 1 or name == "validation scores":
         axis.legend(frameon=False, fontsize=9)

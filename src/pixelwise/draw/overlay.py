@@ -100,4 +100,4 @@ def _mix(under: AnyArray, over: AnyArray, opacity: float) -> ByteArray:
 
 def _inner_edge(mask: BoolArray, width: int) -> BoolArray:
     core = cv2.erode(np.pad(mask, 1).astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3)), iterations=width)
-    return mask & (core[1:-1, 1:-1] == 0)
+    return np.asarray(mask & (core[1:-1, 1:-1] == 0))

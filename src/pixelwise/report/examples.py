@@ -87,7 +87,7 @@ def embedded(caption: str, picture: ByteArray, side: int = SIDE) -> Picture:
     size = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
     if scale != 1:
         way = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
-        picture = cv2.resize(np.ascontiguousarray(picture), size, interpolation=way)
+        picture = np.asarray(cv2.resize(np.ascontiguousarray(picture), size, interpolation=way), np.uint8)
     coded = io.BytesIO()
     PIL.Image.fromarray(np.ascontiguousarray(picture)).save(coded, "WEBP", quality=86, method=4)
     address = "data:image/webp;base64," + base64.b64encode(coded.getvalue()).decode("ascii")
