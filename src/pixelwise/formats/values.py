@@ -436,6 +436,11 @@ def _named(scan: Scan, classes: str | Path, void: set[int], rest: bool) -> dict[
             raise OptionError(f"--classes {text!r}: expected value=name pairs, each value once and with a name")
         if scan.encoding == "rgb":
             named = {value: ClassName(row.name, None, value) for value, row in named.items()}
+        if strange := sorted(set(named) - set(scan.values)):
+            shown = ", ".join(_shown(one, scan.encoding) for one in strange)
+            raise OptionError(
+                f"--classes {text!r}: the value {shown} does not occur in the masks; there are {_values_there(scan)}"
+            )
         if twice := sorted(set(named) & void):
             raise OptionError(f"--classes names {_list(twice)}, which --void makes void; say one of the two")
         return named
