@@ -249,6 +249,14 @@ def test_charts_leave_out_what_was_not_recorded():
     assert training_charts([]) == []
 
 
+def test_charts_share_one_scale_of_steps():
+    rows = [{"step": step, "loss": 1.0, "val_miou": 0.5 if step in (50, 100) else None} for step in range(1, 201)]
+    loss, scores = (chart.drawing for chart in training_charts(rows))
+    ticks_of = [re.findall(r'text-anchor="middle">([\d,]+)<', drawing) for drawing in (loss, scores)]
+    assert ticks_of == [["0", "50", "100", "150", "200"]] * 2
+    assert re.findall(r'cx="([\d.]+)"', scores) == ["141.0", "230.0"]  # a quarter and a half of 52 .. 408
+
+
 def test_a_chart_of_many_steps_stays_small():
     rows = [{"step": step, "loss": 1 / (1 + step)} for step in range(50_000)]
     (chart,) = training_charts(rows)

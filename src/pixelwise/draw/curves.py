@@ -88,6 +88,9 @@ def curves(rows: Sequence[Row], title: str = "") -> bytes:
     _line(axes[2], points(rows, "lr"), _GREEN, "learning rate")
     for axis, name in zip(axes, ("loss", "validation scores", "learning rate"), strict=True):
         _finish(axis, name)
+    last = max((step for axis in axes for line in axis.lines for step in line.get_xdata()), default=1)
+    for axis in axes:
+        axis.set_xlim(0, 1.02 * max(last, 1))  # one scale, so that the three are read together
     if axes[1].lines:
         axes[1].set_ylim(0, 1.02)
     axes[2].set_ylim(bottom=0)
@@ -124,7 +127,6 @@ def _finish(axis: "Axes", name: str) -> None:
         return
     axis.set_xlabel("step")
     axis.grid(axis="y", alpha=0.3)
-    axis.margins(x=0.02)
     axis.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
     if len(axis.lines) > 1 or name == "validation scores":
         axis.legend(frameon=False, fontsize=9)

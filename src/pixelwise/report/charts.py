@@ -49,11 +49,11 @@ def training_charts(rows: Sequence[Row]) -> list[Chart]:
         ("Validation scores", scores),
         ("Learning rate", [Line("learning rate", points(rows, "lr"), "third")]),
     ]
-    charts = []
+    charts, last = [], max((step for _, lines in drawn for line in lines for step, _ in line.points), default=1.0)
     for title, lines in drawn:
         kept = tuple(line for line in lines if line.points)
         if kept:
-            charts.append(Chart(title, kept, _draw(title, kept, top=1.0 if lines is scores else None)))
+            charts.append(Chart(title, kept, _draw(title, kept, last, top=1.0 if lines is scores else None)))
     return charts
 
 
@@ -72,12 +72,11 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
     return [round(place * step, 12) for place in range(first, last + 1)]
 
 
-def _draw(title: str, lines: Sequence[Line], top: float | None) -> Markup:
-    steps = [step for line in lines for step, _ in line.points]
+def _draw(title: str, lines: Sequence[Line], last: float, top: float | None) -> Markup:
     values = [value for line in lines for _, value in line.points]
-    left, right = min(steps), max(steps)
+    left, right = 0.0, max(last, 1.0)  # one scale for all charts, so that they are read together
     low, high = min(0.0, *values), top if top is not None else max(values)
-    right, high = right if right > left else left + 1, high if high > low else low + 1
+    high = high if high > low else low + 1
 
     def place(step: float, value: float) -> tuple[float, float]:
         x = _LEFT + (step - left) / (right - left) * (_WIDTH - _LEFT - _RIGHT)
