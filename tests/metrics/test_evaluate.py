@@ -214,3 +214,8 @@ def test_matching_wants_settled_labels_and_a_labelled_pixel():
         match(Method("otsu"), stored([[0, 1]], LABELS.with_values({0: 0, 1: 1}, settled=False)))
     with pytest.raises(DataError, match="no labelled pixel"):
         match(Method("otsu"), data(sample("t", [[0]], [[255]])))
+
+
+def test_a_method_that_is_not_trained_is_refused():
+    with pytest.raises(OptionError, match="train it first"):
+        evaluate(Method("randomforest"), data(GOOD))

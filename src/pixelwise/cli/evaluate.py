@@ -133,6 +133,7 @@ def _score_predictions(folder: Path, chosen: Chosen, metrics: list[str]) -> Scor
 
 def _score_model(model: str, chosen: Chosen, metrics: list[str], threshold: float | None, batch: int) -> Scored:
     from pixelwise.cli.progress import progress_bar
+    from pixelwise.cli.scoring import run_facts
     from pixelwise.core.predictor import Request
     from pixelwise.load import load
     from pixelwise.metrics.evaluate import evaluate as score
@@ -143,11 +144,14 @@ def _score_model(model: str, chosen: Chosen, metrics: list[str], threshold: floa
     with progress_bar("evaluate") as progress:
         report = score(predictor, chosen.dataset, metrics, batch=batch, threshold=threshold, progress=progress)
     request = Request(threshold=threshold)
+    trained_on = str(predictor.card.training.get("data", ""))
+    if chosen.split == "all" and trained_on and Path(trained_on).name == chosen.dataset.name:
+        notes.append(f"the images scored may include those the model was trained on ({trained_on})")
     return Scored(
         with_about(report, {"split": chosen.split}, notes),
         under_model(chosen.dataset, predictor.card.labels),
         lambda sample: predictor([sample.image], request)[0],
-        predictor.card.training,
+        run_facts(Path(model), predictor) if predictor.card.training and Path(model).is_dir() else predictor.card.training,
     )
 
 

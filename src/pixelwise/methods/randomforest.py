@@ -7,7 +7,8 @@ depth comparisons, in strips.
 [2] Arganda-Carreras et al., Trainable Weka Segmentation, Bioinformatics, 2017.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,20 +76,19 @@ def fit(
         raise OptionError(f"{dataset.name}: its truth has no classes to train on")
     rng = np.random.default_rng(seed)
     share = max(1, sample // max(len(dataset), 1))
-    bands, features, classes = (), [], []
+    bands: tuple[str, ...] = ()
+    features, classes, broken = [], [], ""
     for one in dataset:
         try:
             drawn = _draw(one, bands, scales, share, rng)
         except PixelwiseError as error:
-            last = error
+            broken = f" ({error})"
             continue
         bands = drawn[2]
         features.append(drawn[0])
         classes.append(drawn[1])
     if not sum(map(len, classes)):
-        raise DataError(
-            f"{dataset.name}: found no labelled pixel to train on" + (f" ({last})" if len(classes) < len(dataset) else "")
-        )
+        raise DataError(f"{dataset.name}: found no labelled pixel to train on{broken}")
     forest = RandomForestClassifier(trees, max_depth=depth, min_samples_leaf=2, random_state=seed, n_jobs=-1)
     forest.fit(np.concatenate(features), np.concatenate(classes))
     return Forest(forest, dataset.labels, tuple(float(scale) for scale in scales), bands)
@@ -103,7 +103,9 @@ def _draw(
     classes = truth.class_map().ravel()
     labelled = np.flatnonzero(classes != sample.labels.void)
     chosen = np.sort(rng.choice(labelled, share, replace=False)) if len(labelled) > share else labelled
-    return features_of(image.to_bands(bands), scales).reshape(classes.size, -1)[chosen], classes[chosen], bands
+    found = [features[chosen[(chosen >= start) & (chosen < start + len(features))] - start]
+             for start, features in feature_strips(image.to_bands(bands), scales)]  # fmt: skip
+    return np.concatenate(found), classes[chosen], bands
 
 
 def segment(image: Image, *, model: Forest, probabilities: bool = False) -> Segmentation:
@@ -114,14 +116,13 @@ def segment(image: Image, *, model: Forest, probabilities: bool = False) -> Segm
         probabilities: keep them, (L, H, W).
     """
     height, width = image.size
-    features = features_of(image.to_bands(model.bands), model.scales).reshape(height * width, -1)
     known = np.asarray(model.trees.classes_, np.int64)
     classes = np.zeros(height * width, np.uint8 if model.labels.void == 255 else np.uint16)
     won = np.zeros(len(model.labels))
     kept = np.zeros((len(model.labels), height * width), np.float32) if probabilities else None
-    for top in range(0, height * width, _STRIP):
-        strip = slice(top, top + _STRIP)
-        found = model.trees.predict_proba(features[strip])
+    for start, features in feature_strips(image.to_bands(model.bands), model.scales):
+        strip = slice(start, start + len(features))
+        found = model.trees.predict_proba(features)
         places = found.argmax(axis=1)
         classes[strip] = known[places]
         won[known] += np.bincount(places, weights=found.max(axis=1), minlength=len(known))
@@ -131,6 +132,20 @@ def segment(image: Image, *, model: Forest, probabilities: bool = False) -> Segm
     scores = np.clip(won / np.maximum(areas, 1), 0, 1)
     volume = None if kept is None else kept.reshape(-1, height, width)
     return Segmentation.from_class_map(classes.reshape(height, width), model.labels, scores, volume)
+
+
+def feature_strips(image: Image, scales: Sequence[float]) -> Iterator[tuple[int, FloatArray]]:
+    """Describe the pixels of an image in strips of rows: the number of the first pixel, and features (P, F).
+
+    Each strip is computed with as many rows around it as a blur reaches, so the strips equal the whole.
+    """
+    height, width = image.size
+    reach = math.ceil(4 * max(scales)) + 2  # OpenCV cuts a Gaussian of floats off at 4 deviations; a Sobel adds 1 row
+    step = max(1, _STRIP // max(width, 1))
+    for top in range(0, height, step):
+        first, last = max(0, top - reach), min(height, top + step + reach)
+        part = features_of(Image(image.pixels[first:last], image.bands), scales)[top - first : top - first + step]
+        yield top * width, part.reshape(-1, part.shape[2])
 
 
 def features_of(image: Image, scales: Sequence[float]) -> FloatArray:

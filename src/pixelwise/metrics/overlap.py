@@ -126,6 +126,8 @@ def _strange(values: IntArray, classes: int, void: int) -> DataError:
 def count(prediction: Segmentation, truth: Segmentation) -> Counts:
     """Count one image; classes are joined by name, so the two may number them differently.
 
+    Of instances and panoptic segments the classes alone count; crowds, and pixels under no segment of the truth, are void.
+
     Raises:
         SizeMismatch: the two differ in size.
         DataError: the prediction has no classes (regions), or classes that overlap (multilabel).

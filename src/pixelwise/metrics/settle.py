@@ -22,9 +22,11 @@ def under_model(dataset: Dataset, known: LabelSet) -> Dataset:
 
     Raises:
         UnsettledLabels: a stored value is outside the model's map.
-        OptionError: the data's classes and the model's have no name in common.
+        OptionError: the data's classes and the model's have no name in common, or the model has none.
     """
     own = dataset.labels
+    if not len(known):
+        raise OptionError("the model knows no classes; train it first")
     if own.settled and (not is_unnamed(own) or own.same_classes(known)):
         if len(own) and not any(place >= 0 for place in own.map_to(known)):
             raise OptionError(

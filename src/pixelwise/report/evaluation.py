@@ -19,6 +19,7 @@ def page_of(
     title: str,
     facts: Mapping[str, Any] | None = None,
     history: Sequence[Row] = (),
+    others: Mapping[str, Mapping[str, float | None]] | None = None,
 ) -> Page:
     """Make the page of ``report``, which was made from ``dataset``.
 
@@ -28,6 +29,7 @@ def page_of(
         segment: gives the prediction of a sample, as it was scored.
         facts: what was trained on what and how long.
         history: the rows of the training's ``history.csv``.
+        others: scores of other predictors on the same images, to compare with.
     """
     keys = [key for key in (report.per_image[0] if report.per_image else {}) if key != "name"]
     key = "miou" if "miou" in keys else keys[0] if keys else "miou"
@@ -53,5 +55,6 @@ def page_of(
         facts={**report.about, "images scored": report.count, **(facts or {})},
         notes=notes,
         rules=report.rules,
+        others=others or {},
         per_image_score={"miou": "mIoU"}.get(key, key.replace("_", " ")),
     )
