@@ -88,6 +88,17 @@ def test_two_names_for_0_and_255_are_given_in_value_order_but_not_settled() -> N
     assert not proposal.labels.settled
 
 
+def test_names_without_values_follow_value_order_once_that_is_confirmed() -> None:
+    scan = scan_of(mapped((1, 2, 3)), names=named("sky", "car", "road"))
+    assert propose(scan).reasons[0].flag == "--void none if the names are in value order (1 is sky, 3 is road)"
+    assert settled(scan, void="none") == (("sky", "car", "road"), {1: 0, 2: 1, 3: 2}, True)
+
+
+def test_names_follow_value_order_after_a_void_value() -> None:
+    scan = scan_of(mapped((0, 1, 2)), names=named("sky", "car"))
+    assert settled(scan, void="0") == (("sky", "car"), {0: -1, 1: 0, 2: 1}, True)
+
+
 def test_colours_without_a_table_are_unsettled() -> None:
     colours = np.array([0, pack_colour((255, 0, 0)), pack_colour((0, 0, 255))], np.int32)[BLOCKS]
     proposal = propose(scan_of(colours, rgb=True))

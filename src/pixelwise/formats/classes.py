@@ -7,6 +7,7 @@ and mappings, and the label set that Pixelwise itself writes.
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -123,10 +124,10 @@ def read_classes(path: Path) -> ClassTable:
 def _refuse_twins(path: Path, rows: Sequence[ClassName]) -> None:
     for what, seen in (
         ("name", [row.name for row in rows]),
-        ("value", [row.value for row in rows if row.value is not None]),
+        ("value", [str(row.value) for row in rows if row.value is not None]),
         ("colour", [f"#{row.colour:06x}" for row in rows if row.colour is not None]),
     ):
-        if twins := sorted({str(one) for one in seen if seen.count(one) > 1}):
+        if twins := sorted(one for one, count in Counter(seen).items() if count > 1):
             raise UnreadableFile(f"{path}: two classes have the {what} {', '.join(twins)}; each needs its own")
 
 

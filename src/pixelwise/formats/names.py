@@ -5,6 +5,7 @@ Names are compared without case. A folder's *key* is its path without the words 
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal, TypeAlias
@@ -161,7 +162,8 @@ def mask_core(stem: str) -> tuple[str, int] | None:
     >>> mask_core("0001_mask"), mask_core("gt_0001"), mask_core("0001")
     (('0001', 3), ('0001', 7), None)
     """
-    return _core(stem, MASK_MARKS)
+    match = _MASK_TAIL.match(stem) or _MASK_HEAD.match(stem)
+    return None if match is None else (match["core"], MASK_MARKS.index(match["mark"]))
 
 
 def image_core(stem: str) -> str:
@@ -170,13 +172,17 @@ def image_core(stem: str) -> str:
     >>> image_core("image_0001"), image_core("7_sat"), image_core("7")
     ('0001', '7', '7')
     """
-    found = _core(stem, IMAGE_MARKS)
-    return stem if found is None else found[0]
+    match = _IMAGE_TAIL.match(stem) or _IMAGE_HEAD.match(stem)
+    return stem if match is None else match["core"]
 
 
-def _core(stem: str, marks: tuple[str, ...]) -> tuple[str, int] | None:
-    for rank, mark in enumerate(marks):
-        for pattern in (rf"^(.+){_JOINT}{mark}$", *([] if mark in SHORT_MARKS else [rf"^{mark}{_JOINT}(.+)$"])):
-            if match := re.match(pattern, stem):
-                return match[1], rank
-    return None
+def _tail(marks: Iterable[str]) -> re.Pattern[str]:
+    return re.compile(rf"^(?P<core>.+?){_JOINT}(?P<mark>{'|'.join(marks)})$")  # the shortest core: the longest mark
+
+
+def _head(marks: Iterable[str]) -> re.Pattern[str]:
+    return re.compile(rf"^(?P<mark>{'|'.join(marks)}){_JOINT}(?P<core>.+)$")
+
+
+_MASK_TAIL, _IMAGE_TAIL = _tail(MASK_MARKS), _tail(IMAGE_MARKS)
+_MASK_HEAD, _IMAGE_HEAD = _head(mark for mark in MASK_MARKS if mark not in SHORT_MARKS), _head(IMAGE_MARKS)

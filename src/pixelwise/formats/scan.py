@@ -136,10 +136,20 @@ def measure(stored: IntArray, is_rgb: bool = False) -> MaskRecord:
     border = np.bincount(index[touching], minlength=count)
     ramp = np.bincount(index[_ramps(stored, is_rgb)], minlength=count)
     pairs = _pairs(values, index, across, down) if count <= _MOST_PAIRED else ()
-    size = (int(stored.shape[0]), int(stored.shape[1]))
-    rows = [tuple(int(one) for one in each[kept]) for each in (values, pixels, border, ramp)]
-    dropped = int(pixels.sum() - pixels[kept].sum())
-    return MaskRecord(size, "rgb" if is_rgb else "id", *rows, pairs=pairs, dropped=dropped)
+
+    def row(each: IntArray) -> tuple[int, ...]:
+        return tuple(int(one) for one in each[kept])
+
+    return MaskRecord(
+        size=(int(stored.shape[0]), int(stored.shape[1])),
+        encoding="rgb" if is_rgb else "id",
+        values=row(values),
+        pixels=row(pixels),
+        border=row(border),
+        ramp=row(ramp),
+        pairs=pairs,
+        dropped=int(pixels.sum() - pixels[kept].sum()),
+    )
 
 
 def _indexed(stored: IntArray) -> tuple[IntArray, IntArray]:

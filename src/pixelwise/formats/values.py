@@ -4,10 +4,12 @@ A proposal is *unsettled*, and training refuses it, where a wrong guess would sp
 gaps, a value of 250 or more, a value no name explains, a value that behaves like void, colours without a table, and masks
 that were resized with interpolation. Each such reason names the option that settles it.
 
-A value is *suspected to mean void* when there are no names and all of this holds for it, the lowest or highest of at least
-four values: it covers less than an even share of the pixels; it borders on nine tenths of the other values; its neighbours
-are more mixed than those of the median value (by the entropy of its shared border); and it has at least half as many
-border pixels again, for its area, as the median value. Leftovers between labelled things look like that; CamVid's 11 does.
+A value is *suspected to mean void* when there are no names and all of this holds for it, the highest of at least four
+values (or the lowest of at least eight, as 0 is the background in most small sets): it covers less than an even share of
+the pixels; it borders on nine tenths of the other values; its neighbours are more mixed than those of the median value (by
+the entropy of its shared border); and for its area it has half as many border pixels again as the median value. From eight
+values on, four fifths and a quarter are enough. Leftovers between labelled things look like that: CamVid's 11 does, from
+some ten images on, and shapes drawn on a background do not.
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,7 +27,8 @@ HIGH = 250  # values from here on are rarely classes: 255 is void in VOC, Citysc
 MOST_RAMPS = 0.01  # of all pixels
 _RARE = 0.02  # of all pixels: what interpolation leaves is spread over many values
 _RAMP = 0.15  # of a rare value's pixels; real classes stay under 0.01, thin ones included
-_LEAST_SUSPECT = 4
+_FEW, _MANY = 4, 8  # values from which on the highest, and the lowest too, may be suspected of meaning void
+_LEAST_SHARED = 0.005  # of a value's border
 
 
 @dataclass(frozen=True)
@@ -60,10 +63,11 @@ def propose(scan: Scan, table: ClassTable | None = None) -> Proposal:
 
 
 def _with_label_set(scan: Scan, labels: LabelSet, table: ClassTable) -> Proposal:
-    strange = [value for value in scan.values if value not in labels.values]
-    if not strange and labels.encoding == scan.encoding:
+    same = labels.encoding == scan.encoding
+    strange = [value for value in scan.values if not (same and value in labels.values)]
+    if not strange:
         return Proposal(labels, () if labels.settled else (_unconfirmed(table),))
-    values = {**labels.values, **dict.fromkeys(strange, VOID)}
+    values = {**(labels.values if same else {}), **dict.fromkeys(strange, VOID)}
     reason = _unexplained(scan, strange, f"{table.path.name} has {len(labels)} classes")
     return Proposal(LabelSet(labels.labels, values, scan.encoding, settled=False), (reason,))
 
@@ -94,8 +98,17 @@ def _with_names(scan: Scan, table: ClassTable) -> Proposal:
     if unexplained and not smeared and len(scan.values) == len(table.rows):  # 0/255 with two names, say: in value order
         ordered = list(zip(scan.values, table.rows, strict=True))
         unexplained = {}
+        reasons = [_out_of_order(scan, table)]
     labels = _label_set(ordered, scan.encoding, table, settled=not reasons, void=unexplained)
     return Proposal(labels, tuple(reasons))
+
+
+def _out_of_order(scan: Scan, table: ClassTable) -> Reason:
+    return Reason(
+        f"{table.path.name} names {len(table.rows)} classes without their values, and the masks hold {_list(scan.values)}",
+        f"--void none if the names are in value order ({_shown(scan.values[0], scan.encoding)} is {table.rows[0].name}, "
+        f"{_shown(scan.values[-1], scan.encoding)} is {table.rows[-1].name})",
+    )
 
 
 def _without_names(scan: Scan) -> Proposal:
@@ -202,8 +215,9 @@ def _suspect(scan: Scan) -> int | None:
     """Find the lowest or highest value if it behaves like void (see the top of this file)."""
     uses = scan.uses
     count = len(uses)
-    if count < _LEAST_SUSPECT or not scan.neighbours:
+    if count < _FEW or not scan.neighbours:
         return None
+    touching, bordering = (0.8, 1.25) if count >= _MANY else (0.9, 1.5)
     values = [use.value for use in uses]
     shared = np.zeros((count, count))
     place = {value: index for index, value in enumerate(values)}
@@ -213,13 +227,13 @@ def _suspect(scan: Scan) -> int | None:
     portions = shared / np.maximum(shared.sum(axis=1, keepdims=True), 1)
     mixed = -(portions * np.log(np.where(portions > 0, portions, 1))).sum(axis=1)
     density = np.array([use.border / use.pixels for use in uses])
-    for index in (count - 1, 0):
+    for index in (count - 1, 0) if count >= _MANY else (count - 1,):
         others = np.arange(count) != index
         if (
             uses[index].pixels * count < scan.pixels
-            and (portions[index, others] >= 0.005).mean() >= 0.9
+            and (portions[index, others] >= _LEAST_SHARED).mean() >= touching
             and mixed[index] > np.median(mixed[others])
-            and density[index] >= 1.5 * np.median(density[others])
+            and density[index] >= bordering * np.median(density[others])
         ):
             return values[index]
     return None
@@ -318,7 +332,7 @@ def settle(scan: Scan, void: str | None = None, classes: str | Path | None = Non
         return proposal
     word = (void or "").strip().casefold()
     stated = set() if word in ("", "none", "rest") else _void_values(scan, void or "")
-    named = _named(scan, classes, stated, rest=word == "rest") if classes is not None else _already_named(scan, word == "none")
+    named = _named(scan, classes, stated, rest=word == "rest") if classes is not None else _already_named(scan, stated)
     if word == "rest" and not named:
         raise OptionError("--void rest: expected names for the values to keep; add --classes value=name,…")
     named = {value: row for value, row in named.items() if value not in stated}
@@ -329,8 +343,11 @@ def settle(scan: Scan, void: str | None = None, classes: str | Path | None = Non
         left = []
     smeared = _interpolated(scan, set(left)) if left else set()
     open_values = _still_open(scan, left, smeared, word, has_names=bool(named) or table is not None)
-    for index, value in enumerate(value for value in scan.values if value in left and value not in open_values):
-        named[value] = _plain_row(scan, value, index, stated | open_values)
+    solid = tuple(value for value in scan.values if value not in smeared)
+    for index, value in enumerate(value for value in left if value not in open_values):
+        named[value] = (
+            ClassName(_plain_name(value, solid)) if scan.encoding == "id" else ClassName(f"class {index}", None, value)
+        )
     reasons = _open_reasons(scan, open_values, smeared, len(named))
     order = list(named.items()) if classes is not None or table is not None else sorted(named.items())
     labels = _label_set(
@@ -349,7 +366,7 @@ def _with_things(labels: LabelSet, table: ClassTable | None) -> LabelSet:
     return LabelSet(tuple(known.get(one.name, one) for one in labels.labels), labels.values, labels.encoding, labels.settled)
 
 
-def _already_named(scan: Scan, keep_void: bool) -> dict[int, ClassName]:
+def _already_named(scan: Scan, void: set[int]) -> dict[int, ClassName]:
     """Give the names that the folder itself states, in its order."""
     table = scan.table
     if table is None:
@@ -361,15 +378,10 @@ def _already_named(scan: Scan, keep_void: bool) -> dict[int, ClassName]:
             if index != VOID
         }
     names = table.by_colour() if scan.encoding == "rgb" else table.by_value()
-    if not set(scan.values) <= set(names) and len(scan.values) == len(table.rows):  # as the proposal does: in value order
-        return dict(zip(scan.values, table.rows, strict=True))
+    kept = [value for value in scan.values if value not in void]
+    if not set(kept) <= set(names) and len(kept) == len(table.rows):  # as the proposal does: in value order
+        return dict(zip(kept, table.rows, strict=True))
     return names
-
-
-def _plain_row(scan: Scan, value: int, index: int, void: set[int]) -> ClassName:
-    if scan.encoding == "rgb":
-        return ClassName(f"class {index}", None, value)
-    return ClassName(_plain_name(value, tuple(one for one in scan.values if one not in _interpolated(scan, set(scan.values)))))
 
 
 def _still_open(scan: Scan, left: list[int], smeared: set[int], word: str, has_names: bool) -> set[int]:
