@@ -10,7 +10,8 @@ from pixelwise.core.errors import OptionError
 from pixelwise.core.labels import pack_colour
 from pixelwise.formats.classes import ClassName, ClassTable
 from pixelwise.formats.scan import Scan, combine, measure
-from pixelwise.formats.values import propose, settle
+from pixelwise.formats.settle import settle
+from pixelwise.formats.values import propose
 
 BLOCKS = np.kron(np.array([[0, 0, 0], [0, 1, 0], [2, 2, 0]]), np.ones((8, 8), int)).astype(np.uint8)
 

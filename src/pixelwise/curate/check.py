@@ -21,8 +21,10 @@ from pixelwise.core.sample import Dataset, ImageFile, Sample
 from pixelwise.formats import masks, read
 from pixelwise.formats.cache import Cache
 from pixelwise.formats.masks import MaskFile, mismatch
+from pixelwise.formats.reasons import Reason
 from pixelwise.formats.scan import MaskRecord, Scan, combine, measure, values_of
-from pixelwise.formats.values import Proposal, Reason, propose, settle
+from pixelwise.formats.settle import settle
+from pixelwise.formats.values import Proposal, propose
 
 Progress = Callable[[str, int, int], None]  # what is being read, done, of how many
 Fault: TypeAlias = Literal["image", "mask", "size", "values", "partner", "name", "split", "one value", "tiny"]
@@ -301,7 +303,7 @@ def _mask_problems(source: MaskFile, size: Size | str, scan: Scan, proposal: Pro
         found.append(Problem("values", mask, text, fatal=any(value not in labels.values for value in held)))
     elif all(labels.values.get(value, 0) == VOID for value in held) and proposal.settled:
         found.append(Problem("one value", mask, f"{mask}: every pixel is void, so nothing can be learnt from it", fatal=True))
-    elif len(held) == 1 and len(scan.uses) > 1:
+    elif len(held) == 1:
         value = next(iter(held))
         text = f"{mask}: the mask holds one value, {labels.describe(value)}, everywhere; look whether that is meant"
         found.append(Problem("one value", mask, text))

@@ -57,12 +57,13 @@ def settled(dataset: Dataset, void: str | None = None, classes: str | Path | Non
     Raises:
         OptionError: the words do not fit the values, or the data set's labels are not coded by values.
     """
-    from pixelwise.formats import masks, values
+    from pixelwise.formats import masks
+    from pixelwise.formats.settle import settle
 
     scan = masks.scan(dataset)
     if scan is None:
         raise OptionError(f"{dataset.name}: its labels name their classes themselves, so --void and --classes do not apply")
-    return values.settle(scan, void, classes).labels
+    return settle(scan, void, classes).labels
 
 
 def recognise(path: Path) -> tuple[str, Claim]:

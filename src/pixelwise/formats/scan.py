@@ -78,6 +78,11 @@ class Scan:
         """All pixels of all masks."""
         return sum(use.pixels for use in self.uses) + self.dropped
 
+    def share(self, values: Iterable[int]) -> float:
+        """Give the share of all pixels that hold one of ``values``."""
+        wanted = set(values)
+        return sum(use.pixels for use in self.uses if use.value in wanted) / max(self.pixels, 1)
+
 
 def read_values(path: Path, encoding: Encoding) -> IntArray:
     """Read a mask as stored; where the data set is colour-coded, grey and palette masks give their colours too.
