@@ -100,6 +100,15 @@ def test_a_broken_image_is_listed_and_gives_exit_code_1(data, evaluated):
     assert "failed: 10: " in out
 
 
+@pytest.mark.parametrize("folder", ["images", "masks"])
+def test_an_image_or_mask_without_its_partner_is_told_and_gives_exit_code_1(data, evaluated, folder):
+    (data / "val" / folder / "10.png").unlink()
+    code, out, _ = evaluated("otsu", data)
+    assert code == 1
+    assert out.startswith("1 images")
+    assert "10.png" in out
+
+
 def test_out_gets_scores_and_a_page_with_the_same_numbers(data, tmp_path, evaluated):
     _, out, _ = evaluated("kmeans", data, "--json", "--out", tmp_path / "report")
     assert json.loads((tmp_path / "report" / "scores.json").read_text()) == json.loads(out)

@@ -153,6 +153,7 @@ def test_unsettled_masks_are_read_under_the_models_value_map():
     report = evaluate(Bright(model), stored([[2, 1]], unsettled))
     assert report.classes == ("sky", "road")
     assert report.confusion.tolist() == [[0, 0, 0], [0, 1, 0]]
+    assert report.notes == ("the masks were read under the model's value map: 0 sky, 1 road, 2 void",)
 
 
 def test_a_void_that_a_person_states_holds_over_the_models_map():

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,20 +41,23 @@ def evaluate(
     listed at the end and the rest go on; the exit code is then 1.
     """
     from pixelwise.formats import read
+    from pixelwise.metrics.evaluate import with_about
 
     names = [name.strip() for name in metrics.split(",") if name.strip()]
-    chosen = choose_split(read(data, void=void, classes=classes), split)
+    dataset = read(data, void=void, classes=classes)
+    chosen = choose_split(dataset, split)
     if chosen.note:
         print(chosen.note, file=sys.stderr)
     scored = _score(model, chosen, names, threshold, batch)
-    report = scored.report
+    report = with_about(scored.report, {}, dataset.notes)
+    scored = replace(scored, report=report)
     if out is not None:
         _write(scored, model, out)
     print(json.dumps(report.to_json(), indent=2, ensure_ascii=False, allow_nan=False) if as_json else report)
     if as_json:
         for name, error in report.failures:
             print(f"failed: {name}: {error}", file=sys.stderr)
-    if report.failures:
+    if report.failures or any(" without " in note for note in dataset.notes):  # an image or a mask without its partner
         raise typer.Exit(1)
 
 

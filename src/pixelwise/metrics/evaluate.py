@@ -50,14 +50,27 @@ def evaluate(
             f"'{predictor.card.name}' gives regions without classes; match them to classes first: "
             f"match(predictor, the training split) of pixelwise.metrics.majority"
         )
-    dataset = under_model(dataset, predictor.card.labels)
+    given, dataset = dataset, under_model(dataset, predictor.card.labels)
     failures: list[tuple[str, str]] = []
     found = stream(predictor, _images(dataset, failures, progress), batch, Request(threshold=threshold))
     report = tally(((sample, result) for sample, _, result in found), dataset, families, metrics, failures)
     about = {"model": predictor.card.name, "data": dataset.name}
-    missing = unknown_to(predictor.card.labels, dataset)
-    notes = (f"the model does not know {', '.join(missing)}: it cannot be right there",) if missing else ()
-    return with_about(report, about, notes)
+    return with_about(report, about, notes_on(given, dataset, predictor.card.labels))
+
+
+def notes_on(given: Dataset, dataset: Dataset, known: LabelSet) -> list[str]:
+    """Say what the reader must know of how a data set was joined with the classes a model knows."""
+    notes = []
+    if dataset is not given:
+        labels = dataset.labels
+        pairs = [
+            f"{labels.describe(value)} {labels.names[index] if index >= 0 else 'void'}"
+            for value, index in labels.values.items()
+        ]
+        notes.append(f"the masks were read under the model's value map: {', '.join(pairs)}")
+    if missing := unknown_to(known, dataset):
+        notes.append(f"the model does not know {', '.join(missing)}: it cannot be right there")
+    return notes
 
 
 def with_about(report: Report, about: dict[str, Any], notes: Sequence[str] = ()) -> Report:

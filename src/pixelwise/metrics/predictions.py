@@ -10,9 +10,9 @@ from pixelwise.core.image import read_ids
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.metrics.evaluate import Progress, families_of, tally, with_about
+from pixelwise.metrics.evaluate import Progress, families_of, notes_on, tally, with_about
 from pixelwise.metrics.result import Report
-from pixelwise.metrics.settle import require_settled, under_model, unknown_to
+from pixelwise.metrics.settle import require_settled, under_model
 
 
 @dataclass(frozen=True)
@@ -110,13 +110,9 @@ def evaluate_predictions(
     """
     families = families_of(metrics)
     labels = predictions.labels
-    notes: tuple[str, ...] = ()
-    if labels is not None:
-        dataset = under_model(dataset, labels)
-        if missing := unknown_to(labels, dataset):
-            notes = (f"the predictions do not know {', '.join(missing)}: they cannot be right there",)
-    else:
-        require_settled(dataset)
+    given = dataset
+    dataset = require_settled(dataset) if labels is None else under_model(dataset, labels)
+    notes = [] if labels is None else notes_on(given, dataset, labels)
     results = _read(predictions, dataset, progress)
     report = tally(results, dataset, families, metrics, [])
     return with_about(report, {"model": str(predictions.folder), "data": dataset.name}, notes)
