@@ -144,6 +144,8 @@ def test_missing_partners_are_listed(folder: Folder) -> None:
     (root / "images" / "single.png").unlink()
     audit = check(root)
     assert kinds(audit) == [("partner", "lonely.png", False), ("partner", "single.png", False)]
+    assert audit.problems[0].file == str(root / "images" / "lonely.png")
+    assert audit.problems[0].text.startswith(audit.problems[0].file)
 
 
 def test_a_sample_in_two_splits_is_listed(folder: Folder) -> None:
@@ -192,6 +194,19 @@ def test_data_in_memory_is_checked_too() -> None:
     audit = check(Dataset([sample], labels, "semantic"))
     assert audit.clean
     assert [(row.name, row.pixels) for row in audit.rows] == [("sky", 60), ("car", 4)]
+
+
+def test_data_in_memory_that_is_unsettled_is_refused() -> None:
+    labels = LabelSet.of(["sky", "car"]).with_values({0: 0, 1: 1}, settled=False)
+    sample = Sample.of("a", Image(np.zeros((8, 8, 3), np.uint8)), Segmentation.from_class_map(np.minimum(SQUARE, 1), labels))
+    with pytest.raises(UnsettledLabels):
+        check(Dataset([sample], labels, "semantic")).require_settled()
+
+
+def test_a_whole_set_of_one_value_is_listed(folder: Folder) -> None:
+    assert kinds(check(folder(np.zeros((8, 8), np.uint8)))) == [
+        ("one value", f"{name}.png", False) for name in ("fine", "good")
+    ]
 
 
 def test_a_mask_that_changed_is_counted_again(folder: Folder) -> None:

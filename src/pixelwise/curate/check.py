@@ -208,8 +208,10 @@ def _proposal(dataset: Dataset, scan: Scan, labels: LabelSet | None, void: str |
         if labels is not None:
             raise OptionError("labels are given, so void and classes cannot be; leave one of them out")
         return settle(scan, void, classes)
-    if labels is not None or dataset.labels.settled or not isinstance(_source(dataset), MaskFile):
+    if labels is not None or dataset.labels.settled:
         return Proposal(dataset.labels)
+    if not isinstance(_source(dataset), MaskFile):
+        return Proposal(dataset.labels, (Reason("the data set says so itself", "labels.with_values(…, settled=True)"),))
     return propose(scan)
 
 
@@ -312,10 +314,12 @@ def _mask_problems(source: MaskFile, size: Size | str, scan: Scan, proposal: Pro
 
 def _noted(dataset: Dataset) -> Iterable[Problem]:
     """Turn what reading noticed into problems."""
+    source = _source(dataset)
+    prefix = f"{source.root}/" if isinstance(source, MaskFile) else ""
     for note in dataset.notes:
-        file, _, _ = note.partition(": ")
+        file = prefix + note.partition(": ")[0]
         kind: Fault = "name" if "has the stem of" in note else "split" if "entries name no pair" in note else "partner"
-        yield Problem(kind, file, note)
+        yield Problem(kind, file, prefix + note)
 
 
 def _split_twice(dataset: Dataset) -> Iterable[Problem]:

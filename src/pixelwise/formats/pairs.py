@@ -219,12 +219,9 @@ def _note_lone(work: _Work) -> None:
                 work.notes.append(f"{one}: {what} without {other}; it is left out")
             else:
                 whole[one.parent] += 1
-        work.notes += [
-            f"{folder}/: {count} picture{'s' * (count != 1)} without {other}; the folder is left out"
-            if what == "image"
-            else f"{folder}/: {count} mask{'s' * (count != 1)} without image; the folder is left out"
-            for folder, count in whole.items()
-        ]
+        noun = "picture" if what == "image" else "mask"  # of a whole folder nobody knows whether it is images
+        for folder, count in whole.items():
+            work.notes.append(f"{folder}/: {count} {noun}{'s' * (count != 1)} without {other}; left out")
 
 
 def _splits(pairs: Sequence[Pair], lists: Sequence[FileList], notes: list[str]) -> dict[str, tuple[int, ...]]:

@@ -57,7 +57,7 @@ def smeared_masks(scan: Scan, smeared: set[int]) -> Reason:
     return Reason(
         f"{percent(scan.share(smeared))} of the pixels hold {len(smeared)} rare values along borders: the masks were "
         f"resized with interpolation or saved with loss; make them again with nearest-neighbour resizing, as PNG",
-        "--void rest together with --classes value=name,… to take those pixels for void",
+        "--void rest to take those pixels for void" + (", together with --classes value=name,…" if scan.table is None else ""),
     )
 
 
