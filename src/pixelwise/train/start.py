@@ -13,7 +13,6 @@ from pixelwise.core.errors import DataError, MissingFile, OptionError, Pixelwise
 from pixelwise.core.files import write_json
 from pixelwise.core.sample import Dataset
 from pixelwise.curate.check import Audit, check
-from pixelwise.formats import read
 from pixelwise.models import MODELS, checkpoint
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.train import plan as planning
@@ -106,8 +105,7 @@ def prepare(recipe: Recipe, say: Any = print) -> Prepared:
     options = recipe.data
     if not options.path:
         raise OptionError("there is no data: give --data PATH, or path in the recipe's table [data]")
-    dataset = read(options.path, format=options.format or None, void=options.void or None, classes=options.classes or None)
-    audit = check(dataset)
+    audit = check(options.path, format=options.format or None, void=options.void or None, classes=options.classes or None)
     for problem in audit.problems[:20]:
         say(f"  {problem.text}")
     if len(audit.problems) > 20:
