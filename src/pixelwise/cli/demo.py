@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pixelwise.metrics.result import Report
 
 TRAIN, VAL, SIZE = 160, 40, (128, 160)
-STEPS = 260
+STEPS = 200
 
 
 def demo(
@@ -19,7 +19,7 @@ def demo(
     """Draw scenes, check them, train a network, score it against Otsu and k-means, and write masks and a report."""
     import time
 
-    from pixelwise.cli.scoring import run_facts, write_report
+    from pixelwise.cli.scoring import write_report
     from pixelwise.core.files import write_json
     from pixelwise.curate.check import check
     from pixelwise.formats import masks
@@ -36,9 +36,8 @@ def demo(
     masks.write(_scenes(seed), data)
     typer.echo("2. checking them")
     audit = check(data)
-    typer.echo(
-        f"   {len(audit.dataset)} images, {len(audit.labels)} classes: {', '.join(audit.labels.names)}; {len(audit.problems)} problems"
-    )
+    names = ", ".join(audit.labels.names)
+    typer.echo(f"   {len(audit.dataset)} images, {len(audit.labels)} classes: {names}; {len(audit.problems)} problems")
     typer.echo(f"3. training a U-Net -> {run_folder}")
     tables = {
         "data": {"path": str(data)},
@@ -55,7 +54,7 @@ def demo(
     ours = with_about(reports["U-Net"], {"split": "val"})
     write_json(run_folder / "scores.json", ours.to_json())
     others = {name: report.scores for name, report in reports.items() if name != "U-Net"}
-    write_report(ours, network, prepared.val, run_folder, "Pixelwise demo", run_facts(run_folder, network), others)
+    write_report(ours, network, prepared.val, run_folder, "Pixelwise demo", others)
     _print_table(reports)
     typer.echo(f"5. writing masks and overlays -> {results}")
     predict(network, [data / "images" / file.name for file in _val_files(prepared.val)][:8], results)

@@ -68,7 +68,8 @@ def load(path: Path, labels: LabelSet | None = None) -> Segmenter:
 
 def build(card: Card) -> Segmenter:
     """Build the network a card describes, with random weights."""
-    options = dict(card.options) | ({"weights": "none"} if "weights" in card.options else {})
+    options = {name: tuple(value) if isinstance(value, list) else value for name, value in card.options.items()}
+    options |= {"weights": "none"} if "weights" in options else {}
     try:
         model: Segmenter = MODELS[card.name].build(card.labels, card.kind, **options)
     except (TypeError, OptionError) as error:

@@ -49,7 +49,7 @@ def read_state(path: Path) -> object:
     except Exception as error:  # torch raises RuntimeError, EOFError, UnpicklingError, KeyError … by kind of damage
         if "weights_only" in str(error) or "Unsupported" in str(error):
             raise CheckpointError(
-                f"{path}: refused: it holds code or objects, not only tensors, and a pickle can run anything when it is opened; "
+                f"{path}: refused: it holds code or objects, not only tensors, and a pickle can run anything when opened; "
                 f"save the state_dict alone (torch.save(model.state_dict(), …)) or as safetensors"
             ) from None
         raise CheckpointError(

@@ -74,7 +74,7 @@ def _processor() -> str:
 
 
 def _cpu_has_bf16() -> bool:
-    """Tell whether the CPU reports avx512_bf16, AMX or Arm's bf16: without them bfloat16 is emulated and slower than float32."""
+    """Tell whether the CPU reports avx512_bf16, AMX or Arm's bf16: without them bfloat16 is slower than float32."""
     information = Path("/proc/cpuinfo")
     if not information.is_file():
         return False

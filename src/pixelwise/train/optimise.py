@@ -56,7 +56,7 @@ def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
 
 
 class Average:
-    """A running average of a model's weights; it begins short-sighted and reaches ``decay`` after about 10 / (1 - decay) steps."""
+    """A running average of a model's weights; short-sighted at first, at ``decay`` after about 9 / (1 - decay) steps."""
 
     def __init__(self, model: Segmenter, decay: float) -> None:
         self.model = copy.deepcopy(model).eval()

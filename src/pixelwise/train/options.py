@@ -20,7 +20,7 @@ class DataOptions:
         void: stored values that mean "not labelled", as ``--void`` takes them.
         classes: names or a table of them, as ``--classes`` takes them.
         train: the split to train on; empty for ``train`` where there is one, else all that is not for validation.
-        val: the split to validate on, or the fraction to keep aside (``"0.2"``); empty for ``val`` where there is one, else 0.2.
+        val: the split to validate on, or the fraction to keep aside; empty for ``val`` where there is one, else ``"0.2"``.
     """
 
     path: str = ""

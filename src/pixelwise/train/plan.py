@@ -63,8 +63,8 @@ def look_at(train: Dataset, limit: int = 400) -> Facts:
     if np.count_nonzero(pixels) < 2:
         seen = [name for name, count in zip(labels.names, pixels, strict=True) if count]  # type: ignore[call-overload]
         raise OptionError(
-            f"{train.name}: the training masks hold {f'only one class ({seen[0]})' if seen else 'no labelled pixel'}; a network "
-            f"needs at least two to tell apart. Look at them with: pixelwise data check"
+            f"{train.name}: the training masks hold {f'only one class ({seen[0]})' if seen else 'no labelled pixel'}; "
+            f"a network needs at least two to tell apart. Look at them with: pixelwise data check"
         )
     size = (int(np.median(sizes[:, 0])), int(np.median(sizes[:, 1])))
     return Facts(len(train), size, first.bands, first.pixels.dtype.name, np.asarray(pixels / total, np.float64))
@@ -99,10 +99,8 @@ def class_weights(rule: str, shares: FloatArray) -> tuple[float, ...] | None:
     if rule == "none":
         return None
     present = shares > 0
-    if rule == "log":
-        weights = 1 / np.log(1.02 + shares)
-    else:
-        weights = np.median(shares[present]) / np.where(present, shares, 1)
+    median = np.median(shares[present])
+    weights = 1 / np.log(1.02 + shares) if rule == "log" else median / np.where(present, shares, 1)
     weights = np.where(present, weights, 0)
     return tuple(float(weight) for weight in weights / weights[present].mean())
 

@@ -117,10 +117,8 @@ def prepare(recipe: Recipe, say: Any = print) -> Prepared:
             f"{options.path}: no image with a readable mask is left to train on; see: pixelwise data check {options.path}"
         )
     train, val = divide(good, recipe)
-    shares = "".join(f", {len(rows)} in {name}" for name, rows in good.splits.items())
-    say(
-        f"data: {options.path}: {len(good)} images{shares}; training on {len(train)}, validating on {len(val)}, {len(good.labels)} classes"
-    )
+    sizes = f"training on {len(train)} images, validating on {len(val)}"
+    say(f"data: {options.path}: {len(good.labels)} classes; {sizes}")
     return Prepared(audit, train, val)
 
 

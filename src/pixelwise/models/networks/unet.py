@@ -78,9 +78,17 @@ def build(
     network = UNet(path, widths, output_stride, norm, upsampling)
     head = PixelHead(network.channels, labels, 1 if plain else 3, dropout, class_weights, cross_entropy, dice, label_smoothing)
     options = {
-        "encoder": encoder, "weights": weights, "decoder": list(widths), "output_stride": output_stride, "norm": norm, "upsampling": upsampling,
-        "dropout": dropout, "width": width, "depth": depth, "bands": list(bands),
-    }  # fmt: skip
+        "encoder": encoder,
+        "weights": weights,
+        "decoder": list(widths),
+        "output_stride": output_stride,
+        "norm": norm,
+        "upsampling": upsampling,
+        "dropout": dropout,
+        "width": width,
+        "depth": depth,
+        "bands": list(bands),
+    }
     stride = max(path.strides)
     card = Card("unet", "semantic", labels, bands, path.mean, path.deviation, stride, gives_probabilities=True, options=options)
     return Segmenter(network, head, card)
@@ -99,6 +107,7 @@ class UNet(nn.Module):
     def __init__(self, encoder: Encoder, widths: Sequence[int], output_stride: int, norm: Norm, upsampling: Upsampling) -> None:
         super().__init__()
         self.encoder = encoder.module
+        self.weights = encoder.weights  # where they come from, in words
         self.strides = encoder.strides
         self.output_stride = output_stride
         skips = dict(zip(encoder.strides, encoder.channels, strict=True))
