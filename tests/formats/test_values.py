@@ -153,6 +153,12 @@ def test_shapes_on_a_background_are_not_suspected(seed: int) -> None:
     assert propose(scan_of(*masks)).reasons == ()
 
 
+def test_a_thin_class_that_touches_few_others_is_not_suspected() -> None:
+    mask = np.kron(np.arange(9).reshape(3, 3), np.ones((20, 20), int)).astype(np.uint8)
+    mask[:40, 20] = 9  # a line between 0, 1, 3 and 4
+    assert propose(scan_of(mask)).reasons == ()
+
+
 def settled(scan: Scan, **said: str) -> tuple[tuple[str, ...], dict[int, int], bool]:
     labels = settle(scan, **said).labels
     return labels.names, dict(labels.values), labels.settled

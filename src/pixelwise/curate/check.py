@@ -305,7 +305,7 @@ def _mask_problems(source: MaskFile, size: Size | str, scan: Scan, proposal: Pro
         found.append(Problem("values", mask, text, fatal=any(value not in labels.values for value in held)))
     elif all(labels.values.get(value, 0) == VOID for value in held) and proposal.settled:
         found.append(Problem("one value", mask, f"{mask}: every pixel is void, so nothing can be learnt from it", fatal=True))
-    elif len(held) == 1:
+    elif len(held) == 1 and record.pixels[0] > max(record.size):  # a line of pixels is too thin anyway
         value = next(iter(held))
         text = f"{mask}: the mask holds one value, {labels.describe(value)}, everywhere; look whether that is meant"
         found.append(Problem("one value", mask, text))
