@@ -264,7 +264,8 @@ def _finite(value: float | None) -> float | None:
 def make_fabric(options: TrainOptions) -> Fabric:
     """Set up Lightning Fabric for the device and the precision; ``auto`` takes bfloat16 where it is computed in hardware."""
     machine = this_machine(options.device)
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)  # its greetings would break the progress bar
+    for name in ("lightning.fabric", "lightning.pytorch"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # their greetings would break the progress bar
     precision = options.precision if options.precision != "auto" else "bf16-mixed" if machine.bf16 else "32-true"
     fabric = Fabric(accelerator=machine.device, devices=options.devices, precision=precision)  # type: ignore[arg-type]
     fabric.launch()
