@@ -5,9 +5,12 @@ dropped (as OpenCV and torchvision do) so that a model sees the same colours eve
 ``max_pixels()`` is refused before it is decoded; the environment variable ``PIXELWISE_MAX_PIXELS`` raises the limit.
 """
 
+import contextlib
 import io
 import os
+import re
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +18,10 @@ from typing import Any
 import cv2
 import numpy as np
 import PIL.Image
-import PIL.ImageOps
 
+from pixelwise.core import tiff
 from pixelwise.core.arrays import AnyArray, ByteArray, FloatArray, IntArray, Size
-from pixelwise.core.errors import DataError, MissingFile, OptionError, TooLarge, UnreadableFile
+from pixelwise.core.errors import DataError, MissingFile, OptionError, PixelwiseError, TooLarge, UnreadableFile
 from pixelwise.core.files import replacing
 
 RGB = ("red", "green", "blue")
@@ -96,8 +99,8 @@ class Image:
         if self.pixels.dtype == np.uint8:
             return self.pixels
         if self.pixels.dtype == np.uint16:
-            return np.rint(self.pixels / 257.0).astype(np.uint8)
-        return np.rint(np.clip(np.nan_to_num(self.pixels), 0, 1) * 255).astype(np.uint8)
+            return np.asarray(np.rint(self.pixels / 257.0), np.uint8)
+        return np.asarray(np.rint(np.clip(np.nan_to_num(self.pixels), 0, 1) * 255), np.uint8)
 
 
 def as_image(value: "Image | AnyArray") -> Image:
@@ -117,9 +120,7 @@ def as_image(value: "Image | AnyArray") -> Image:
         pixels = pixels[:, :, None]
     if pixels.ndim != 3:
         raise DataError(f"expected an image (H, W) or (H, W, C), got shape {pixels.shape}")
-    count = pixels.shape[2]
-    bands = GREY if count == 1 else RGB if count == 3 else tuple(f"band {index + 1}" for index in range(count))
-    return Image(pixels, bands)
+    return Image(pixels, _bands(pixels.shape[2]))
 
 
 def read_size(path: Path) -> Size:
@@ -128,9 +129,14 @@ def read_size(path: Path) -> Size:
     Raises:
         MissingFile, UnreadableFile, TooLarge: as ``read_image``.
     """
-    with _opened(Path(path)) as image:
-        turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-        return (image.width, image.height) if turned else (image.height, image.width)
+    path = _checked(path)
+    if tiff.is_tiff(path):
+        header = _tiff_header(path)
+        height, width, orientation = *header.size, header.orientation
+    else:
+        with _opened(path) as image:
+            height, width, orientation = image.height, image.width, _orientation(image)
+    return (width, height) if orientation in (5, 6, 7, 8) else (height, width)
 
 
 def read_image(path: Path) -> Image:
@@ -141,49 +147,51 @@ def read_image(path: Path) -> Image:
         UnreadableFile: it is empty, truncated or no image.
         TooLarge: it has more than ``max_pixels()`` pixels.
     """
-    path = Path(path)
-    if path.suffix.lower() in (".tif", ".tiff"):
-        return _read_tiff(path)
-    with _opened(path) as image:
-        if image.format == "PNG" and _png_depth(path) == 16 and image.mode != "1":
-            return _read_deep_png(path)
-        try:
-            return _from_pillow(PIL.ImageOps.exif_transpose(image))
-        except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
-            raise _broken(path, error) from None
+    path = _checked(path)
+    if tiff.is_tiff(path) and (header := _tiff_header(path)).is_plain:
+        return _from_tiff(path, header)
+    with _opened(path) as image, _decoding(path):
+        image.load()  # a TIFF is turned upright by this, and then says so
+        if image.format == "PNG" and (deep := _deep_png(path)) is not None:
+            return _upright(*deep, _orientation(image))
+        return _upright(*_from_pillow(image), _orientation(image))
 
 
 def read_ids(path: Path) -> tuple[IntArray, bool]:
     """Read a mask file as stored: (H, W) integer values, and whether they are packed RGB colours.
 
     A palette mask gives its indices, not its colours. Nothing is resized, scaled or rounded. Grey stored as RGB with three
-    equal bands is read as its grey values.
+    equal bands is read as its grey values; alpha is dropped.
 
     Raises:
         MissingFile, UnreadableFile, TooLarge: as ``read_image``.
     """
-    path = Path(path)
-    with _opened(path) as image:
-        try:
-            if image.mode in ("P", "L", "1"):
-                stored = np.asarray(image)
-                return (stored.astype(np.uint8) if stored.dtype == bool else stored), False
-            if image.mode in ("LA", "PA"):
-                return np.asarray(image)[:, :, 0], False
-        except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
-            raise _broken(path, error) from None
-    pixels = read_image(path).pixels
-    if pixels.dtype == np.float32:
-        if not (pixels == np.rint(pixels)).all():
+    path = _checked(path)
+    if tiff.is_tiff(path) and ((header := _tiff_header(path)).is_plain or header.photometric == tiff.PALETTE):
+        stored = tiff.read_stored(path, header)
+        return _as_ids(path, stored[:, :, :-1] if header.has_alpha and header.bands in (2, 4) else stored)
+    with _opened(path) as image, _decoding(path):
+        if image.mode in ("P", "L", "1", "LA", "PA"):
+            stored = np.array(image)
+            stored = tiff.turned(stored if stored.ndim == 3 else stored[:, :, None], _orientation(image))
+            return _as_ids(path, stored[:, :, :1])
+    return _as_ids(path, read_image(path).pixels)
+
+
+def _as_ids(path: Path, stored: AnyArray) -> tuple[IntArray, bool]:
+    if stored.dtype == bool:
+        stored = stored.astype(np.uint8)
+    if stored.dtype.kind == "f":
+        if not (stored == np.rint(stored)).all():  # NaN is no integer either
             raise UnreadableFile(f"{path}: expected integer mask values, found fractions; save the mask as integers")
-        pixels = pixels.astype(np.int64)
-    if pixels.shape[2] == 1 or (pixels.shape[2] == 3 and _is_grey(pixels)):
-        return np.ascontiguousarray(pixels[:, :, 0]), False
-    if pixels.shape[2] != 3 or pixels.dtype != np.uint8:
+        stored = stored.astype(np.int64)
+    if stored.shape[2] == 1 or (stored.shape[2] == 3 and _is_grey(stored)):
+        return np.ascontiguousarray(stored[:, :, 0]), False
+    if stored.shape[2] != 3 or stored.dtype != np.uint8:
         raise UnreadableFile(
-            f"{path}: expected a mask of one band or 8-bit RGB, found {pixels.shape[2]} bands of {pixels.dtype}"
+            f"{path}: expected a mask of one band or 8-bit RGB, found {stored.shape[2]} bands of {stored.dtype}"
         )
-    wide = pixels.astype(np.int32)
+    wide = stored.astype(np.int32)
     return wide[:, :, 0] << 16 | wide[:, :, 1] << 8 | wide[:, :, 2], True
 
 
@@ -196,6 +204,8 @@ def write_ids(path: Path, ids: IntArray, colours: IntArray | None = None) -> Non
         DataError: an id is negative or above 65535.
         StorageError: the file cannot be written.
     """
+    if ids.ndim != 2 or ids.dtype.kind not in "iub":
+        raise DataError(f"{path}: expected integer ids (H, W), got {ids.shape} {ids.dtype}")
     low, high = (int(ids.min()), int(ids.max())) if ids.size else (0, 0)
     if low < 0 or high > 65535:
         raise DataError(f"{path}: a PNG holds ids 0..65535, found {low}..{high}")
@@ -218,165 +228,144 @@ def write_image(path: Path, pixels: AnyArray, quality: int = 95) -> None:
         picture.save(temporary, format=form, **options)
 
 
+def _checked(path: Path | str) -> Path:
+    """Check at the door: there is a file, and something in it."""
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise UnreadableFile(f"{path}: expected an image, found a folder")
+        if not path.exists():
+            raise MissingFile(f"{path}: expected an image, found nothing there")
+        if path.stat().st_size == 0:
+            raise UnreadableFile(f"{path}: expected an image, found an empty file (0 bytes); copy it again")
+        with path.open("rb"):
+            return path
+    except PermissionError:
+        raise UnreadableFile(f"{path}: cannot be read: permission denied; change its permissions or copy it") from None
+
+
+def _refuse_if_large(path: Path, size: Size) -> None:
+    height, width = size
+    if height * width > (limit := max_pixels()):
+        raise TooLarge(
+            f"{path}: {width} x {height} = {width * height:,} pixels; at most {limit:,} are read (a decompression bomb?); "
+            f"set PIXELWISE_MAX_PIXELS to raise the limit"
+        )
+
+
 def _opened(path: Path) -> PIL.Image.Image:
-    if not path.exists():
-        raise MissingFile(f"{path}: expected an image, found nothing there")
-    if path.is_dir():
-        raise UnreadableFile(f"{path}: expected an image, found a folder")
-    if path.stat().st_size == 0:
-        raise UnreadableFile(f"{path}: expected an image, found an empty file (0 bytes); copy it again")
-    limit = max_pixels()
-    PIL.Image.MAX_IMAGE_PIXELS = max(PIL.Image.MAX_IMAGE_PIXELS or 0, limit)  # our own limit below decides
+    if PIL.Image.MAX_IMAGE_PIXELS is not None:  # Pillow's own limit makes way: ours, below, decides
+        PIL.Image.MAX_IMAGE_PIXELS = max(PIL.Image.MAX_IMAGE_PIXELS, max_pixels())
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             image = PIL.Image.open(path)
     except PIL.UnidentifiedImageError:
-        start = path.open("rb").read(12)
+        with path.open("rb") as file:
+            start = file.read(12)
         raise UnreadableFile(
             f"{path}: expected an image, but the content is of no known kind (it starts with {start!r})"
         ) from None
     except PIL.Image.DecompressionBombError as error:
-        raise TooLarge(f"{path}: {error}; set PIXELWISE_MAX_PIXELS to raise the limit of {limit:,}") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise _broken(path, error) from None
-    if image.width * image.height > limit:
-        image.close()
+        found = "".join(re.findall(r"\((\d+) pixels\)", str(error))) or "too many"
         raise TooLarge(
-            f"{path}: {image.width} x {image.height} = {image.width * image.height:,} pixels; at most {limit:,} are "
-            f"read (a decompression bomb?); set PIXELWISE_MAX_PIXELS to raise the limit"
-        )
+            f"{path}: {found} pixels; at most {max_pixels():,} are read (a decompression bomb?); "
+            f"set PIXELWISE_MAX_PIXELS to raise the limit"
+        ) from None
+    except Exception as error:  # Pillow raises whatever damaged bytes lead to
+        raise _broken(path, error) from error
+    try:
+        _refuse_if_large(path, (image.height, image.width))
+    except TooLarge:
+        image.close()
+        raise
     return image
+
+
+@contextlib.contextmanager
+def _decoding(path: Path) -> Iterator[None]:
+    """Name the file in whatever a decoder raises: on damaged bytes that may be any exception."""
+    try:
+        yield
+    except PixelwiseError:
+        raise
+    except Exception as error:
+        raise _broken(path, error) from error
 
 
 def _broken(path: Path, error: Exception) -> UnreadableFile:
     return UnreadableFile(f"{path}: the image is truncated or damaged ({error}); copy or export it again")
 
 
-def _png_depth(path: Path) -> int:
+def _orientation(image: PIL.Image.Image) -> int:
+    """Read the EXIF orientation; a picture whose EXIF block is damaged counts as upright, as viewers show it."""
+    try:
+        return int(image.getexif().get(0x0112, 1))
+    except Exception:  # damaged EXIF raises anything; the pixels are whole all the same
+        return 1
+
+
+def _upright(pixels: AnyArray, bands: tuple[str, ...], orientation: int) -> Image:
+    return Image(np.ascontiguousarray(tiff.turned(pixels, orientation)), bands)
+
+
+def _deep_png(path: Path) -> tuple[AnyArray, tuple[str, ...]] | None:
+    """Read a 16-bit PNG with OpenCV, as Pillow opens 16-bit RGB as 8 bit without a word; None for other depths."""
     with path.open("rb") as file:
         header = file.read(26)
-    return header[24] if len(header) == 26 else 0
-
-
-def _read_deep_png(path: Path) -> Image:
-    """Read a 16-bit PNG with OpenCV: Pillow opens 16-bit RGB as 8 bit without a word."""
+    if len(header) < 26 or header[24] != 16:
+        return None
     pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None:
+    if pixels is None or pixels.dtype != np.uint16:
         raise _broken(path, ValueError("OpenCV cannot decode it"))
-    if pixels.ndim == 2:
-        return Image(pixels[:, :, None], GREY)
-    if pixels.shape[2] == 2:
-        return Image(np.ascontiguousarray(pixels[:, :, :1]), GREY)
-    return Image(np.ascontiguousarray(pixels[:, :, 2::-1]), RGB)
+    if header[25] in (0, 4):  # grey, without and with alpha
+        return (pixels if pixels.ndim == 3 else pixels[:, :, None])[:, :, :1], GREY
+    return pixels[:, :, 2::-1], RGB
 
 
-def _from_pillow(image: PIL.Image.Image) -> Image:
+def _from_pillow(image: PIL.Image.Image) -> tuple[AnyArray, tuple[str, ...]]:
     if image.mode in ("L", "1", "LA", "La"):
-        return Image(np.array(image.convert("L"))[:, :, None], GREY)
+        return np.array(image.convert("L"))[:, :, None], GREY
     if image.mode.startswith("I;16"):
-        return Image(np.array(image).astype(np.uint16)[:, :, None], GREY)
+        return np.array(image).astype(np.uint16)[:, :, None], GREY
     if image.mode == "I":
-        values = np.array(image)
-        if values.min() < 0 or values.max() > 65535:
-            raise ValueError(f"32-bit values {values.min()}..{values.max()} do not fit 16 bits")
-        return Image(values.astype(np.uint16)[:, :, None], GREY)
+        return _in_16_bits(np.array(image))[:, :, None], GREY
     if image.mode == "F":
-        return Image(np.array(image, np.float32)[:, :, None], GREY)
-    return Image(np.array(image.convert("RGB")), RGB)
+        return np.array(image, np.float32)[:, :, None], GREY
+    return np.array(image.convert("RGB")), RGB
 
 
-def _read_tiff(path: Path) -> Image:
+def _in_16_bits(values: AnyArray) -> AnyArray:
+    if values.size and (values.min() < 0 or values.max() > 65535):
+        raise ValueError(f"values {values.min()}..{values.max()} of {values.dtype} do not fit 16 bits")
+    return values.astype(np.uint16)
+
+
+def _tiff_header(path: Path) -> tiff.TiffHeader:
+    header = tiff.read_header(path)
+    _refuse_if_large(path, header.size)
+    return header
+
+
+def _from_tiff(path: Path, header: tiff.TiffHeader) -> Image:
     """Read a TIFF of any depth and number of bands, the first page; 32-bit integers must fit 16 bits."""
-    import tifffile  # on first use: most data is JPEG and PNG
-
-    with _opened_tiff(path) as header:
-        if header is None:
-            with _opened(path) as image:
-                return _from_pillow(PIL.ImageOps.exif_transpose(image))
-    try:
-        with tifffile.TiffFile(path) as file:
-            page = file.pages[0]
-            pixels = page.asarray()
-            planar_first = pixels.ndim == 3 and int(page.planarconfig) == 2
-            minimum_is_white = int(page.photometric) == 0
-            palette = int(page.photometric) == 3
-            orientation = int(getattr(page.tags.get("Orientation"), "value", 1))
-    except Exception as error:  # tifffile raises what its codecs raise: struct.error, zlib.error, IndexError …
-        try:
-            with _opened(path) as image:
-                return _from_pillow(PIL.ImageOps.exif_transpose(image))
-        except (OSError, SyntaxError, ValueError, EOFError, UnreadableFile):
-            raise _broken(path, error) from None
-    if palette:
-        with _opened(path) as image:
-            return _from_pillow(image)
-    if planar_first:
-        pixels = np.moveaxis(pixels, 0, -1)
+    pixels = tiff.read_stored(path, header)
+    if header.has_alpha and header.bands in (2, 4):
+        pixels = pixels[:, :, :-1]
     if pixels.dtype == bool:
         pixels = pixels.astype(np.uint8) * np.uint8(255)
-    if minimum_is_white and pixels.dtype.kind == "u":
+    if header.photometric == tiff.WHITE_IS_ZERO and pixels.dtype.kind == "u":
         pixels = np.iinfo(pixels.dtype).max - pixels
     if pixels.dtype.kind == "f":
         pixels = pixels.astype(np.float32)
     elif pixels.dtype not in (np.uint8, np.uint16):
-        if pixels.size and (pixels.min() < 0 or pixels.max() > 65535):
-            raise UnreadableFile(f"{path}: values {pixels.min()}..{pixels.max()} of {pixels.dtype} do not fit 16 bits")
-        pixels = pixels.astype(np.uint16)
-    pixels = _turned(pixels if pixels.ndim == 3 else pixels[:, :, None], orientation)
-    if pixels.shape[2] in (2, 4) and _has_alpha(path):
-        pixels = pixels[:, :, :-1]
-    count = pixels.shape[2]
-    bands = GREY if count == 1 else RGB if count == 3 else tuple(f"band {index + 1}" for index in range(count))
-    return Image(np.ascontiguousarray(pixels), bands)
+        with _decoding(path):
+            pixels = _in_16_bits(pixels)
+    return Image(np.ascontiguousarray(pixels), _bands(pixels.shape[2]))
 
 
-class _opened_tiff:
-    """Check a TIFF's size before it is decoded; the block gets None where only Pillow knows the file's kind."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> object | None:
-        import tifffile
-
-        if not self.path.is_file() or self.path.stat().st_size == 0:
-            _opened(self.path)
-        try:
-            with tifffile.TiffFile(self.path) as file:
-                shape = file.pages[0].shape
-        except Exception:  # not a TIFF inside: a renamed JPEG, say
-            _opened(self.path).close()
-            return None
-        pixels, limit = int(np.prod([side for side in sorted(shape)[-2:]])), max_pixels()
-        if pixels > limit or int(np.prod(shape)) > 64 * limit:
-            raise TooLarge(
-                f"{self.path}: {' x '.join(map(str, shape))} values; at most {limit:,} pixels are read; "
-                f"set PIXELWISE_MAX_PIXELS to raise the limit"
-            )
-        return shape
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-
-def _has_alpha(path: Path) -> bool:
-    import tifffile
-
-    with tifffile.TiffFile(path) as file:
-        extra = tuple(int(kind) for kind in file.pages[0].extrasamples)
-    return extra[-1:] in ((1,), (2,))
-
-
-def _turned(pixels: AnyArray, orientation: int) -> AnyArray:
-    """Apply a TIFF or EXIF orientation tag (1 to 8)."""
-    if orientation in (5, 6, 7, 8):
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    return pixels
+def _bands(count: int) -> tuple[str, ...]:
+    return GREY if count == 1 else RGB if count == 3 else tuple(f"band {index + 1}" for index in range(count))
 
 
 def _is_grey(pixels: AnyArray) -> bool:
