@@ -6,12 +6,12 @@ import errno
 import io
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pixelwise.core.errors import MissingFile, StorageError, UnreadableFile
+from pixelwise.core.errors import MissingFile, PixelwiseError, StorageError, UnreadableFile
 
 
 def _explain(path: Path, error: OSError) -> StorageError:
@@ -21,6 +21,8 @@ def _explain(path: Path, error: OSError) -> StorageError:
         errno.EACCES: "permission denied; choose a folder you may write to",
         errno.EPERM: "permission denied; choose a folder you may write to",
         errno.EROFS: "the file system is read-only; choose another --out",
+        errno.EISDIR: "expected a file, found a folder of that name",
+        errno.ENAMETOOLONG: "the name is too long",
         errno.ENOTDIR: "a part of the path is a file, not a folder",
     }.get(error.errno or 0, error.strerror or str(error))
     return StorageError(f"{path}: cannot be written: {reason}")
@@ -50,32 +52,21 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: the folder or the file cannot be written.
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path)) if os.path.islink(path) else Path(path)  # write through a link, do not replace it
     make_folder(path.parent)
-    temporary: Path | None = None
+    temporary = path.with_name(f".{path.stem[:40]}.{secrets.token_hex(4)}{path.suffix[:16]}")
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
-        os.close(descriptor)
-        temporary = Path(name)
+        temporary.open("xb").close()  # made by plain open, so that it has the permissions any new file has
         yield temporary
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())
-        temporary.chmod(0o666 & ~_umask())  # mkstemp makes private files; a result is meant to be shared
         os.replace(temporary, path)
-        temporary = None
+    except PixelwiseError:
+        raise  # some are OSErrors; what they say is not about this file
     except OSError as error:
-        if isinstance(error, StorageError):
-            raise
         raise _explain(path, error) from error
     finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+        temporary.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -85,8 +76,11 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` to ``path`` in UTF-8, whole or not at all."""
-    write_bytes(path, text.encode("utf-8"))
+    r"""Write ``text`` to ``path`` in UTF-8, whole or not at all.
+
+    A file name that is not UTF-8 reaches Python with lone surrogates in it; they are written as ``\udc..``, as JSON does.
+    """
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -112,10 +106,12 @@ def read_json(path: Path, max_bytes: int = 2**31) -> Any:
     """
     path = Path(path)
     if not path.is_file():
-        raise MissingFile(f"{path}: expected a JSON file, found nothing there")
+        raise MissingFile(f"{path}: expected a JSON file, found {'a folder' if path.is_dir() else 'nothing there'}")
     if path.stat().st_size > max_bytes:
         raise UnreadableFile(f"{path}: {path.stat().st_size:,} bytes; at most {max_bytes:,} are read as JSON")
     try:
         return json.loads(path.read_bytes())
+    except OSError as error:
+        raise UnreadableFile(f"{path}: cannot be read: {error.strerror or error}") from None
     except (ValueError, RecursionError) as error:
         raise UnreadableFile(f"{path}: expected JSON, but {error}") from None
