@@ -8,11 +8,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from pixelwise.core import runs
 from pixelwise.core.arrays import AnyArray, BoolArray, IntArray, Size
+from pixelwise.core.errors import DataError
 from pixelwise.core.runs import Runs
 
 
@@ -71,9 +73,9 @@ class DisjointMasks(Masks):
 
     def __post_init__(self) -> None:
         if self.ids.ndim != 2 or self.ids.dtype.kind not in "ui":
-            raise ValueError(f"expected an (H, W) integer id map, got {self.ids.shape} {self.ids.dtype}")
+            raise DataError(f"expected an (H, W) integer id map, got {self.ids.shape} {self.ids.dtype}")
         if self.ids.size and (int(self.ids.max()) > self.count or (self.ids.dtype.kind == "i" and self.ids.min() < 0)):
-            raise ValueError(f"ids must lie in 0..{self.count}, found {self.ids.min()}..{self.ids.max()}")
+            raise DataError(f"ids must lie in 0..{self.count}, found {self.ids.min()}..{self.ids.max()}")
 
     @property
     def size(self) -> Size:
@@ -89,11 +91,12 @@ class DisjointMasks(Masks):
 
     def select(self, indices: IntArray) -> Masks:
         """Keep the masks at ``indices``; a repeated index needs the overlapping holding."""
-        if len(np.unique(indices)) != len(indices):
-            return as_overlapping(self).select(indices)
-        table = np.zeros(self.count + 1, smallest_dtype(len(indices)))
-        table[np.asarray(indices, np.int64) + 1] = np.arange(1, len(indices) + 1)
-        return DisjointMasks(table[self.ids], len(indices))
+        rows = np.arange(self.count)[np.asarray(indices, np.int64)]  # negative ones count from the end
+        if len(np.unique(rows)) != len(rows):
+            return as_overlapping(self).select(rows)
+        table = np.zeros(self.count + 1, smallest_dtype(len(rows)))
+        table[rows + 1] = np.arange(1, len(rows) + 1)
+        return DisjointMasks(table[self.ids], len(rows))
 
     @cached_property
     def _runs(self) -> tuple[Runs, ...]:
@@ -135,7 +138,7 @@ class OverlappingMasks(Masks):
 
     def __post_init__(self) -> None:
         if wrong := [index for index, each in enumerate(self.runs) if each.size != self.grid]:
-            raise ValueError(f"mask {wrong[0]} is {self.runs[wrong[0]].size}, expected {self.grid}")
+            raise DataError(f"mask {wrong[0]} is {self.runs[wrong[0]].size}, expected {self.grid}")
 
     @property
     def size(self) -> Size:
@@ -166,7 +169,7 @@ class OverlappingMasks(Masks):
         return np.array([each.box for each in self.runs], np.int64).reshape(-1, 4)
 
 
-def smallest_dtype(highest: int) -> np.dtype[np.unsignedinteger]:  # type: ignore[type-arg]
+def smallest_dtype(highest: int) -> np.dtype[np.unsignedinteger[Any]]:
     """Choose the smallest unsigned type that holds ``highest``.
 
     >>> smallest_dtype(255), smallest_dtype(256)
@@ -179,7 +182,7 @@ def from_dense(masks: AnyArray) -> Masks:
     """Hold a stack of masks (S, H, W): as an id map if they are disjoint, else as run lengths."""
     stack = np.asarray(masks, bool)
     if stack.ndim != 3:
-        raise ValueError(f"expected masks (S, H, W), got {stack.shape}")
+        raise DataError(f"expected masks (S, H, W), got {stack.shape}")
     if len(stack) and (stack.sum(axis=0, dtype=np.int64) > 1).any():
         return OverlappingMasks(tuple(runs.encode(mask) for mask in stack), (stack.shape[1], stack.shape[2]))
     ids = np.zeros(stack.shape[1:], smallest_dtype(len(stack)))
@@ -197,13 +200,13 @@ def as_disjoint(masks: Masks) -> DisjointMasks:
     """Hold the same masks as an id map.
 
     Raises:
-        ValueError: two masks share a pixel, so an id map would lose one of them; ``paint`` states who wins.
+        DataError: two masks share a pixel, so an id map would lose one of them; ``paint`` states who wins.
     """
     if isinstance(masks, DisjointMasks):
         return masks
     painted = paint(masks, range(len(masks)))
     if int((painted.ids > 0).sum()) != int(masks.areas().sum()):
-        raise ValueError("two masks share a pixel: an id map cannot hold both; paint() states which one wins")
+        raise DataError("two masks share a pixel: an id map cannot hold both; paint() states which one wins")
     return painted
 
 

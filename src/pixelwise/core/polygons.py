@@ -10,6 +10,9 @@ import numpy as np
 from pycocotools import mask as coco
 
 from pixelwise.core.arrays import AnyArray, BoolArray, FloatArray, Size
+from pixelwise.core.errors import DataError
+
+FAR = 16  # how many times the longer side of its grid a polygon may reach
 
 
 def fill(parts: Sequence[AnyArray], size: Size) -> BoolArray:
@@ -21,15 +24,18 @@ def fill(parts: Sequence[AnyArray], size: Size) -> BoolArray:
            [0, 0, 0]])
 
     Raises:
-        ValueError: a polygon has fewer than three points or a coordinate that is not finite.
+        DataError: a polygon has fewer than three points, a coordinate that is not finite, or one absurdly far outside.
     """
-    for part in parts:
-        if len(part) < 3 or not np.isfinite(np.asarray(part, np.float64)).all():
-            raise ValueError(f"expected a polygon of at least 3 finite points, got {len(part)} points")
-    if not parts or 0 in size:
+    corners = [np.asarray(part, np.float64) for part in parts]
+    reach = FAR * max(*size, 256)
+    for part in corners:
+        if part.ndim != 2 or part.shape[1] != 2 or len(part) < 3 or not np.isfinite(part).all():
+            raise DataError(f"expected a polygon of at least 3 finite points (x, y), got an array of shape {part.shape}")
+        if np.abs(part).max() > reach:  # the filler walks along edges pixel by pixel: one such edge would eat all memory
+            raise DataError(f"a polygon reaches {np.abs(part).max():.3g} pixels out, on a grid of {size[1]} x {size[0]}")
+    if not corners or 0 in size:
         return np.zeros(size, bool)
-    flat = [np.asarray(part, np.float64).ravel().tolist() for part in parts]
-    merged = coco.merge(coco.frPyObjects(flat, *size))
+    merged = coco.merge(coco.frPyObjects([part.ravel().tolist() for part in corners], *size))
     return np.ascontiguousarray(coco.decode(merged)).view(bool)
 
 

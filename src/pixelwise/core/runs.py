@@ -11,6 +11,7 @@ import numpy as np
 from pycocotools import mask as coco
 
 from pixelwise.core.arrays import BoolArray, FloatArray, IntArray, Size
+from pixelwise.core.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -71,14 +72,28 @@ def from_counts(counts: Sequence[int], size: Size) -> Runs:
     """Take uncompressed COCO counts.
 
     Raises:
-        ValueError: a count is negative, or they do not add up to H * W.
+        DataError: a count is negative, or they do not add up to H * W.
     """
-    if any(count < 0 for count in counts) or sum(counts) != size[0] * size[1]:
-        raise ValueError(f"run lengths add up to {sum(counts)}, expected {size[0]} x {size[1]} = {size[0] * size[1]}")
+    if min(counts, default=0) < 0 or min(size) < 0 or sum(counts) != size[0] * size[1]:
+        raise DataError(
+            f"expected run lengths from 0 up that add up to {size[0]} x {size[1]} = {size[0] * size[1]}, got "
+            f"{len(counts)} from {min(counts, default=0)} up that add up to {sum(counts)}"
+        )
     if 0 in size:
         return Runs(size, b"")
-    coded = coco.frPyObjects({"size": list(size), "counts": list(counts)}, *size)
+    coded = coco.frPyObjects({"size": list(size), "counts": _canonical(counts)}, *size)
     return Runs(size, bytes(coded["counts"]))
+
+
+def _canonical(counts: Sequence[int]) -> list[int]:
+    """Drop empty runs and join their neighbours, so that equal masks have equal run lengths."""
+    found = [0]
+    for index, count in enumerate(counts):
+        if index % 2 == (len(found) - 1) % 2:
+            found[-1] += int(count)
+        elif count:
+            found.append(int(count))
+    return found
 
 
 def intersection_over_union(first: Sequence[Runs], second: Sequence[Runs]) -> FloatArray:

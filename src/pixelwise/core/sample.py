@@ -8,7 +8,7 @@ from typing import Any, Protocol, overload
 import numpy as np
 
 from pixelwise.core.arrays import IntArray, Size
-from pixelwise.core.errors import OptionError, nearest
+from pixelwise.core.errors import DataError, OptionError, nearest
 from pixelwise.core.image import Image, read_image, read_size
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind, Segmentation
@@ -141,11 +141,12 @@ class Sample:
         """Read the only truth.
 
         Raises:
-            ValueError: there is none, or there are several.
+            DataError: there is none, or there are several.
         """
         truths = self.truths
         if len(truths) != 1:
-            raise ValueError(f"{self.name}: expected one truth, found {len(truths)}")
+            hint = "it is an image without labels" if not truths else "choose one of .truths"
+            raise DataError(f"{self.name}: expected one truth, found {len(truths)}; {hint}")
         return truths[0]
 
     def raw(self) -> list[IntArray]:
@@ -173,6 +174,8 @@ class Dataset(Sequence[Sample]):
         self.labels = labels
         self.kind: Kind = kind
         self.splits: dict[str, tuple[int, ...]] = {key: tuple(rows) for key, rows in (splits or {}).items()}
+        if far := [key for key, rows in self.splits.items() if not all(0 <= row < len(self.samples) for row in rows)]:
+            raise DataError(f"{name}: the split '{far[0]}' names a sample outside 0..{len(self.samples) - 1}")
         self.name = name
         self.notes = tuple(notes)  # what reading noticed: files without partners, dropped parts
 
@@ -192,13 +195,14 @@ class Dataset(Sequence[Sample]):
         return iter(self.samples)
 
     def __repr__(self) -> str:
-        splits = ", ".join(f"{name} {len(rows)}" for name, rows in self.splits.items())
-        return f"Dataset({self.name!r}, {self.kind}, {len(self)} samples, {len(self.labels)} classes{', ' + splits if splits else ''})"
+        splits = "".join(f", {name} {len(rows)}" for name, rows in self.splits.items())
+        return f"Dataset({self.name!r}, {self.kind}, {len(self)} samples, {len(self.labels)} classes{splits})"
 
     def take(self, rows: Sequence[int]) -> "Dataset":
         """Keep the samples at ``rows``; splits keep their names and what is left of them."""
-        place = {row: index for index, row in enumerate(rows)}
-        splits = {name: [place[row] for row in kept if row in place] for name, kept in self.splits.items()}
+        rows = [range(len(self))[row] for row in rows]
+        members = {name: frozenset(kept) for name, kept in self.splits.items()}
+        splits = {name: [index for index, row in enumerate(rows) if row in kept] for name, kept in members.items()}
         samples = [self.samples[row] for row in rows]
         return Dataset(samples, self.labels, self.kind, {k: v for k, v in splits.items() if v}, self.name, self.notes)
 

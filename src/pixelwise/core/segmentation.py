@@ -7,11 +7,21 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 
 from pixelwise.core.arrays import AnyArray, BoolArray, FloatArray, IntArray, Size
+from pixelwise.core.errors import DataError
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.masks import DisjointMasks, Masks, as_disjoint, from_dense, paint, smallest_dtype
 
 Kind: TypeAlias = Literal["semantic", "multilabel", "instance", "panoptic", "regions"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+_ROWS: dict[str, type[np.generic] | None] = {  # the fields with a row a segment
+    "class_ids": np.int64,
+    "scores": None,
+    "crowd": np.bool_,
+    "boxes": None,
+    "areas": None,
+    "source_ids": np.int64,
+    "track_ids": np.int64,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,24 +58,25 @@ class Segmentation:
     probabilities: FloatArray | None = None
 
     def __post_init__(self) -> None:
-        count = len(self.masks)
-        object.__setattr__(self, "class_ids", np.asarray(self.class_ids, np.int64).reshape(-1))
         if self.kind not in KINDS:
-            raise ValueError(f"expected a kind of {KINDS}, got {self.kind!r}")
-        for name in ("class_ids", "scores", "crowd", "boxes", "areas", "source_ids", "track_ids"):
-            value = getattr(self, name)
-            if value is not None and len(value) != count:
-                raise ValueError(f"{name} has {len(value)} rows, expected one for each of {count} segments")
+            raise DataError(f"expected a kind of {', '.join(KINDS)}, got {self.kind!r}")
+        count = len(self.masks)
+        for name, dtype in _ROWS.items():
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, _rows(name, value, dtype, count))
+        object.__setattr__(self, "attributes", tuple(self.attributes))
         if self.attributes and len(self.attributes) != count:
-            raise ValueError(f"attributes has {len(self.attributes)} rows, expected one for each of {count} segments")
+            raise DataError(f"attributes has {len(self.attributes)} rows, expected one for each of {count} segments")
         if count and self.kind != "regions" and not (self.class_ids.min() >= 0 and self.class_ids.max() < len(self.labels)):
-            raise ValueError(f"class ids must lie in 0..{len(self.labels) - 1}, found {np.unique(self.class_ids).tolist()}")
+            raise DataError(f"class ids must lie in 0..{len(self.labels) - 1}, found {np.unique(self.class_ids).tolist()}")
+        if self.kind == "regions" and self.class_ids.any():
+            raise DataError(f"regions have no classes: expected class ids of 0, found {np.unique(self.class_ids).tolist()}")
         if self.kind in ("semantic", "multilabel") and len(np.unique(self.class_ids)) != count:
-            raise ValueError(f"a {self.kind} segmentation has one segment a class; some class has two")
+            raise DataError(f"a {self.kind} segmentation has one segment a class; some class has two")
         if self.kind in ("semantic", "panoptic", "regions") and not isinstance(self.masks, DisjointMasks):
             object.__setattr__(self, "masks", as_disjoint(self.masks))
         if self.probabilities is not None and self.probabilities.shape[1:] != self.masks.size:
-            raise ValueError(f"probabilities are {self.probabilities.shape[1:]}, the masks {self.masks.size}")
+            raise DataError(f"expected probabilities (L, {self.size[0]}, {self.size[1]}), got {self.probabilities.shape}")
 
     @classmethod
     def from_class_map(
@@ -76,11 +87,20 @@ class Segmentation:
         >>> one = Segmentation.from_class_map(np.array([[1, 255]]), LabelSet.of(["sky", "car"]))
         >>> one.class_ids.tolist(), one.class_map().tolist()
         ([1], [[1, 255]])
+
+        Raises:
+            DataError: it is no (H, W) array of integers, or a value is neither a class nor void.
         """
         classes = np.asarray(classes)
+        if classes.ndim != 2 or classes.dtype.kind not in "uib":
+            raise DataError(f"expected a class map (H, W) of integers, got {classes.shape} {classes.dtype}")
+        if classes.dtype == bool:  # a mask: False is class 0, True is class 1
+            classes = classes.astype(np.uint8)
         present = _present(classes)
-        if (strange := present[(present >= len(labels)) & (present != labels.void)]).size:
-            raise ValueError(f"class {strange[0]} is not one of the {len(labels)} classes")
+        if (strange := present[(present < 0) | (present >= len(labels)) & (present != labels.void)]).size:
+            raise DataError(
+                f"class {strange[0]} is not one of the {len(labels)} classes (0..{len(labels) - 1}, void {labels.void})"
+            )
         present = present[present < len(labels)]
         table = np.zeros(max(labels.void, int(classes.max(initial=0))) + 1, smallest_dtype(len(present)))
         table[present] = np.arange(1, len(present) + 1)
@@ -110,10 +130,7 @@ class Segmentation:
     def __getitem__(self, key: int | slice | Sequence[int] | AnyArray) -> "Segmentation":
         """Keep some segments: by index, slice, index array or bool array (S,)."""
         indices = np.atleast_1d(np.arange(len(self))[key])
-        rows = {
-            name: None if (value := getattr(self, name)) is None else value[indices]
-            for name in ("class_ids", "scores", "crowd", "boxes", "areas", "source_ids", "track_ids")
-        }
+        rows: dict[str, Any] = {name: None if (value := getattr(self, name)) is None else value[indices] for name in _ROWS}
         attributes = tuple(self.attributes[int(index)] for index in indices) if self.attributes else ()
         return replace(self, masks=self.masks.select(indices), attributes=attributes, **rows)
 
@@ -121,10 +138,9 @@ class Segmentation:
         """Same kind, size, classes by name, crowd marks, masks and order; scores and stated boxes do not count."""
         if not isinstance(other, Segmentation):
             return NotImplemented
-        mine, yours = ([each.labels.names[i] if each.labels.names else i for i in each.class_ids] for each in (self, other))
         return (
             self.kind == other.kind
-            and mine == yours
+            and self.names == other.names
             and bool((self.is_crowd == other.is_crowd).all())
             and self.masks == other.masks
         )
@@ -138,7 +154,9 @@ class Segmentation:
 
     @property
     def names(self) -> list[str]:
-        """The class name of each segment."""
+        """The class name of each segment; regions, which have no class, are called ``region``."""
+        if self.kind == "regions":
+            return ["region"] * len(self)
         return [self.labels.names[int(index)] for index in self.class_ids]
 
     def class_map(self) -> IntArray:
@@ -177,6 +195,20 @@ class Segmentation:
         if isinstance(self.masks, DisjointMasks):
             return self.masks
         return paint(self.masks, np.argsort(-self.masks.areas(), kind="stable"))
+
+
+def _rows(name: str, value: Any, dtype: type[np.generic] | None, count: int) -> AnyArray:
+    """Take one field as an array of S rows; ids and marks get their own type, scores and boxes keep theirs."""
+    rows = np.asarray(value) if dtype is None else np.asarray(value, dtype)
+    if name == "boxes":
+        rows = rows.reshape(-1, 4) if rows.size == 0 else rows
+        if rows.ndim != 2 or rows.shape[1] != 4:
+            raise DataError(f"expected boxes (S, 4) of left, top, right, bottom, got {rows.shape}")
+    elif rows.ndim != 1:
+        raise DataError(f"expected {name} (S,), got {rows.shape}")
+    if len(rows) != count:
+        raise DataError(f"{name} has {len(rows)} rows, expected one for each of {count} segments")
+    return rows
 
 
 def _present(classes: IntArray) -> IntArray:
