@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from math import isfinite
 from typing import Any
 
 from pixelwise.core.arrays import Size
 from pixelwise.core.errors import CheckpointError
 from pixelwise.core.image import RGB
 from pixelwise.core.labels import LabelSet
-from pixelwise.core.segmentation import KINDS, Kind
+from pixelwise.core.options import from_table
+from pixelwise.core.segmentation import Kind
 
 
 @dataclass(frozen=True)
@@ -58,22 +60,20 @@ class Card:
         try:
             if data.get("format") != "pixelwise card 1":
                 raise ValueError("it does not say 'format': 'pixelwise card 1'")
-            if data["kind"] not in KINDS:
-                raise ValueError(f"the kind {data['kind']!r} is none of {', '.join(KINDS)}")
-            view = data["field_of_view"]
-            return cls(
-                name=str(data["name"]),
-                kind=data["kind"],
-                labels=LabelSet.from_json(data["labels"]),
-                bands=tuple(map(str, data["bands"])),
-                mean=tuple(map(float, data["mean"])),
-                deviation=tuple(map(float, data["deviation"])),
-                stride=int(data["stride"]),
-                field_of_view=None if view is None else (int(view[0]), int(view[1])),
-                gives_probabilities=bool(data["gives_probabilities"]),
-                threshold=None if data["threshold"] is None else float(data["threshold"]),
-                options=dict(data["options"]),
-                training=dict(data["training"]),
-            )
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-            raise CheckpointError(f"{where}: expected a model card, but {type(error).__name__}: {error}") from None
+            labels = LabelSet.from_json(data["labels"])
+            plain = {each.name: data[each.name] for each in fields(cls) if each.name != "labels"}
+            return from_table(cls, {**plain, "labels": labels}, "card")._checked()
+        except KeyError as error:
+            raise CheckpointError(f"{where}: expected a model card, but it has no {error}") from None
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise CheckpointError(f"{where}: expected a model card, but {error}") from None
+
+    def _checked(self) -> "Card":
+        bands, positive = len(self.bands), [self.stride, *(self.field_of_view or ()), *self.deviation]
+        if not bands or (len(self.mean), len(self.deviation)) != (bands, bands):
+            raise ValueError(f"{bands} bands have {len(self.mean)} means and {len(self.deviation)} deviations")
+        if not (all(0 < number < float("inf") for number in positive) and all(map(isfinite, self.mean))):
+            raise ValueError("a stride, field of view or deviation is not above 0, or a mean is not finite")
+        if self.threshold is not None and not 0 <= self.threshold <= 1:
+            raise ValueError(f"the threshold {self.threshold} does not lie between 0 and 1")
+        return self

@@ -8,7 +8,7 @@ import colorsys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -33,7 +33,7 @@ def colour_of(index: int) -> Colour:
     """Choose a colour for class ``index``: neighbours differ in hue, and a class keeps its colour when others are added.
 
     >>> colour_of(0), colour_of(1)
-    ((66, 119, 179), (230, 46, 126))
+    ((66, 118, 178), (57, 230, 46))
     """
     hue = (0.59 + index * 0.61803398875) % 1.0  # golden-ratio steps; 0.59 starts at blue
     ring = index % 3
@@ -77,6 +77,8 @@ class LabelSet:
             raise DataError(f"class names must differ; used twice: {', '.join(twice)}")
         if bad := {value: index for value, index in self.values.items() if not -1 <= index < len(names)}:
             raise DataError(f"the value map points outside the {len(names)} classes: {bad}")
+        if far := [value for value in self.values if not -(2**63) <= value < 2**63]:
+            raise DataError(f"the value map holds {far[0]}, which no mask file can store")
         object.__setattr__(self, "values", MappingProxyType(dict(sorted(self.values.items()))))
 
     def __hash__(self) -> int:
@@ -152,7 +154,7 @@ class LabelSet:
             strange = ~is_known[stored] if not is_known.all() else None
         else:
             place = np.clip(np.searchsorted(known, stored), 0, max(len(known) - 1, 0))
-            result, strange = (classes[place], known[place] != stored) if len(known) else (stored, stored == stored)
+            result, strange = (classes[place], known[place] != stored) if len(known) else (stored, np.ones(stored.shape, bool))
         if strange is not None and strange.any():
             odd = np.unique(stored[strange]).tolist()
             shown = ", ".join(self.describe(value) for value in odd[:5]) + (" …" if len(odd) > 5 else "")
@@ -160,7 +162,7 @@ class LabelSet:
                 f"{where}: value {shown} ({int(strange.sum()):,} pixels) is outside the label set "
                 f"({', '.join(self.describe(v) for v in list(self.values)[:12])}); add it with --classes or --void"
             )
-        return result
+        return np.asarray(result, dtype)
 
     def describe(self, value: int) -> str:
         """Write a stored value as people do: a number, or #rrggbb for RGB-coded masks."""
@@ -168,16 +170,20 @@ class LabelSet:
 
     def to_values(self, classes: IntArray) -> IntArray:
         """Map a class map (H, W) back to stored values; void takes the first void value, or ``self.void``."""
-        first = {index: value for value, index in reversed(self.values.items())}
+        first = {index: value for value, index in reversed(list(self.values.items()))}
         table = np.full(self.void + 1, first.get(VOID, self.void), np.int64)
         for index in range(len(self)):
             table[index] = first.get(index, index)
         return np.asarray(table[classes])
 
     def map_to(self, other: "LabelSet") -> IntArray:
-        """Join by name: for each class here the class of the same name in ``other``, or ``VOID``: (L,)."""
-        places = {name.casefold(): index for index, name in enumerate(other.names)}
-        return np.array([places.get(name.casefold(), VOID) for name in self.names], np.int64)
+        """Join by name: for each class here the class of the same name in ``other``, or ``VOID``: (L,).
+
+        Where none has the very same name, one that differs in case alone is taken.
+        """
+        exact = {name: index for index, name in enumerate(other.names)}
+        folded = {name.casefold(): index for index, name in reversed(list(enumerate(other.names)))}
+        return np.array([exact.get(name, folded.get(name.casefold(), VOID)) for name in self.names], np.int64)
 
     def same_classes(self, other: "LabelSet") -> bool:
         """Tell whether both name the same classes in the same order."""
@@ -204,15 +210,32 @@ class LabelSet:
             DataError: a part is missing or of the wrong type.
         """
         try:
-            labels = tuple(
-                Label(str(one["name"]), bool(one["thing"]), unpack_colour(pack_colour(one["colour"])))
-                for one in data["classes"]
-            )
+            labels = tuple(Label(_text(one["name"]), _claim(one["thing"]), _colour(one["colour"])) for one in data["classes"])
             values = {int(value): int(index) for value, index in data["values"].items()}
-            encoding: Encoding = "rgb" if data["encoding"] == "rgb" else "id"
-            return cls(labels, values, encoding, bool(data["settled"]))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            if data["encoding"] not in get_args(Encoding):
+                raise ValueError(f"the encoding {data['encoding']!r} is none of {', '.join(get_args(Encoding))}")
+            return cls(labels, values, data["encoding"], _claim(data["settled"]))
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise DataError(f"expected a label set as JSON, but {type(error).__name__}: {error}") from None
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected a name, got {value!r}")
+    return value
+
+
+def _claim(value: Any) -> bool:
+    if not isinstance(value, bool):  # bool("false") is True
+        raise TypeError(f"expected true or false, got {value!r}")
+    return value
+
+
+def _colour(value: Any) -> Colour:
+    red, green, blue = (int(part) for part in value)
+    if not all(0 <= part <= 255 for part in (red, green, blue)):
+        raise ValueError(f"expected a colour of three numbers from 0 to 255, got {value!r}")
+    return red, green, blue
 
 
 def _rebuild(labels: tuple[Label, ...], values: dict[int, int], encoding: Encoding, settled: bool) -> LabelSet:
