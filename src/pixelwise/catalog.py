@@ -8,6 +8,7 @@ import importlib
 import importlib.metadata
 from collections.abc import Iterator, Mapping
 from types import ModuleType
+from typing import Any
 
 from pixelwise.core.errors import UnknownName, nearest
 
@@ -39,6 +40,13 @@ class Catalog(Mapping[str, ModuleType]):
             raise UnknownName(f"no {self.what} is called '{name}'; {nearest(name, self.rows)}")
         return importlib.import_module(self.rows[name])
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """Import the module of ``name``, or give ``default`` (``Mapping.get`` waits for a KeyError, which this is not)."""
+        try:
+            return self[name]
+        except UnknownName:
+            return default
+
     def __contains__(self, name: object) -> bool:
         return name in self.rows or (not self._looked_outside and name in list(self))
 
@@ -54,4 +62,4 @@ class Catalog(Mapping[str, ModuleType]):
         if not self._looked_outside:
             self._looked_outside = True
             for entry in importlib.metadata.entry_points(group=f"pixelwise.{self.what}"):
-                self.rows.setdefault(entry.name, entry.value)
+                self.rows.setdefault(entry.name, entry.module)

@@ -19,7 +19,8 @@ def box_of(mask: BoolArray) -> tuple[int, int, int, int]:
 
 def areas(boxes: AnyArray) -> FloatArray:
     """Give the areas (S,) of boxes (S, 4)."""
-    widths, heights = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    corners = np.asarray(boxes, np.float64)  # unsigned corners would wrap round below 0
+    widths, heights = corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1]
     return np.asarray(np.clip(widths, 0, None) * np.clip(heights, 0, None), np.float64)
 
 
@@ -29,8 +30,9 @@ def intersection_over_union(first: AnyArray, second: AnyArray) -> FloatArray:
     >>> intersection_over_union(np.array([[0, 0, 2, 2]]), np.array([[1, 0, 3, 2], [5, 5, 6, 6]])).round(3)
     array([[0.333, 0.   ]])
     """
+    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
     low = np.maximum(first[:, None, :2], second[None, :, :2])
     high = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=2).astype(np.float64)
+    shared = np.clip(high - low, 0, None).prod(axis=2)
     union = areas(first)[:, None] + areas(second)[None] - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return np.asarray(np.divide(shared, union, out=np.zeros_like(shared), where=union > 0))

@@ -23,6 +23,7 @@ A message says where, what was expected, what came and what to do.
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 
 class PixelwiseError(Exception):
@@ -90,18 +91,23 @@ class MissingExtra(PixelwiseError, ImportError):
 
     def __init__(self, package: str, extra: str, purpose: str = "this") -> None:
         super().__init__(f"{purpose} needs {package}: pip install 'pixelwise[{extra}]'")
+        self.wanted = (package, extra, purpose)
+
+    def __reduce__(self) -> tuple[Any, ...]:  # an exception is rebuilt from its message, and workers send theirs back
+        return type(self), self.wanted
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Name the known words nearest to ``name``, as the tail of an error message.
 
-    >>> nearest("unett", ["unet", "segnet", "fcn"])
-    "did you mean 'unet' or 'segnet'?"
+    >>> nearest("UNett", ["unet", "unetr", "fcn"])
+    "did you mean 'unet' or 'unetr'?"
     >>> nearest("zzz", ["unet", "fcn"])
     'known are: fcn, unet'
     """
     words = sorted(known)
-    close = get_close_matches(name, words, n=3, cutoff=0.6)
+    folded = {word.casefold(): word for word in reversed(words)}  # a wrong case alone is the nearest miss of all
+    close = [folded[word] for word in get_close_matches(name.casefold(), folded, n=3, cutoff=0.6)]
     if close:
         return f"did you mean {' or '.join(repr(word) for word in close)}?"
-    return f"known are: {', '.join(words)}"
+    return f"known are: {', '.join(words)}" if words else "there are none"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pixelwise.core.arrays import Size
 from pixelwise.core.errors import OptionError
@@ -32,10 +33,15 @@ def starts(length: int, tile: int, overlap: int, stride: int = 1) -> list[int]:
     [0, 30, 60]
     >>> starts(30, 40, 10)
     [0]
+
+    Raises:
+        OptionError: the tile less its overlap is shorter than the stride, so no step fits.
     """
     if tile >= length:
         return [0]
-    step = max((tile - overlap) // stride * stride, 1)
+    if not 1 <= stride <= tile - overlap:
+        raise OptionError(f"a tile of {tile} with overlap {overlap} cannot step by multiples of {stride}; enlarge the tile")
+    step = (tile - overlap) // stride * stride
     return [*range(0, length - tile, step), length - tile]
 
 
@@ -43,17 +49,19 @@ def tiles(size: Size, tile: Size, overlap: int, stride: int = 1) -> Iterator[Til
     """Lay tiles of ``tile`` (H, W) over ``size``, row by row; cores are cut at the middle of each overlap.
 
     Raises:
-        OptionError: the overlap is not smaller than the tile, or a side is not positive.
+        OptionError: the overlap is not smaller than the tile, a side is not positive, or no step fits the stride. It is
+            raised here, not when the first tile is asked for.
     """
     if min(tile) < 1 or overlap < 0 or overlap >= min(tile):
         raise OptionError(f"expected an overlap from 0 to below the tile's shorter side, got {overlap} for a tile of {tile}")
     rows, columns = (_cuts(size[axis], tile[axis], overlap, stride) for axis in (0, 1))
-    for top, first, last in rows:
-        for left, begin, end in columns:
-            yield Tile(top, left, min(tile[0], size[0]), min(tile[1], size[1]), (first, begin, last, end))
+    height, width = min(tile[0], size[0]), min(tile[1], size[1])
+    return (
+        Tile(top, left, height, width, (first, begin, last, end)) for top, first, last in rows for left, begin, end in columns
+    )
 
 
 def _cuts(length: int, tile: int, overlap: int, stride: int) -> list[tuple[int, int, int]]:
     places = starts(length, tile, overlap, stride)
-    edges = [0, *((before + tile + after) // 2 for before, after in zip(places, places[1:], strict=False)), length]
+    edges = [0, *((before + tile + after) // 2 for before, after in pairwise(places)), length]
     return [(place, edges[index], edges[index + 1]) for index, place in enumerate(places)]

@@ -28,9 +28,12 @@ def read_toml(path: Path) -> dict[str, Any]:
         UnreadableFile: it is not TOML.
     """
     if not Path(path).is_file():
-        raise MissingFile(f"{path}: expected a run file (TOML), found nothing there")
+        found = "a folder" if Path(path).is_dir() else "nothing there"
+        raise MissingFile(f"{path}: expected a run file (TOML), found {found}")
     try:
-        return tomllib.loads(Path(path).read_text("utf-8"))
+        return tomllib.loads(Path(path).read_text("utf-8-sig"))  # some editors put a byte order mark first
+    except OSError as error:
+        raise UnreadableFile(f"{path}: cannot be read: {error.strerror or error}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UnreadableFile(f"{path}: expected TOML, but {error}") from None
 
@@ -65,7 +68,9 @@ def override(tables: Mapping[str, Any], settings: Iterable[str]) -> dict[str, An
             value = tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
             value = text.strip()
-        result.setdefault(table, {})[key] = value
+        if not isinstance(result.setdefault(table, {}), dict):
+            raise OptionError(f"--set {setting}: '{table}' is no table but {result[table]!r}")
+        result[table][key] = value
     return result
 
 
@@ -75,6 +80,8 @@ def from_table(options: type[T], table: Mapping[str, Any], where: str) -> T:
     Raises:
         OptionError: a key is unknown (the nearest known one is named) or a value is of the wrong type.
     """
+    if not isinstance(table, Mapping):
+        raise OptionError(f"[{where}]: expected a table of options, got {table!r}")
     hints = typing.get_type_hints(options)
     known = {field.name for field in dataclasses.fields(options) if field.init}  # type: ignore[arg-type]
     for key in table:
@@ -102,9 +109,9 @@ def _fitted(value: Any, hint: Any, where: str) -> Any:
                 return _fitted(value, choice, where)
             except OptionError:
                 continue
-        raise OptionError(f"{where}: expected {hint}, got {value!r}")
+        raise OptionError(f"{where}: expected {_shown(hint)}, got {value!r}")
     if origin is typing.Literal:
-        if value in inner:
+        if any(value == one and type(value) is type(one) for one in inner):  # True == 1 all the same
             return value
         raise OptionError(f"{where}: got {value!r}; {nearest(str(value), map(str, inner))}")
     if origin is tuple and isinstance(value, list | tuple):
@@ -119,5 +126,16 @@ def _fitted(value: Any, hint: Any, where: str) -> Any:
         return float(value)
     elif isinstance(hint, type) and isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
         return value
-    shown = hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
-    raise OptionError(f"{where}: expected {shown}, got {value!r}")
+    raise OptionError(f"{where}: expected {_shown(hint)}, got {value!r}")
+
+
+def _shown(hint: Any) -> str:
+    """Write a type as people do: ``int``, ``float or None``, ``'fast' or 'exact'``, ``tuple[float, float]``."""
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(_shown(choice) for choice in inner)
+    if origin is typing.Literal:
+        return " or ".join(map(repr, inner))
+    if hint is type(None):
+        return "None"
+    return hint.__name__ if isinstance(hint, type) and not inner else str(hint).replace("typing.", "")

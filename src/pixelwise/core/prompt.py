@@ -52,6 +52,8 @@ class Prompt:
         for x, y, inside in self.points:
             cv2.circle(markers, (round(x), round(y)), radius, 2 if inside else 1, -1)
         for stroke, inside in self.scribbles:
+            if not stroke:
+                continue
             cv2.polylines(markers, [np.rint(stroke).astype(np.int32)], False, 2 if inside else 1, 2 * radius + 1)
         return markers
 
