@@ -166,7 +166,8 @@ class _Loop:
         torch.manual_seed(options.seed * 1_000_003 + progress.step)  # dropout draws by step, so a resumed run draws the same
         rate = rate_at(progress.step, options)
         set_rate(self.optimiser, rate)
-        terms = self.module.loss(batch.images(self.device), batch.targets_on(self.device))
+        with self.fabric.autocast():  # Fabric casts inside forward() alone, not inside other marked methods
+            terms = self.module.loss(batch.images(self.device), batch.targets_on(self.device))
         total = torch.stack([term.float() for term in terms.values()]).sum()
         self.loss = float(total.detach())
         if not np.isfinite(self.loss):
