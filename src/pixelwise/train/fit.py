@@ -16,7 +16,6 @@ from lightning.fabric import Fabric
 
 from pixelwise.augment import AugmentOptions
 from pixelwise.core.errors import OptionError, TrainingError
-from pixelwise.core.files import write_json
 from pixelwise.core.predictor import PLAIN
 from pixelwise.core.sample import Dataset
 from pixelwise.decode.frame import Frame
@@ -24,7 +23,7 @@ from pixelwise.metrics import overlap
 from pixelwise.models import checkpoint
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.train.loader import Batch, Crops, Order, batches
-from pixelwise.train.machine import environment, free_memory, keep_freed_memory, this_machine, usable_cores
+from pixelwise.train.machine import free_memory, keep_freed_memory, this_machine, usable_cores
 from pixelwise.train.optimise import Average, make_optimiser, rate_at, set_rate
 from pixelwise.train.options import TrainOptions
 from pixelwise.train.reporter import Reporter, duration
@@ -247,7 +246,6 @@ class _Loop:
         if self.folder is not None:
             checkpoint.save(self.average.model, self.folder.last)
             self._save()
-            write_json(self.folder.folder / "environment.json", environment())
 
     def best_model(self) -> Segmenter:
         """Give the averaged weights of the best validation."""

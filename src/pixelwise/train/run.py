@@ -33,6 +33,11 @@ class RunFolder:
         return self.folder / "card.json"
 
     @property
+    def environment(self) -> Path:
+        """The versions and the machine."""
+        return self.folder / "environment.json"
+
+    @property
     def best(self) -> Path:
         """The averaged weights with the best validation score."""
         return self.folder / "best.safetensors"

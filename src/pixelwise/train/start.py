@@ -3,9 +3,11 @@
 import hashlib
 import json
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
@@ -17,9 +19,11 @@ from pixelwise.models import MODELS, checkpoint
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.train import plan as planning
 from pixelwise.train.fit import Run, fit, measured_steps
-from pixelwise.train.machine import this_machine
+from pixelwise.train.machine import environment, this_machine
 from pixelwise.train.options import Recipe, read_recipe, tables_of, write_recipe
 from pixelwise.train.run import RunFolder
+
+Say: TypeAlias = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ def start(recipe: Recipe, out: Path, quiet: bool = False) -> tuple[Run, Prepared
         MODELS[recipe.model["name"]]  # raises, with the nearest names
     prepared = prepare(recipe, say)
     folder.open_new()
+    say = _printer(quiet, folder.log)
     with folder.locked():
         try:
             facts = planning.look_at(prepared.train)
@@ -53,6 +58,7 @@ def start(recipe: Recipe, out: Path, quiet: bool = False) -> tuple[Run, Prepared
             model = build(recipe, prepared.train)
             recipe = _timed(recipe, model, prepared, say)
             write_json(folder.card, _with_training(model, prepared, recipe).card.to_json())
+            write_json(folder.environment, environment())
             write_recipe(folder.recipe, recipe)
         except PixelwiseError:
             if not folder.recipe.exists():  # nothing was trained: leave no half-made run behind
@@ -100,12 +106,18 @@ def resume(out: Path, quiet: bool = False) -> tuple[Run, Prepared, Recipe]:
     return run, prepared, recipe
 
 
-def prepare(recipe: Recipe, say: Any = print) -> Prepared:
+def prepare(recipe: Recipe, say: Say = print) -> Prepared:
     """Read, check and divide the data of a recipe; bad files are listed and left out."""
     options = recipe.data
     if not options.path:
         raise OptionError("there is no data: give --data PATH, or path in the recipe's table [data]")
-    audit = check(options.path, format=options.format or None, void=options.void or None, classes=options.classes or None)
+    audit = check(
+        options.path,
+        format=options.format or None,
+        void=options.void or None,
+        classes=options.classes or None,
+        progress=_counter(say),
+    )
     for problem in audit.problems[:20]:
         say(f"  {problem.text}")
     if len(audit.problems) > 20:
@@ -155,7 +167,7 @@ def build(recipe: Recipe, train: Dataset) -> Segmenter:
     return model
 
 
-def _timed(recipe: Recipe, model: Segmenter, prepared: Prepared, say: Any) -> Recipe:
+def _timed(recipe: Recipe, model: Segmenter, prepared: Prepared, say: Say) -> Recipe:
     """Turn minutes into steps, once; from here on the recipe says steps alone."""
     options = recipe.train
     if not options.minutes:
@@ -192,9 +204,25 @@ def _absolute(recipe: Recipe) -> Recipe:
     return replace(recipe, data=replace(recipe.data, path=str(Path(recipe.data.path).resolve())))
 
 
-def _printer(quiet: bool) -> Any:
+def _printer(quiet: bool, log: Path | None = None) -> Say:
     def say(text: str) -> None:
         if not quiet:
             print(text, file=sys.stderr, flush=True)
+        if log is not None:
+            with open(log, "a", encoding="utf-8") as file:
+                file.write(f"{text}\n")
 
     return say
+
+
+def _counter(say: Say, every_seconds: float = 5.0) -> Callable[[int, int], None]:
+    """Tell every few seconds how far a long scan is."""
+    told = time.monotonic()
+
+    def count(done: int, total: int) -> None:
+        nonlocal told
+        if time.monotonic() - told >= every_seconds:
+            told = time.monotonic()
+            say(f"checking the labels: {done} of {total} files")
+
+    return count
