@@ -99,9 +99,18 @@ def test_a_second_run_does_not_overwrite_the_first(run: Path, data: Path, capsys
     assert (run / "best.safetensors").read_bytes() == before
 
 
-def test_resume_takes_nothing_else(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["train", "--resume", "--out", str(run), "--epochs", "3"]) == 2
-    assert "leave out --epochs" in capsys.readouterr().err
+def test_resume_keeps_to_the_runs_own_recipe_and_says_so(run: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (run / "recipe.toml").read_bytes()
+    assert main(["train", "--resume", "--data", str(data), "--epochs", "9", "--out", str(run)]) == 0
+    assert "not used" in capsys.readouterr().err
+    assert (run / "recipe.toml").read_bytes() == before
+
+
+def test_resume_starts_a_run_that_is_not_there_yet(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new"
+    assert main(["train", "--resume", "--data", str(data), "--epochs", "1", "--out", str(out), "--quiet", *TINY]) == 0
+    assert (out / "best.safetensors").is_file()
+    assert main(["train", "--resume", "--out", str(tmp_path / "none")]) == 2
 
 
 def test_unsettled_labels_stop_training_and_name_the_flag(

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pixelwise.augment.policy import NONE
-from pixelwise.core.errors import OptionError, TrainingError
+from pixelwise.core.errors import TrainingError
 from pixelwise.core.image import Image
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, Sample
@@ -100,9 +100,9 @@ def test_nothing_to_train_on_is_said() -> None:
         fit(tiny(), halves(0), halves(1), QUICK, NONE, quiet=True)
 
 
-def test_options_left_open_are_refused() -> None:
-    with pytest.raises(OptionError, match="steps, batch and crop"):
-        fit(tiny(), halves(), halves(1), TrainOptions(), NONE, quiet=True)
+def test_options_left_open_are_planned() -> None:
+    found = fit(tiny(), halves(), halves(1), TrainOptions(epochs=2, threads=1), NONE, quiet=True)
+    assert found.progress.step == 2  # four images in a batch of four, twice
 
 
 def test_an_image_that_cannot_be_read_in_training_is_named() -> None:

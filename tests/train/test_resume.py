@@ -102,7 +102,7 @@ def test_a_changed_recipe_is_not_resumed(data: Path, tmp_path: Path) -> None:
     starting.start(recipe_for(data, steps=3), tmp_path / "run", quiet=True)
     recipe = tmp_path / "run" / "recipe.toml"
     recipe.write_text(recipe.read_text().replace("rate = 0.001", "rate = 0.002"))
-    with pytest.raises(CheckpointError, match="recipe changed"):
+    with pytest.raises(CheckpointError, match="changed since"):
         starting.resume(tmp_path / "run", quiet=True)
 
 

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelwise.core.errors import OptionError
-
 if TYPE_CHECKING:
     from pixelwise.train.options import Recipe
 
@@ -29,23 +27,29 @@ def train(
     set_: Annotated[list[str] | None, typer.Option("--set", help="table.key=value, as in train.rate=5e-4; repeatable.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of weights, order and augmentation.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out exactly where it stopped.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in --out exactly where it stopped; start it if there is none.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> int:
     """Train a network, score it, and write report.html. Bad label maps are stopped before a minute is spent."""
     from pixelwise.train import start as starting
 
-    if resume:
-        given = {"recipe": recipe, "--data": data, "--epochs": epochs, "--minutes": minutes, "--set": set_, "--void": void}
-        if wrong := [name for name, value in given.items() if value]:
-            raise OptionError(f"--resume goes on with the recipe of {out}; leave out {', '.join(wrong)}")
+    flags = {
+        "data": {"path": data, "void": void, "classes": classes, "val": split},
+        "model": {"name": model, "kind": kind, "encoder": encoder},
+        "train": {"epochs": epochs, "minutes": minutes, "device": device, "seed": seed},
+    }
+    is_open = resume and (out / "recipe.toml").is_file()
+    if (
+        is_open
+        and not quiet
+        and (recipe is not None or set_ or any(v is not None for one in flags.values() for v in one.values()))
+    ):
+        typer.echo(f"resuming {out} with the recipe it was started with; the options given now are not used", err=True)
+    if is_open or (resume and recipe is None and data is None):
         run, prepared, _ = starting.resume(out, quiet)
     else:
-        flags = {
-            "data": {"path": data, "void": void, "classes": classes, "val": split},
-            "model": {"name": model, "kind": kind, "encoder": encoder},
-            "train": {"epochs": epochs, "minutes": minutes, "device": device, "seed": seed},
-        }
         run, prepared, _ = starting.start(_recipe(recipe, flags, set_ or []), out, quiet)
     if run.stopped == "interrupted":
         return 130

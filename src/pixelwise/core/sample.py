@@ -41,6 +41,11 @@ class Source:
     image: Path | None = None
     truths: tuple[Path, ...] = ()
     encoding: str = ""
+    reader: TruthSource | None = field(default=None, repr=False, compare=False)
+
+    def raw(self) -> list[IntArray]:
+        """Read the stored mask values (H, W), one array a truth, before any mapping."""
+        return [] if self.reader is None else self.reader.raw()
 
 
 @dataclass(frozen=True)
@@ -115,6 +120,10 @@ class Sample:
     source: Source = field(default_factory=Source)
     meta: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if self.source.reader is None and self.truth_source is not None:
+            object.__setattr__(self, "source", replace(self.source, reader=self.truth_source))
+
     @classmethod
     def of(cls, name: str, image: Image, truth: Segmentation | None = None, **meta: Any) -> "Sample":
         """Make a sample from an image and a truth in memory."""
@@ -151,7 +160,7 @@ class Sample:
 
     def raw(self) -> list[IntArray]:
         """Read the stored mask values before mapping."""
-        return [] if self.truth_source is None else self.truth_source.raw()
+        return self.source.raw()
 
     def under(self, labels: LabelSet) -> "Sample":
         """Read the same sample under another label set."""

@@ -15,7 +15,7 @@ import torch
 from lightning.fabric import Fabric
 
 from pixelwise.augment import AugmentOptions
-from pixelwise.core.errors import OptionError, TrainingError
+from pixelwise.core.errors import TrainingError
 from pixelwise.core.predictor import PLAIN
 from pixelwise.core.sample import Dataset
 from pixelwise.decode.frame import Frame
@@ -25,7 +25,8 @@ from pixelwise.models.segmenter import Segmenter
 from pixelwise.train.loader import Batch, Crops, Order, batches
 from pixelwise.train.machine import free_memory, keep_freed_memory, this_machine, usable_cores
 from pixelwise.train.optimise import Average, make_optimiser, rate_at, set_rate
-from pixelwise.train.options import TrainOptions
+from pixelwise.train.options import Recipe, TrainOptions
+from pixelwise.train.plan import look_at, plan
 from pixelwise.train.reporter import Reporter, duration
 from pixelwise.train.run import RunFolder
 from pixelwise.train.state import Progress, load_state, save_state
@@ -54,19 +55,19 @@ def fit(
     model: Segmenter,
     train: Dataset,
     val: Dataset,
-    options: TrainOptions,
+    options: TrainOptions | None = None,
     augment: AugmentOptions | None = None,
     out: Path | None = None,
     resume: bool = False,
     quiet: bool = False,
     fingerprint: str = "",
 ) -> Run:
-    """Train ``model`` in place for ``options.steps`` steps.
+    """Train ``model`` in place.
 
     Args:
         model: with its head and card; its labels must be the data's.
         train, val: data sets with settled labels; ``val`` may be empty, and the last weights are then the best.
-        options: with steps, batch and crop set (``plan`` chooses them).
+        options: what they leave open (steps, batch, crop, precision) is planned from the data and the machine.
         augment: what to draw; None for the defaults.
         out: the run folder, made and checked by the caller; None keeps nothing.
         resume: go on from the state in ``out`` where there is one.
@@ -74,17 +75,19 @@ def fit(
         fingerprint: of data and recipe; a state with another one is refused.
 
     Raises:
-        OptionError: steps, batch or crop are not set.
         TrainingError: there is no image to train on, or the loss is not finite; the batch's images are named.
     """
-    if not (options.steps and options.batch and min(options.crop)):
-        raise OptionError("fit needs steps, batch and crop; pixelwise.train.plan chooses them")
     if not len(train):
         raise TrainingError("there is no image to train on")
+    options, augment = options or TrainOptions(), augment or AugmentOptions()
+    if not (options.steps and options.batch and min(options.crop)):
+        options = plan(Recipe(train=options), look_at(train), this_machine(options.device)).recipe.train
+    if options.minutes:
+        options = replace(options, minutes=0.0, steps=measured_steps(model, train, val, options, augment)[0])
     keep_freed_memory()
     torch.set_num_threads(options.threads or usable_cores())
     folder = RunFolder(out) if out is not None else None
-    loop = _Loop(model, train, val, options, augment or AugmentOptions(), folder, fingerprint)
+    loop = _Loop(model, train, val, options, augment, folder, fingerprint)
     if resume and folder is not None and folder.state.is_file():
         loop.restore()
     with Reporter(folder.log if folder else None, options.steps, quiet) as reporter, _gentle_stop() as asked_to_stop:

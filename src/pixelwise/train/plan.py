@@ -84,6 +84,8 @@ def crop_for(size: Size, pixels: int, stride: int = STRIDE) -> Size:
     shrink = min(1.0, math.sqrt(pixels / (size[0] * size[1])))
     rounding = math.ceil if shrink == 1.0 else round
     height, width = (max(stride, rounding(side * shrink / stride) * stride) for side in size)
+    most = max(stride, math.ceil(pixels * 1.1 / min(height, width)) // stride * stride)  # a strip of 1 x 20000 stays a strip
+    height, width = min(height, most), min(width, most)
     return height, width
 
 
