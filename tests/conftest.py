@@ -3,7 +3,11 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("pixelwise", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("pixelwise")
 
 
 @pytest.fixture(autouse=True)

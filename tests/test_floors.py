@@ -48,6 +48,11 @@ def places(source: str) -> dict[str, str]:
     raise AssertionError("pixelwise/__init__.py has no table _PLACES")
 
 
+def spells_module(value: object) -> bool:
+    """Tell whether a constant is the name of a module here; ``pixelwise.model``, a group of entry points, is none."""
+    return isinstance(value, str) and bool(re.fullmatch(r"pixelwise(\.\w+)+", value)) and owner_of(value) in FLOOR
+
+
 def references(source: str, module: str, is_package: bool, public: dict[str, str]) -> Iterator[tuple[int, str]]:
     """Give the line and the full name of each module of this package that ``source`` refers to."""
     tree = ast.parse(source)
@@ -65,9 +70,8 @@ def references(source: str, module: str, is_package: bool, public: dict[str, str
                     yield node.lineno, origin
                 elif not (one.name.startswith("__") and one.name.endswith("__")):  # __version__ is on no floor
                     yield node.lineno, public.get(one.name, f"pixelwise.{one.name}")
-        elif isinstance(node, ast.Constant) and re.fullmatch(r"pixelwise(\.\w+)+", str(node.value)):
-            if owner_of(node.value) in FLOOR:  # else the name of a group of entry points, say
-                yield node.lineno, node.value
+        elif isinstance(node, ast.Constant) and spells_module(node.value):
+            yield node.lineno, node.value
 
 
 def tables(source: str) -> Iterator[tuple[int, str]]:

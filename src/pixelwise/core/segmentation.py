@@ -129,7 +129,7 @@ class Segmentation:
 
     def __getitem__(self, key: int | slice | Sequence[int] | AnyArray) -> "Segmentation":
         """Keep some segments: by index, slice, index array or bool array (S,)."""
-        indices = np.atleast_1d(np.arange(len(self))[key])
+        indices = np.atleast_1d(np.arange(len(self))[list(key) if isinstance(key, tuple) else key])
         rows: dict[str, Any] = {name: None if (value := getattr(self, name)) is None else value[indices] for name in _ROWS}
         attributes = tuple(self.attributes[int(index)] for index in indices) if self.attributes else ()
         return replace(self, masks=self.masks.select(indices), attributes=attributes, **rows)
