@@ -1,6 +1,6 @@
 """Put a score report on a page: the scores, what was trained on what, and the best, middle and worst images."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +59,7 @@ def run_facts(run: Path, predictor: "Predictor") -> dict[str, str]:
         "data": str(training.get("data")),
         "images": f"{training.get('train_images')} for training, {training.get('val_images')} for validation",
         "classes": ", ".join(predictor.card.labels.names),
-        "steps": f"{training.get('steps')} of {training.get('batch')} crops of {' x '.join(map(str, training.get('crop', ())))}",
+        "steps": f"{training.get('steps')}, each of {training.get('batch')} crops of {_size(training.get('crop', ()))}",
         "best step": str(training.get("best_step", "")),
     }
     if (run / "history.csv").is_file() and (rows := read_history(run / "history.csv")):
@@ -70,3 +70,7 @@ def run_facts(run: Path, predictor: "Predictor") -> dict[str, str]:
         shown = [name for name in ("pixelwise", "torch", "timm", "lightning", "python") if name in found]
         facts["versions"] = ", ".join(f"{name} {found[name]}" for name in shown)
     return facts
+
+
+def _size(size: Sequence[int]) -> str:
+    return " x ".join(map(str, size))

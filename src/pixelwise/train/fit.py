@@ -116,7 +116,9 @@ class _Loop:
         optimiser = make_optimiser(self.model, options)
         self.module, self.optimiser = self.fabric.setup(self.model, optimiser)
         self.module.mark_forward_method("loss")
-        memory = int(free_memory() * CACHE_SHARE)
+        chosen = 0 if self.device.type == "cpu" else min(usable_cores(), 16)
+        self.workers = options.workers if options.workers >= 0 else chosen
+        memory = int(free_memory() * CACHE_SHARE / max(1, self.workers))  # each process keeps its own
         self.crops = Crops(train, model.head, augment, options.crop, options.seed, model.card.bands, memory)
         self.order = Order(len(train), options.batch, options.seed)
         self.progress = Progress()
@@ -136,8 +138,7 @@ class _Loop:
         if progress.step:
             reporter.line(f"resuming at step {progress.step} of {options.steps}")
         self.model.train()
-        workers = options.workers if options.workers >= 0 else 0 if self.device.type == "cpu" else min(usable_cores(), 16)
-        source = batches(self.crops, self.order, progress.step, options.steps, workers, self.device.type == "cuda")
+        source = batches(self.crops, self.order, progress.step, options.steps, self.workers, self.device.type == "cuda")
         began, first = time.monotonic(), progress.step
         base = progress.seconds
         for batch in source:
@@ -224,7 +225,7 @@ class _Loop:
         if scores:
             text += f"  val mIoU {miou:.4f}  pixel accuracy {scores['pixel_accuracy']:.4f}{'  (best)' if is_best else ''}"
         reporter.line(f"{text}  {speed:.1f} images/s  {duration(progress.seconds)}")
-        if self.folder is not None and self.fabric.is_global_zero:
+        if self.folder is not None:
             if is_best:
                 checkpoint.save(self.average.model, self.folder.best)
             self.folder.write_history(progress.history)
@@ -232,7 +233,7 @@ class _Loop:
 
     def _save(self) -> None:
         self.saved = time.monotonic()
-        if self.folder is not None and self.fabric.is_global_zero:
+        if self.folder is not None:
             parts = {"model": self.model, "average": self.average.model, "optimiser": self.optimiser}
             save_state(self.folder.state, self.fingerprint, self.progress, parts)
 
@@ -269,7 +270,7 @@ def make_fabric(options: TrainOptions) -> Fabric:
     for name in ("lightning.fabric", "lightning.pytorch"):
         logging.getLogger(name).setLevel(logging.WARNING)  # their greetings would break the progress bar
     precision = options.precision if options.precision != "auto" else "bf16-mixed" if machine.bf16 else "32-true"
-    fabric = Fabric(accelerator=machine.device, devices=options.devices, precision=precision)  # type: ignore[arg-type]
+    fabric = Fabric(accelerator=machine.device, devices=1, precision=precision)  # type: ignore[arg-type]
     fabric.launch()
     return fabric
 

@@ -27,6 +27,11 @@ class Batch:
     targets: dict[str, Tensor]
     names: tuple[str, ...]
 
+    def pin_memory(self) -> "Batch":
+        """Move to page-locked memory, as the loader asks for before a copy to an accelerator."""
+        targets = {name: target.pin_memory() for name, target in self.targets.items()}
+        return Batch(self.pixels.pin_memory(), targets, self.names)
+
     def images(self, device: torch.device) -> Tensor:
         """Give the images (N, C, H, W) in [0, 1] on a device, channels last in memory."""
         pixels = self.pixels.to(device, non_blocking=True)

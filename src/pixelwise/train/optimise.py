@@ -39,7 +39,7 @@ def rate_at(step: int, options: TrainOptions) -> float:
 
     >>> options = TrainOptions(steps=100, rate=1.0, warmup=0.1)
     >>> [round(rate_at(step, options), 2) for step in (0, 9, 54, 99)]
-    [0.1, 1.0, 0.51, 0.0]
+    [0.1, 1.0, 0.52, 0.0]
     """
     warm = max(1, round(options.warmup * options.steps))
     if step < warm:

@@ -38,13 +38,12 @@ class TrainOptions:
     Attributes:
         seed: of weights, order and augmentation.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        devices: how many of them.
         precision: ``auto``, ``32-true``, ``bf16-mixed`` or ``16-mixed``.
         threads: CPU threads; 0 takes all cores.
         minutes: a time to fill; becomes ``steps`` once, after a short warm-up, and is then 0.
         epochs: passes over the data; becomes ``steps``.
         steps: optimiser steps in all.
-        batch: images a step, over all devices.
+        batch: images a step.
         crop: (height, width) an image is cropped or padded to.
         rate: the highest learning rate.
         encoder_rate: the encoder's rate as a share of it.
@@ -62,7 +61,6 @@ class TrainOptions:
 
     seed: int = 0
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    devices: int = 1
     precision: str = "auto"
     threads: int = 0
     minutes: float = 0.0
@@ -101,8 +99,6 @@ class TrainOptions:
                 raise OptionError(f"[train] {name}: expected 0 or more, got {getattr(self, name)}")
         if not 0 <= self.ema < 1:
             raise OptionError(f"[train] ema: expected 0 to below 1, got {self.ema}")
-        if self.devices < 1:
-            raise OptionError(f"[train] devices: expected 1 or more, got {self.devices}")
         if self.precision not in ("auto", "32-true", "bf16-mixed", "16-mixed"):
             raise OptionError(f"[train] precision: {nearest(self.precision, ['auto', '32-true', 'bf16-mixed', '16-mixed'])}")
         if sum(bool(value) for value in (self.minutes, self.epochs, self.steps)) > 1:

@@ -132,7 +132,7 @@ def plan(recipe: Recipe, facts: Facts, machine: Machine) -> Plan:
         reasons.append(("crop", f"{crop[0]} x {crop[1]}", reason))
     batch = options.batch
     if not batch:
-        batch = max(1, min(BATCH[machine.device] * options.devices, facts.count))
+        batch = max(1, min(BATCH[machine.device], facts.count))
         reasons.append(
             ("batch", str(batch), f"at most the {facts.count} images; larger ones mean fewer steps in the same time")
         )
