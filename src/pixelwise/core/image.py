@@ -34,10 +34,15 @@ _SCALES = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
 def max_pixels() -> int:
     """Give the largest number of pixels an image may have: ``PIXELWISE_MAX_PIXELS``, or about 179 million."""
     stated = os.environ.get("PIXELWISE_MAX_PIXELS", "")
+    if not stated:
+        return DEFAULT_MAX_PIXELS
     try:
-        return int(float(stated)) if stated else DEFAULT_MAX_PIXELS
-    except ValueError:
-        raise OptionError(f"PIXELWISE_MAX_PIXELS: expected a number of pixels, got {stated!r}") from None
+        limit = int(float(stated))
+    except (ValueError, OverflowError):
+        limit = 0
+    if limit < 1:
+        raise OptionError(f"PIXELWISE_MAX_PIXELS: expected a number of pixels from 1 up, got {stated!r}")
+    return limit
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +187,7 @@ def _as_ids(path: Path, stored: AnyArray) -> tuple[IntArray, bool]:
     if stored.dtype == bool:
         stored = stored.astype(np.uint8)
     if stored.dtype.kind == "f":
-        if not (stored == np.rint(stored)).all():  # NaN is no integer either
+        if not (np.isfinite(stored) & (stored == np.rint(stored))).all():
             raise UnreadableFile(f"{path}: expected integer mask values, found fractions; save the mask as integers")
         stored = stored.astype(np.int64)
     if stored.shape[2] == 1 or (stored.shape[2] == 3 and _is_grey(stored)):
@@ -332,6 +337,8 @@ def _from_pillow(image: PIL.Image.Image) -> tuple[AnyArray, tuple[str, ...]]:
         return _in_16_bits(np.array(image))[:, :, None], GREY
     if image.mode == "F":
         return np.array(image, np.float32)[:, :, None], GREY
+    if image.mode in ("P", "PA"):
+        image = image.convert("RGBA")  # straight to RGB, Pillow warns of the transparency that is meant to go
     return np.array(image.convert("RGB")), RGB
 
 

@@ -87,38 +87,43 @@ def read_stored(path: Path, header: TiffHeader) -> AnyArray:
     try:
         with tifffile.TiffFile(path) as file:
             stored = np.asarray(file.pages[0].asarray())
-    except Exception as error:  # a codec that tifffile lacks, or damaged data: the others find out which
-        return _read_elsewhere(path, header, error)
+    except Exception as error:
+        if "imagecodecs" in str(error):  # the data may be whole, but tifffile alone cannot decode it
+            return _read_elsewhere(path, header, error)
+        raise _damaged(path, error) from error
     if header.is_planar and stored.ndim == 3:
         stored = np.moveaxis(stored, 0, -1)
     return turned(stored if stored.ndim == 3 else stored[:, :, None], header.orientation)
 
 
 def _read_elsewhere(path: Path, header: TiffHeader, error: Exception) -> AnyArray:
-    if header.bands == 1:
-        return _read_one_band(path, header)
-    if header.bands in (3, 4):
+    """Read what tifffile lacks the codec for: one band with Pillow, colour of any depth with OpenCV.
+
+    OpenCV gives damaged data back without a word, so Pillow, which does not, decodes colour first.
+    """
+    shown = _by_pillow(path) if header.bands in (1, 3, 4) else None
+    if shown is not None and header.bands == 1:
+        is_inverted = header.photometric == WHITE_IS_ZERO and shown.dtype in (np.bool_, np.uint8)
+        return (~shown if is_inverted else shown)[:, :, None]
+    if shown is not None:
         pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
-        if pixels is not None and pixels.ndim == 3 and pixels.shape == (*header.size, header.bands):
+        if pixels is not None and pixels.shape == (*header.size, header.bands):
             return turned(pixels[:, :, [2, 1, 0, 3][: header.bands]], header.orientation)
-    if "imagecodecs" in str(error):
-        raise UnreadableFile(
-            f"{path}: {header.bands} bands in a compression that needs one more package: pip install imagecodecs, or save the "
-            f"file with deflate or no compression"
-        ) from error
-    raise _damaged(path, error) from error
+    raise UnreadableFile(
+        f"{path}: {header.bands} bands of {header.bits} bits in a compression that needs one more package: "
+        f"pip install imagecodecs, or save the file with deflate or no compression"
+    ) from error
 
 
-def _read_one_band(path: Path, header: TiffHeader) -> AnyArray:
-    """Read one band with Pillow, which turns TIFFs upright itself and shows white-is-zero greys inverted."""
+def _by_pillow(path: Path) -> AnyArray | None:
+    """Decode with Pillow, which turns TIFFs upright itself and shows white-is-zero inverted; None if it knows no such kind."""
     try:
         with PIL.Image.open(path) as image:
-            stored = np.array(image)
+            return np.array(image)
+    except PIL.UnidentifiedImageError:
+        return None
     except Exception as error:
         raise _damaged(path, error) from error
-    if header.photometric == WHITE_IS_ZERO and stored.dtype in (np.bool_, np.uint8):
-        stored = ~stored
-    return stored[:, :, None]
 
 
 def turned(pixels: AnyArray, orientation: int) -> AnyArray:
