@@ -110,7 +110,7 @@ def test_a_truncated_state_is_named(data: Path, tmp_path: Path) -> None:
     starting.start(recipe_for(data, steps=3), tmp_path / "run", quiet=True)
     state = tmp_path / "run" / "state.pt"
     state.write_bytes(state.read_bytes()[:1000])
-    with pytest.raises(CheckpointError, match="state.pt"):
+    with pytest.raises(CheckpointError, match=r"state\.pt"):
         starting.resume(tmp_path / "run", quiet=True)
 
 
