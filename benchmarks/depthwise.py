@@ -39,9 +39,8 @@ def main(rounds: int = 7) -> None:
             times[name].append(step(encoder, images))
     medians = {name: statistics.median(values) for name, values in times.items()}
     for name, median in medians.items():
-        print(
-            f"{name:<6} {median:.3f} s a step of 8 images, {8 / median:.1f} images/s (from {min(times[name]):.3f} to {max(times[name]):.3f})"
-        )
+        spread = f"from {min(times[name]):.3f} to {max(times[name]):.3f}"
+        print(f"{name:<6} {median:.3f} s a step of 8 images ({spread}), {8 / median:.1f} images/s")
     print(f"RATIO depthwise ours/peer {medians['plain'] / medians['fast']:.2f}")
 
 

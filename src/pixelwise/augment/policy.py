@@ -123,7 +123,9 @@ def _looked(pixels: AnyArray, drawn: Draw) -> AnyArray:
         pixels = colour.turn_hue(pixels, drawn.hue)
     if (drawn.brightness, drawn.contrast) == (1.0, 1.0) and set(drawn.gains) == {1.0}:
         return pixels
-    return colour.jitter(pixels, drawn.brightness, drawn.contrast, np.array(drawn.gains[: pixels.shape[2]]))
+    gains = np.ones(pixels.shape[2])  # bands beyond those drawn for keep theirs
+    gains[: len(drawn.gains)] = drawn.gains[: len(gains)]
+    return colour.jitter(pixels, drawn.brightness, drawn.contrast, gains)
 
 
 def _fill(pixels: AnyArray) -> FloatArray:

@@ -157,9 +157,8 @@ def read_image(path: Path) -> Image:
         return _from_tiff(path, header)
     with _opened(path) as image, _decoding(path):
         image.load()  # a TIFF is turned upright by this, and then says so
-        if image.format == "PNG" and (deep := _deep_png(path)) is not None:
-            return _upright(*deep, _orientation(image))
-        return _upright(*_from_pillow(image), _orientation(image))
+        pixels, bands = _deep(path, image) or _from_pillow(path, image)
+        return Image(np.ascontiguousarray(tiff.turned(pixels, _orientation(image))), bands)
 
 
 def read_ids(path: Path) -> tuple[IntArray, bool]:
@@ -310,31 +309,30 @@ def _orientation(image: PIL.Image.Image) -> int:
         return 1
 
 
-def _upright(pixels: AnyArray, bands: tuple[str, ...], orientation: int) -> Image:
-    return Image(np.ascontiguousarray(tiff.turned(pixels, orientation)), bands)
-
-
-def _deep_png(path: Path) -> tuple[AnyArray, tuple[str, ...]] | None:
-    """Read a 16-bit PNG with OpenCV, as Pillow opens 16-bit RGB as 8 bit without a word; None for other depths."""
+def _deep(path: Path, image: PIL.Image.Image) -> tuple[AnyArray, tuple[str, ...]] | None:
+    """Read 16 bits a band with OpenCV, as Pillow opens 16-bit RGB as 8 bit without a word; None for other depths."""
     with path.open("rb") as file:
         header = file.read(26)
-    if len(header) < 26 or header[24] != 16:
+    is_deep_png = image.format == "PNG" and header[24] == 16
+    if not (is_deep_png or (image.format in ("PPM", "JPEG2000") and image.mode in ("RGB", "RGBA"))):
         return None
     pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.dtype != np.uint16:
-        raise _broken(path, ValueError("OpenCV cannot decode it"))
-    if header[25] in (0, 4):  # grey, without and with alpha
+        if is_deep_png:
+            raise _broken(path, ValueError("OpenCV cannot decode it"))
+        return None
+    if is_deep_png and header[25] in (0, 4):  # grey, without and with alpha
         return (pixels if pixels.ndim == 3 else pixels[:, :, None])[:, :, :1], GREY
     return pixels[:, :, 2::-1], RGB
 
 
-def _from_pillow(image: PIL.Image.Image) -> tuple[AnyArray, tuple[str, ...]]:
+def _from_pillow(path: Path, image: PIL.Image.Image) -> tuple[AnyArray, tuple[str, ...]]:
     if image.mode in ("L", "1", "LA", "La"):
         return np.array(image.convert("L"))[:, :, None], GREY
     if image.mode.startswith("I;16"):
         return np.array(image).astype(np.uint16)[:, :, None], GREY
     if image.mode == "I":
-        return _in_16_bits(np.array(image))[:, :, None], GREY
+        return _in_16_bits(path, np.array(image))[:, :, None], GREY
     if image.mode == "F":
         return np.array(image, np.float32)[:, :, None], GREY
     if image.mode in ("P", "PA"):
@@ -342,9 +340,12 @@ def _from_pillow(image: PIL.Image.Image) -> tuple[AnyArray, tuple[str, ...]]:
     return np.array(image.convert("RGB")), RGB
 
 
-def _in_16_bits(values: AnyArray) -> AnyArray:
+def _in_16_bits(path: Path, values: AnyArray) -> AnyArray:
     if values.size and (values.min() < 0 or values.max() > 65535):
-        raise ValueError(f"values {values.min()}..{values.max()} of {values.dtype} do not fit 16 bits")
+        raise UnreadableFile(
+            f"{path}: values {values.min()}..{values.max()} of {values.dtype} do not fit 16 bits; save the image as "
+            f"8 or 16 bits or as floats"
+        )
     return values.astype(np.uint16)
 
 
@@ -366,8 +367,7 @@ def _from_tiff(path: Path, header: tiff.TiffHeader) -> Image:
     if pixels.dtype.kind == "f":
         pixels = pixels.astype(np.float32)
     elif pixels.dtype not in (np.uint8, np.uint16):
-        with _decoding(path):
-            pixels = _in_16_bits(pixels)
+        pixels = _in_16_bits(path, pixels)
     return Image(np.ascontiguousarray(pixels), _bands(pixels.shape[2]))
 
 

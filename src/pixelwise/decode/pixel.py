@@ -29,18 +29,26 @@ class PixelReduced(NamedTuple):
 def decode(reduced: PixelReduced, frames: Sequence[Frame], labels: LabelSet, request: Request) -> list[Segmentation]:
     """Make one semantic segmentation an image.
 
-    With ``request.threshold`` and two classes, a pixel is class 1 where its probability is above the threshold.
+    With ``request.threshold`` and two classes, a pixel is class 1 where its probability is above the threshold; a class's
+    score is then its mean probability over the pixels it has, as it is without.
+
+    Raises:
+        ValueError: probabilities are wanted, for themselves or for the threshold, and there are none.
     """
+    has_threshold = request.threshold is not None and len(labels) == 2
+    if (has_threshold or request.probabilities) and reduced.probabilities.shape[1] != len(labels):
+        raise ValueError(f"expected probabilities of {len(labels)} classes, got {reduced.probabilities.shape[1]}")
     found = []
     for index, frame in enumerate(frames):
-        height, width = frame.size
-        classes = reduced.classes[index, :height, :width]
-        probabilities = reduced.probabilities[index, :, :height, :width]
-        if request.threshold is not None and len(labels) == 2:
+        classes = frame.undone(reduced.classes[index])
+        probabilities = frame.undone(reduced.probabilities[index])
+        scores = reduced.confidence[index].astype(np.float64)
+        if has_threshold:
             classes = (probabilities[1] > request.threshold).astype(np.uint8)
+            won = [each[classes == row] for row, each in enumerate(probabilities)]
+            scores = np.array([each.mean(dtype=np.float64) if each.size else 0.0 for each in won])
         kept = probabilities if request.probabilities else None
-        scores = np.clip(reduced.confidence[index].astype(np.float64), 0, 1)
-        found.append(Segmentation.from_class_map(classes.astype(_dtype(labels)), labels, scores, kept))
+        found.append(Segmentation.from_class_map(classes.astype(_dtype(labels)), labels, np.clip(scores, 0, 1), kept))
     return found
 
 

@@ -1,14 +1,10 @@
 """Train a segmenter: the loop, validation, and going on exactly where a run was stopped."""
 
 import logging
-import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,12 +12,10 @@ from lightning.fabric import Fabric
 
 from pixelwise.augment import AugmentOptions
 from pixelwise.core.errors import TrainingError
-from pixelwise.core.predictor import PLAIN
 from pixelwise.core.sample import Dataset
-from pixelwise.decode.frame import Frame
-from pixelwise.metrics import overlap
 from pixelwise.models import checkpoint
 from pixelwise.models.segmenter import Segmenter
+from pixelwise.train.interrupt import gentle_stop
 from pixelwise.train.loader import Batch, Crops, Order, batches
 from pixelwise.train.machine import free_memory, keep_freed_memory, this_machine, usable_cores
 from pixelwise.train.optimise import Average, make_optimiser, rate_at, set_rate
@@ -30,6 +24,7 @@ from pixelwise.train.plan import look_at, plan
 from pixelwise.train.reporter import Reporter, duration
 from pixelwise.train.run import RunFolder
 from pixelwise.train.state import Progress, load_state, save_state
+from pixelwise.train.validate import validate, validation_steps
 
 CACHE_SHARE = 0.25  # of the free memory, for decoded images
 
@@ -90,7 +85,7 @@ def fit(
     loop = _Loop(model, train, val, options, augment, folder, fingerprint)
     if resume and folder is not None and folder.state.is_file():
         loop.restore()
-    with Reporter(folder.log if folder else None, options.steps, quiet) as reporter, _gentle_stop() as asked_to_stop:
+    with Reporter(folder.log if folder else None, options.steps, quiet) as reporter, gentle_stop() as asked_to_stop:
         loop.run(reporter, asked_to_stop)
     return Run(out, loop.best_model(), loop.progress, loop.progress.stopped)
 
@@ -273,61 +268,6 @@ def make_fabric(options: TrainOptions) -> Fabric:
     fabric = Fabric(accelerator=machine.device, devices=1, precision=precision)  # type: ignore[arg-type]
     fabric.launch()
     return fabric
-
-
-def validation_steps(options: TrainOptions) -> frozenset[int]:
-    """Choose the steps to validate at: evenly spaced, the last step among them."""
-    times = max(1, min(options.validations or 10, options.steps))
-    return frozenset(round((index + 1) * options.steps / times) for index in range(times))
-
-
-@torch.inference_mode()
-def validate(model: Segmenter, dataset: Dataset, fabric: Fabric, batch: int) -> dict[str, float]:
-    """Score a model on whole images; images of different sizes never share a batch."""
-    model.eval()
-    counts = []
-    for group in _same_size(dataset, batch):
-        images = [sample.image.to_bands(model.card.bands) for sample in group]
-        pixels = Batch(torch.from_numpy(np.stack([image.pixels for image in images])), {}, ())
-        with fabric.autocast():
-            found = model.predict(pixels.images(fabric.device), [Frame(image.size) for image in images], PLAIN)
-        for sample, prediction in zip(group, found, strict=True):
-            counts.append(overlap.count(prediction, sample.truth))
-    return overlap.score(sum(counts[1:], counts[0]))
-
-
-def _same_size(dataset: Dataset, batch: int) -> Iterator[list[Any]]:
-    """Cut a data set, in order, into runs of samples of one size and type, at most ``batch`` and 4 megapixels each."""
-    group: list[Any] = []
-    for sample in dataset:
-        full = len(group) >= batch or (len(group) + 1) * sample.size[0] * sample.size[1] > 4_000_000
-        if group and (full or sample.size != group[0].size):
-            yield group
-            group = []
-        group.append(sample)
-    if group:
-        yield group
-
-
-@contextmanager
-def _gentle_stop() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C or SIGTERM into a request to stop after the step; the second Ctrl-C interrupts at once."""
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
-
-    def ask(number: int, frame: object) -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def measured_steps(

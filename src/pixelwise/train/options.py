@@ -52,7 +52,8 @@ class TrainOptions:
         final_rate: share of the rate at the last step, where the cosine ends.
         clip: largest norm of the gradient.
         ema: decay of the averaged weights that are validated and kept; 0 for none.
-        class_weights: ``none``, ``log`` (ENet's rule) or ``median`` (median frequency).
+        class_weights: of the cross entropy: ``none`` (the Dice term counts every class alike already), ``log`` (ENet's rule)
+            or ``median`` (median frequency).
         validations: how many times to validate, evenly spaced; the last one at the last step.
         patience: stop after so many validations without a better mIoU; 0 never does.
         save_seconds: how often the state for resuming is written; 0 after every step.
@@ -75,7 +76,7 @@ class TrainOptions:
     final_rate: float = 0.0
     clip: float = 5.0
     ema: float = 0.998
-    class_weights: Literal["none", "log", "median"] = "log"
+    class_weights: Literal["none", "log", "median"] = "none"
     validations: int = 0
     patience: int = 0
     save_seconds: float = 60.0

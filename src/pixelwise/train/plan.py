@@ -142,8 +142,9 @@ def plan(recipe: Recipe, facts: Facts, machine: Machine) -> Plan:
     weights = class_weights(options.class_weights, facts.shares)
     present = facts.shares[facts.shares > 0]
     spread = float(present.max() / present.min())
+    what = "the Dice term counts classes alike" if weights is None else "rare classes weigh more in the cross entropy"
     reasons.append(
-        ("class weights", options.class_weights, f"the largest class has {spread:,.0f} times the pixels of the smallest")
+        ("class weights", options.class_weights, f"{what}; the largest has {spread:,.0f} times the smallest's pixels")
     )
     if weights is not None and "class_weights" not in model:
         model["class_weights"] = weights
