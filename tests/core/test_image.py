@@ -400,3 +400,24 @@ def test_an_image_is_an_array_to_numpy() -> None:
 
 def test_the_suffixes_are_lower_case_with_a_dot() -> None:
     assert all(suffix.startswith(".") and suffix == suffix.lower() for suffix in image_module.SUFFIXES)
+
+
+def test_other_deep_formats_keep_their_depth_too(tmp_path: Path) -> None:
+    deep = np.array([[[1, 300, 65535], [7, 8, 9]]], np.uint16)
+    (tmp_path / "rgb.ppm").write_bytes(b"P6 2 1 65535\n" + deep.astype(">u2").tobytes())
+    (tmp_path / "grey.pgm").write_bytes(b"P5 2 1 65535\n" + deep[:, :, 0].astype(">u2").tobytes())
+    PIL.Image.fromarray(deep[:, :, 0]).save(tmp_path / "grey.jp2")
+    assert read_image(tmp_path / "rgb.ppm").pixels.tolist() == deep.tolist()
+    assert read_image(tmp_path / "grey.pgm").pixels[:, :, 0].tolist() == [[1, 7]]
+    assert read_image(tmp_path / "grey.jp2").pixels.dtype == np.uint16
+    assert read_ids(tmp_path / "grey.jp2")[0].tolist() == [[1, 7]]
+    (tmp_path / "small.ppm").write_bytes(b"P6 1 1 255\n\1\2\3")
+    assert read_image(tmp_path / "small.ppm").pixels.tolist() == [[[1, 2, 3]]]
+    (tmp_path / "float.pfm").write_bytes(b"Pf\n2 1\n-1.0\n" + np.array([0.5, 7], "<f4").tobytes())
+    assert read_image(tmp_path / "float.pfm").pixels[:, :, 0].tolist() == [[0.5, 7.0]]
+
+
+def test_values_beyond_16_bits_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    PIL.Image.fromarray(np.array([[1, 70000]], np.int32)).save(tmp_path / "a.im")
+    with pytest.raises(UnreadableFile, match=r"a\.im: values 1\.\.70000 of int32 do not fit 16 bits; save the image as"):
+        read_image(tmp_path / "a.im")
