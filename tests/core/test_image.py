@@ -185,9 +185,11 @@ def test_bad_paths_are_named_with_what_is_there(tmp_path: Path, read: object) ->
     (tmp_path / "empty.png").touch()
     (tmp_path / "empty.tif").touch()
     (tmp_path / "text.png").write_text("not a picture")
+    (tmp_path / "link.png").symlink_to("nowhere.png")
     for path, kind, said in [
         (tmp_path / "gone.png", MissingFile, "found nothing there"),
         (tmp_path / "gone.tif", MissingFile, "found nothing there"),
+        (tmp_path / "link.png", MissingFile, "found a link to nothing"),
         (tmp_path, UnreadableFile, "found a folder"),
         (tmp_path / "empty.png", UnreadableFile, "0 bytes"),
         (tmp_path / "empty.tif", UnreadableFile, "0 bytes"),
@@ -421,3 +423,9 @@ def test_values_beyond_16_bits_are_refused_with_what_to_do(tmp_path: Path) -> No
     PIL.Image.fromarray(np.array([[1, 70000]], np.int32)).save(tmp_path / "a.im")
     with pytest.raises(UnreadableFile, match=r"a\.im: values 1\.\.70000 of int32 do not fit 16 bits; save the image as"):
         read_image(tmp_path / "a.im")
+
+
+def test_a_link_to_an_image_is_an_image(tmp_path: Path) -> None:
+    save(tmp_path / "real.png", RED)
+    (tmp_path / "link.jpg").symlink_to("real.png")
+    assert (read_image(tmp_path / "link.jpg").pixels == RED).all()

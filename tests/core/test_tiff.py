@@ -114,6 +114,12 @@ def test_five_bands_in_a_codec_that_is_missing_say_what_to_do(tmp_path: Path, mo
         read_image(path)
 
 
+def test_colour_that_no_decoder_here_can_check_is_refused(tmp_path: Path) -> None:
+    path = with_opencv(tmp_path / "a.tif", DEEP.astype(np.float32), 5)
+    with pytest.raises(UnreadableFile, match=r"a\.tif: 3 bands of 32 bits in a compression .* pip install imagecodecs"):
+        read_image(path)
+
+
 def test_floats_keep_their_values_and_doubles_become_floats(tmp_path: Path) -> None:
     values = np.array([[-0.5, 0.25, 7.0]])
     found = read_image(write(tmp_path / "a.tif", values.astype(np.float64)))

@@ -239,7 +239,8 @@ def _checked(path: Path | str) -> Path:
         if path.is_dir():
             raise UnreadableFile(f"{path}: expected an image, found a folder")
         if not path.exists():
-            raise MissingFile(f"{path}: expected an image, found nothing there")
+            found = "a link to nothing" if path.is_symlink() else "nothing there"
+            raise MissingFile(f"{path}: expected an image, found {found}")
         if path.stat().st_size == 0:
             raise UnreadableFile(f"{path}: expected an image, found an empty file (0 bytes); copy it again")
         with path.open("rb"):
