@@ -102,10 +102,6 @@ def test_no_masks_move_to_no_masks_of_the_new_size() -> None:
     assert (len(moved), moved.size) == (0, (5, 7))
 
 
-def test_covered_tells_the_inside_from_the_outside() -> None:
-    assert geometry.covered((2, 2), geometry.shift(1, 0), (3, 4)).tolist() == [[0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
-
-
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 @pytest.mark.parametrize("bands", [1, 2, 3, 4, 5, 9])
 def test_an_image_of_any_depth_and_bands_moves_with_its_fill(dtype: type[np.generic], bands: int) -> None:

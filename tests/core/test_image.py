@@ -357,11 +357,17 @@ def test_arrays_become_images() -> None:
     assert as_image(RED).bands == RGB
     assert as_image(np.zeros((1, 1, 5), np.uint16)).bands == ("band 1", "band 2", "band 3", "band 4", "band 5")
     assert as_image(np.array([[True, False]])).pixels[:, :, 0].tolist() == [[255, 0]]
-    assert as_image(np.array([[-1.0, 0.5, 2.0]])).pixels[:, :, 0].tolist() == [[0.0, 0.5, 1.0]]
+    assert as_image(np.array([[0.0, 0.5, 1.0]])).pixels[:, :, 0].tolist() == [[0.0, 0.5, 1.0]]
     assert as_image(image := Image(RED)) is image
     for wrong in (np.zeros(3, np.uint8), np.zeros((1, 1, 1, 1), np.uint8), np.zeros((2, 2), np.int64)):
         with pytest.raises(DataError, match="expected"):
             as_image(wrong)
+
+
+@pytest.mark.parametrize("values", [[0.0, 255.0], [-1.0, 1.0]])
+def test_floats_beyond_nought_and_one_are_refused_not_clipped(values: list[float]) -> None:
+    with pytest.raises(DataError, match=r"lie in \[0, 1\], found"):
+        as_image(np.array([values]))
 
 
 def test_bands_that_do_not_fit_the_pixels_are_refused() -> None:

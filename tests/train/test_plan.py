@@ -60,9 +60,7 @@ def test_few_images_do_not_fill_a_batch_twice() -> None:
     assert planned(replace(PHOTOS, count=3)).recipe.train.batch == 3
 
 
-@pytest.mark.parametrize(
-    ("size", "crop"), [((30, 40), (32, 64)), ((512, 512), (384, 384)), ((1, 20000), (32, 4928))]
-)
+@pytest.mark.parametrize(("size", "crop"), [((30, 40), (32, 64)), ((512, 512), (384, 384)), ((1, 20000), (32, 4928))])
 def test_crops_are_multiples_of_the_stride(size: tuple[int, int], crop: tuple[int, int]) -> None:
     assert crop_for(size, 144_000) == crop
 

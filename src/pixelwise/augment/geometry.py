@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from pixelwise.core.arrays import AnyArray, FloatArray, IntArray, Size
-from pixelwise.core.masks import DisjointMasks, Masks, OverlappingMasks, from_dense, smallest_dtype
+from pixelwise.core.masks import DisjointMasks, Masks, OverlappingMasks, from_dense
 
 IDENTITY = np.eye(3)
 
@@ -89,9 +89,3 @@ def warp_masks(masks: Masks, matrix: FloatArray, size: Size) -> Masks:
     moved = [warp_ids(masks.mask(index).view(np.uint8), matrix, size).view(bool) for index in range(len(masks))]
     found = from_dense(np.stack(moved))
     return OverlappingMasks(found.run_lengths(), size)
-
-
-def covered(size: Size, matrix: FloatArray, target: Size) -> IntArray:
-    """Mark which pixels of (h, w) come from inside the image (H, W): what lies outside is void, not background."""
-    inside = np.ones(size, smallest_dtype(1))
-    return warp_ids(inside, matrix, target)

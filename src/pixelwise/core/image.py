@@ -109,10 +109,13 @@ class Image:
 
 
 def as_image(value: "Image | AnyArray") -> Image:
-    """Take an array (H, W) or (H, W, C) as an image; floats are clipped to [0, 1], bool becomes 0 and 255.
+    """Take an array (H, W) or (H, W, C) as an image; bool becomes 0 and 255.
 
     >>> as_image(np.zeros((2, 3), np.uint8)).bands
     ('grey',)
+
+    Raises:
+        DataError: the shape or the type is no image's, or floats go beyond [0, 1], as those of 0 to 255 do.
     """
     if isinstance(value, Image):
         return value
@@ -120,6 +123,10 @@ def as_image(value: "Image | AnyArray") -> Image:
     if pixels.dtype == bool:
         pixels = pixels.astype(np.uint8) * np.uint8(255)
     elif pixels.dtype.kind == "f":
+        finite = pixels[np.isfinite(pixels)]
+        low, high = float(finite.min(initial=0)), float(finite.max(initial=0))
+        if low < -0.001 or high > 1.001:
+            raise DataError(f"floats of an image lie in [0, 1], found {low:g} to {high:g}; divide them by their full scale")
         pixels = np.clip(pixels, 0, 1).astype(np.float32, copy=False)
     if pixels.ndim == 2:
         pixels = pixels[:, :, None]

@@ -18,7 +18,7 @@ PREFERRED = ("best.safetensors", "last.safetensors", "model.safetensors")
 
 def save(model: Segmenter, path: Path) -> None:
     """Write a model's weights to ``path`` (.safetensors), and its card beside them if it is not there yet."""
-    write_tensors(path, model.state_dict(), {"format": "pixelwise 1", "network": model.card.name})
+    write_tensors(path, model.state_dict(), {"pixelwise": model.card.name})
     if not (path.parent / CARD).is_file():
         write_json(path.parent / CARD, model.card.to_json())
 

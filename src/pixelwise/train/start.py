@@ -215,14 +215,14 @@ def _printer(quiet: bool, log: Path | None = None) -> Say:
     return say
 
 
-def _counter(say: Say, every_seconds: float = 5.0) -> Callable[[int, int], None]:
+def _counter(say: Say, every_seconds: float = 5.0) -> Callable[[str, int, int], None]:
     """Tell every few seconds how far a long scan is."""
     told = time.monotonic()
 
-    def count(done: int, total: int) -> None:
+    def count(what: str, done: int, total: int) -> None:
         nonlocal told
         if time.monotonic() - told >= every_seconds:
             told = time.monotonic()
-            say(f"checking the labels: {done} of {total} files")
+            say(f"checking {what}: {done} of {total}")
 
     return count
