@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pixelwise.metrics.result import Report
 
 TRAIN, VAL, SIZE = 160, 40, (128, 160)
-STEPS = 200
+STEPS = 320
 
 
 def demo(
