@@ -285,13 +285,14 @@ def measured_steps(
     trial = _Loop(copy.deepcopy(model), train, val, replace(options, minutes=0.0, steps=10**6), augment, None, "")
     trial.model.train()
     times = []
-    for batch in batches(trial.crops, trial.order, 0, 40):
+    for batch in batches(trial.crops, trial.order, 0, 60):
         start = time.monotonic()
         trial._step(batch)
         times.append(time.monotonic() - start)
-        if len(times) >= 8 and time.monotonic() - began > 10:
+        spent = time.monotonic() - began
+        if (len(times) >= 14 and spent > 10) or (len(times) >= 3 and spent > 40):
             break
-    seconds = float(np.mean(sorted(times[2:])[: max(1, len(times) * 3 // 4)])) * 1.02
+    seconds = float(np.median(times[len(times) // 2 :])) * 1.02  # the first steps are slow: kernels and memory are set up
     start = time.monotonic()
     few = val.take(range(min(len(val), options.batch)))
     checking = 0.0
