@@ -85,6 +85,54 @@ def test_a_typo_is_one_sentence_with_the_nearest_name(
     assert not (tmp_path / "run" / "recipe.toml").exists()
 
 
+def test_after_a_typo_the_corrected_command_takes_the_same_folder(data: Path, tmp_path: Path) -> None:
+    wrong = ["train", "--data", str(data), "--out", str(tmp_path / "run"), "--epochs", "1", "--encoder", "resnet18x"]
+    assert main(wrong) == 2
+    right = ["train", "--data", str(data), "--out", str(tmp_path / "run"), "--epochs", "1", "--quiet", *TINY]
+    assert main(right) == 0
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("model.norm=bacth", "batch"),
+        ("model.upsampling=nearst", "nearest"),
+        ("model.class_weights=[1.0, 2.0]", "class weights"),
+        ("model.dropout=2.0", "dropout"),
+        ("train.seed=-1", "seed"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_refused(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], setting: str, words: str
+) -> None:
+    arguments = ["train", "--data", str(data), "--out", str(tmp_path / "run"), *TINY, "--set", setting]
+    assert main(arguments) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_bad_files_are_left_out_listed_and_exit_with_one(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import shutil
+
+    shutil.copytree(data, tmp_path / "data")
+    victim = sorted((tmp_path / "data" / "masks").iterdir())[0]
+    victim.write_bytes(victim.read_bytes()[:40])
+    arguments = ["train", "--data", str(tmp_path / "data"), "--out", str(tmp_path / "run"), "--epochs", "1", "--quiet", *TINY]
+    assert main(arguments) == 1
+    assert victim.name in capsys.readouterr().err
+    assert (tmp_path / "run" / "report.html").is_file()
+
+
+def test_the_images_kept_aside_are_those_evaluate_calls_val(run: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = json.loads((run / "scores.json").read_text())
+    capsys.readouterr()
+    assert main(["evaluate", str(run), str(data), "--split", "val", "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert again["miou"] == own["miou"]
+    assert [row["name"] for row in again["per_image"]] == [row["name"] for row in own["per_image"]]
+
+
 def test_no_data_is_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["train", "--out", str(tmp_path / "run")]) == 2
     assert "--data" in capsys.readouterr().err

@@ -98,7 +98,7 @@ def test_void_pixels_do_not_change_the_loss(name: str, data: Dataset) -> None:
 def test_an_unknown_option_names_the_nearest(name: str) -> None:
     option = next(iter(TINY[name]))
     with pytest.raises(ValueError, match=option):
-        checkpoint.refuse_unknown(MODELS[name].build, {option + "x": 1})
+        checkpoint.fitted_options(MODELS[name].build, {option + "x": 1})
 
 
 @pytest.mark.slow

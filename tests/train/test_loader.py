@@ -8,7 +8,7 @@ from pixelwise.augment import AugmentOptions
 from pixelwise.core.sample import Dataset
 from pixelwise.models.heads.pixel import PixelHead
 from pixelwise.scenes import scenes
-from pixelwise.train.loader import Crops, Order, batches
+from pixelwise.train.loader import Crops, Order, batches, stacked
 
 
 def crops(data: Dataset, memory: int = 10**9) -> Crops:
@@ -67,3 +67,9 @@ def test_images_reach_the_network_in_zero_to_one_and_channels_last() -> None:
     assert images.shape == (2, 3, 32, 48)
     assert images.is_contiguous(memory_format=torch.channels_last)
     assert 0 <= float(images.min()) < float(images.max()) <= 1
+
+
+def test_images_of_different_depths_share_a_batch_by_their_share_of_the_full_scale() -> None:
+    shallow, deep = np.full((2, 2, 1), 255, np.uint8), np.full((2, 2, 1), 65535, np.uint16)
+    assert stacked([shallow, deep]).tolist() == np.ones((2, 2, 2, 1)).tolist()
+    assert stacked([shallow, shallow]).dtype == np.uint8

@@ -23,8 +23,6 @@ WRONG_USE = (OptionError, UnknownName, MissingFile, MissingExtra, UnknownLayout,
 # typer carries its own copy of click since 0.20, so the class is taken from typer and not from click
 _USAGE_ERROR = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
-ClickException = typer.BadParameter.__mro__[2]  # typer carries its own copy of click from 0.20 on, and exports no base class
-
 app = typer.Typer(
     name="pixelwise",
     help="Image segmentation from label file to trusted mask.",

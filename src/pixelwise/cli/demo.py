@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 TRAIN, VAL, SIZE = 160, 40, (128, 160)
 STEPS = 320
+MARK = ".pixelwise-demo"  # only a folder with this mark is ever replaced
 
 
 def demo(
@@ -20,7 +21,7 @@ def demo(
     import time
 
     from pixelwise.cli.scoring import write_report
-    from pixelwise.core.files import write_json
+    from pixelwise.core.files import write_json, write_text
     from pixelwise.curate.check import check
     from pixelwise.formats import masks
     from pixelwise.metrics.evaluate import with_about
@@ -32,6 +33,7 @@ def demo(
     began = time.monotonic()
     data, run_folder, results = out / "scenes", out / "run", out / "masks"
     _refuse_strangers(out)
+    write_text(out / MARK, "made by pixelwise demo; the next demo may replace this folder\n")
     typer.echo(f"1. drawing {TRAIN + VAL} scenes of {SIZE[0]} x {SIZE[1]} -> {data}")
     masks.write(_scenes(seed), data)
     typer.echo("2. checking them")
@@ -49,7 +51,7 @@ def demo(
     if run.stopped == "interrupted":
         return 130
     typer.echo("4. scoring it against classical methods")
-    network = Network(run.model)
+    network = Network(run.model, precision="32-true")
     reports = _scores(network, prepared.train, prepared.val)
     ours = with_about(reports["U-Net"], {"split": "val"})
     write_json(run_folder / "scores.json", ours.to_json())
@@ -74,7 +76,8 @@ def _refuse_strangers(out: Path) -> None:
 
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
-    if out.is_dir() and {entry.name for entry in out.iterdir()} <= {"scenes", "run", "masks"}:
+    entries = {entry.name for entry in out.iterdir()} if out.is_dir() else set()
+    if MARK in entries and entries <= {"scenes", "run", "masks", MARK}:
         shutil.rmtree(out)
         return
     raise RunInUse(f"{out}: expected a new folder or that of an earlier demo, found other files; choose another --out")

@@ -44,7 +44,7 @@ def evaluate(
     from pixelwise.metrics.evaluate import with_about
 
     names = [name.strip() for name in metrics.split(",") if name.strip()]
-    dataset = read(data, void=void, classes=classes)
+    dataset = with_held_out(read(data, void=void, classes=classes), Path(model))
     chosen = choose_split(dataset, split)
     if chosen.note:
         print(chosen.note, file=sys.stderr)
@@ -69,6 +69,23 @@ class Chosen:
     train: "Dataset | None"
     split: str
     note: str = ""
+
+
+def with_held_out(dataset: "Dataset", run: Path) -> "Dataset":
+    """Name the samples a run kept aside for validation ``val``, where the data has no such split of its own."""
+    from pixelwise.core.files import read_json
+    from pixelwise.core.sample import Dataset
+
+    if dataset.splits or not (run / "card.json").is_file():
+        return dataset
+    card = read_json(run / "card.json")
+    training = card.get("training") if isinstance(card, dict) else None
+    names = set(map(str, training.get("val_names") or ())) if isinstance(training, dict) else set()
+    held = [row for row, sample in enumerate(dataset) if sample.name in names]
+    if not held or len(held) != len(names):  # other data than the run was trained on
+        return dataset
+    rest = [row for row in range(len(dataset)) if row not in set(held)]
+    return Dataset(dataset.samples, dataset.labels, dataset.kind, {"train": rest, "val": held}, dataset.name, dataset.notes)
 
 
 def choose_split(dataset: "Dataset", name: str | None) -> Chosen:

@@ -69,8 +69,7 @@ def _built(model: str, classes: int, encoder: str | None, settings: list[str]) -
 
     if model in MODELS:
         options = override({"model": {}}, settings)["model"] | ({"encoder": encoder} if encoder else {})
-        options = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
-        checkpoint.refuse_unknown(MODELS[model].build, options)
+        options = checkpoint.fitted_options(MODELS[model].build, options)
         return MODELS[model].build(
             LabelSet.of([f"class {index}" for index in range(classes)]), "semantic", **({"weights": "none"} | options)
         )

@@ -1,5 +1,6 @@
 """``pixelwise train``: a labelled folder (or a recipe) in, a run folder out."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -48,13 +49,16 @@ def train(
     ):
         typer.echo(f"resuming {out} with the recipe it was started with; the options given now are not used", err=True)
     if is_open or (resume and recipe is None and data is None):
-        run, prepared, _ = starting.resume(out, quiet)
+        run, prepared, done = starting.resume(out, quiet)
     else:
-        run, prepared, _ = starting.start(_recipe(recipe, flags, set_ or []), out, quiet)
+        run, prepared, done = starting.start(_recipe(recipe, flags, set_ or []), out, quiet)
     if run.stopped == "interrupted":
         return 130
-    _score(run, prepared, out, quiet)
-    return 0
+    _score(run, prepared, out, done.train.device, quiet)
+    left_out = [problem for problem in prepared.audit.problems if problem.fatal]
+    for problem in left_out:
+        print(f"left out: {problem.text}", file=sys.stderr)
+    return 1 if left_out else 0
 
 
 def _recipe(path: Path | None, flags: dict[str, dict[str, Any]], settings: list[str]) -> "Recipe":
@@ -63,6 +67,7 @@ def _recipe(path: Path | None, flags: dict[str, dict[str, Any]], settings: list[
     from pixelwise.train.options import recipe_from
 
     tables = read_toml(path) if path is not None else {}
+    recipe_from(tables, str(path))  # a table that is none is told with the file's name
     for name, given in flags.items():
         said = {key: value for key, value in given.items() if value is not None}
         if said.keys() & {"epochs", "minutes"}:  # a flag says how long; what the file said of that no longer holds
@@ -73,12 +78,16 @@ def _recipe(path: Path | None, flags: dict[str, dict[str, Any]], settings: list[
     return recipe_from(override(tables, settings), str(path or "options"))
 
 
-def _score(run: Any, prepared: Any, out: Path, quiet: bool) -> None:
+def _score(run: Any, prepared: Any, out: Path, device: str, quiet: bool) -> None:
     """Score the best weights on the validation data and write the report."""
     from pixelwise.cli.scoring import score_and_report
+    from pixelwise.core.files import write_json
     from pixelwise.predict.network import Network
 
-    card = replace(run.model.card, training={**run.model.card.training, "best_step": run.progress.best_step})
-    run.model.card = card
+    done = {"steps": run.progress.step, "best_step": run.progress.best_step}
+    run.model.card = replace(run.model.card, training={**run.model.card.training, **done})
+    network = Network(run.model, device, "32-true")
     if len(prepared.val):
-        score_and_report(Network(run.model), prepared.val, out, quiet=quiet)
+        report = score_and_report(network, prepared.val, out, quiet)
+        run.model.card = replace(run.model.card, training={**run.model.card.training, "val_miou": report["miou"]})
+    write_json(out / "card.json", run.model.card.to_json())

@@ -240,3 +240,13 @@ def _colour(value: Any) -> Colour:
 
 def _rebuild(labels: tuple[Label, ...], values: dict[int, int], encoding: Encoding, settled: bool) -> LabelSet:
     return LabelSet(labels, values, encoding, settled)
+
+
+def foreground_of(labels: LabelSet) -> int:
+    """Choose the foreground of one or two classes: the one not called background, else the last.
+
+    >>> foreground_of(LabelSet.of(["leaf", "background"])), foreground_of(LabelSet.of(["a", "b"]))
+    (0, 1)
+    """
+    others = [index for index, name in enumerate(labels.names) if name.casefold() != "background"]
+    return others[-1] if others else len(labels) - 1

@@ -88,7 +88,7 @@ def from_table(options: type[T], table: Mapping[str, Any], where: str) -> T:
         if key not in known:
             raise OptionError(f"[{where}] has no option '{key}'; {nearest(key, known)}")
     try:
-        return options(**{key: _fitted(value, hints[key], f"[{where}] {key}") for key, value in table.items()})
+        return options(**{key: fitted(value, hints[key], f"[{where}] {key}") for key, value in table.items()})
     except TypeError as error:
         raise OptionError(f"[{where}]: {error}") from None
 
@@ -98,7 +98,7 @@ def to_table(options: Any) -> dict[str, Any]:
     return {field.name: getattr(options, field.name) for field in dataclasses.fields(options) if field.init}
 
 
-def _fitted(value: Any, hint: Any, where: str) -> Any:
+def fitted(value: Any, hint: Any, where: str) -> Any:
     """Fit a TOML value to a type: int to float, list to tuple; refuse the rest."""
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
@@ -106,7 +106,7 @@ def _fitted(value: Any, hint: Any, where: str) -> Any:
     if origin in (typing.Union, types.UnionType):
         for choice in inner:
             try:
-                return _fitted(value, choice, where)
+                return fitted(value, choice, where)
             except OptionError:
                 continue
         raise OptionError(f"{where}: expected {_shown(hint)}, got {value!r}")
@@ -116,9 +116,9 @@ def _fitted(value: Any, hint: Any, where: str) -> Any:
         raise OptionError(f"{where}: got {value!r}; {nearest(str(value), map(str, inner))}")
     if origin is tuple and isinstance(value, list | tuple):
         if inner[-1:] == (Ellipsis,):
-            return tuple(_fitted(one, inner[0], where) for one in value)
+            return tuple(fitted(one, inner[0], where) for one in value)
         if len(value) == len(inner):
-            return tuple(_fitted(one, each, where) for one, each in zip(value, inner, strict=True))
+            return tuple(fitted(one, each, where) for one, each in zip(value, inner, strict=True))
     if origin in (dict, Mapping) or hint in (dict, Mapping):
         if isinstance(value, Mapping):
             return dict(value)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pixelwise.core.arrays import FloatArray, IntArray
-from pixelwise.core.labels import LabelSet
+from pixelwise.core.labels import LabelSet, foreground_of
 from pixelwise.core.predictor import Request
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.decode.frame import Frame
@@ -29,7 +29,7 @@ class PixelReduced(NamedTuple):
 def decode(reduced: PixelReduced, frames: Sequence[Frame], labels: LabelSet, request: Request) -> list[Segmentation]:
     """Make one semantic segmentation an image.
 
-    With ``request.threshold`` and two classes, a pixel is class 1 where its probability is above the threshold; a class's
+    With ``request.threshold`` and two classes, a pixel is foreground where that is more probable than the threshold; a class's
     score is then its mean probability over the pixels it has, as it is without.
 
     Raises:
@@ -44,7 +44,8 @@ def decode(reduced: PixelReduced, frames: Sequence[Frame], labels: LabelSet, req
         probabilities = frame.undone(reduced.probabilities[index])
         scores = reduced.confidence[index].astype(np.float64)
         if has_threshold:
-            classes = (probabilities[1] > request.threshold).astype(np.uint8)
+            front = foreground_of(labels)
+            classes = np.where(probabilities[front] > request.threshold, front, 1 - front).astype(np.uint8)
             won = [each[classes == row] for row, each in enumerate(probabilities)]
             scores = np.array([each.mean(dtype=np.float64) if each.size else 0.0 for each in won])
         kept = probabilities if request.probabilities else None

@@ -1,6 +1,7 @@
 """A model on the disk: ``<name>.safetensors`` beside ``card.json``. Loading builds the network from the card and fills it."""
 
 import inspect
+import typing
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from pixelwise.core.card import Card
 from pixelwise.core.errors import CheckpointError, MissingFile, OptionError, nearest
 from pixelwise.core.files import read_json, write_json
 from pixelwise.core.labels import LabelSet
+from pixelwise.core.options import fitted
 from pixelwise.models import MODELS
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.weights import read_tensors, write_tensors
@@ -68,27 +70,29 @@ def load(path: Path, labels: LabelSet | None = None) -> Segmenter:
 
 def build(card: Card) -> Segmenter:
     """Build the network a card describes, with random weights."""
-    options = {name: tuple(value) if isinstance(value, list) else value for name, value in card.options.items()}
-    options |= {"weights": "none"} if "weights" in options else {}
+    network = MODELS[card.name]
     try:
-        model: Segmenter = MODELS[card.name].build(card.labels, card.kind, **options)
+        options = fitted_options(network.build, card.options)
+        options |= {"weights": "none"} if "weights" in options else {}
+        model: Segmenter = network.build(card.labels, card.kind, **options)
     except (TypeError, OptionError) as error:
         raise CheckpointError(f"the card's options do not fit the network '{card.name}': {error}") from None
-    model.card = card
-    return model
+    return Segmenter(model.network, model.head, card)  # normalised by the card, whatever timm's statistics are by now
 
 
-def refuse_unknown(build_function: Callable[..., Segmenter], options: Mapping[str, object]) -> None:
-    """Refuse options that a network's ``build`` does not have.
+def fitted_options(build_function: Callable[..., Segmenter], options: Mapping[str, object]) -> dict[str, object]:
+    """Fit options to the keyword arguments of a network's ``build``: lists become tuples, whole numbers floats.
 
     Raises:
-        OptionError: one is unknown; the message has the nearest known ones.
+        OptionError: one is unknown (the message has the nearest known ones) or of the wrong type or value.
     """
     parameters = inspect.signature(build_function).parameters.values()
     known = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+    hints = typing.get_type_hints(build_function)
     for name in options:
         if name not in known:
             raise OptionError(f"[model] has no option '{name}'; {nearest(name, known)}")
+    return {name: fitted(value, hints[name], f"[model] {name}") for name, value in options.items()}
 
 
 def fill(model: Segmenter, tensors: dict[str, object], where: str) -> None:

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from pixelwise.core.errors import CheckpointError, MissingFile
-from pixelwise.core.files import replacing
+from pixelwise.core.files import write_bytes
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], notes: dict[str, str] | None = None) -> None:
@@ -17,8 +18,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], notes: dict[str, str] 
     Several ``notes`` are written in no fixed order; with one, equal tensors make equal files.
     """
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    with replacing(path) as temporary:
-        save_file(contiguous, temporary, metadata=notes)
+    write_bytes(path, to_bytes(contiguous, metadata=notes))
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

@@ -21,7 +21,7 @@ from pixelwise.core.card import Card
 from pixelwise.core.errors import OptionError, PixelwiseError, StorageError
 from pixelwise.core.files import make_folder, replacing, write_json
 from pixelwise.core.image import Image, read_image, write_ids, write_image
-from pixelwise.core.labels import VOID, LabelSet, colour_of
+from pixelwise.core.labels import VOID, LabelSet, colour_of, foreground_of
 from pixelwise.core.predictor import Predictor, Request
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.predict.inputs import find_images, name_results
@@ -136,16 +136,6 @@ def _opened(
 
 def _reason(path: Path, error: PixelwiseError) -> str:
     return str(error).removeprefix(f"{path}: ")
-
-
-def foreground_of(labels: LabelSet) -> int:
-    """Choose the foreground of one or two classes: the one not called background, else the last.
-
-    >>> foreground_of(LabelSet.of(["leaf", "background"])), foreground_of(LabelSet.of(["a", "b"]))
-    (0, 1)
-    """
-    others = [index for index, name in enumerate(labels.names) if name.casefold() != "background"]
-    return others[-1] if others else len(labels) - 1
 
 
 def _write_pictures(

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 import numpy as np
 import torch
 
 from pixelwise.core.card import Card
-from pixelwise.core.errors import OptionError
+from pixelwise.core.errors import OptionError, TooLarge
 from pixelwise.core.image import Image, as_image
 from pixelwise.core.predictor import PLAIN, Request
 from pixelwise.core.segmentation import Segmentation
@@ -31,7 +32,8 @@ class Network:
             device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
         self.device = torch.device(device)
         self.model = model.eval().to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.half = precision == "bf16-mixed" or (precision == "auto" and device == "cuda" and torch.cuda.is_bf16_supported())
+        has_bf16 = device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        self.half = precision == "bf16-mixed" or (precision == "auto" and has_bf16)
 
     @property
     def card(self) -> Card:
@@ -48,6 +50,8 @@ class Network:
             raise OptionError(
                 f"a threshold is for models of two classes (background and one more); this one has {len(self.card.labels)}"
             )
+        if request.threshold is None and self.card.threshold is not None:
+            request = replace(request, threshold=self.card.threshold)
         pixels = [as_image(image).to_bands(self.card.bands).pixels for image in images]
         found: dict[int, Segmentation] = {}
         for rows in _alike(pixels):
@@ -59,8 +63,16 @@ class Network:
         top = {"uint8": 255.0, "uint16": 65535.0}.get(pixels[0].dtype.name, 1.0)
         stacked = torch.from_numpy(np.stack(pixels)).to(self.device).to(torch.float32).div_(top).permute(0, 3, 1, 2)
         frames = [Frame((one.shape[0], one.shape[1])) for one in pixels]
-        with self._precision():
-            return self.model.predict(stacked, frames, request)
+        try:
+            with self._precision():
+                return self.model.predict(stacked, frames, request)
+        except (torch.OutOfMemoryError, MemoryError):
+            reason = f"do not fit the memory of {self.device}"
+        except RuntimeError as error:
+            if "not enough memory" not in str(error):  # what torch's allocator of main memory says
+                raise
+            reason = "do not fit the main memory"
+        raise TooLarge(f"{len(pixels)} x {frames[0].size[0]} x {frames[0].size[1]} pixels {reason}; cut the image into parts")
 
     def _precision(self) -> AbstractContextManager[object]:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.half)

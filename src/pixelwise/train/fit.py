@@ -1,5 +1,6 @@
 """Train a segmenter: the loop, validation, and going on exactly where a run was stopped."""
 
+import copy
 import logging
 import threading
 import time
@@ -114,7 +115,9 @@ class _Loop:
         chosen = 0 if self.device.type == "cpu" else min(usable_cores(), 16)
         self.workers = options.workers if options.workers >= 0 else chosen
         memory = int(free_memory() * CACHE_SHARE / max(1, self.workers))  # each process keeps its own
-        self.crops = Crops(train, model.head, augment, options.crop, options.seed, model.card.bands, memory)
+        self.crops = Crops(
+            train, copy.deepcopy(model.head).cpu(), augment, options.crop, options.seed, model.card.bands, memory
+        )
         self.order = Order(len(train), options.batch, options.seed)
         self.progress = Progress()
         self.best_weights: dict[str, torch.Tensor] | None = None
@@ -277,22 +280,26 @@ def measured_steps(
 
     Gives (steps, images/s). The copy is thrown away: nothing of the run's weights or order is touched.
     """
-    import copy
-
     keep_freed_memory()
     torch.set_num_threads(options.threads or usable_cores())
     began = time.monotonic()
     trial = _Loop(copy.deepcopy(model), train, val, replace(options, minutes=0.0, steps=10**6), augment, None, "")
     trial.model.train()
-    times = []
-    for batch in batches(trial.crops, trial.order, 0, 60):
+    times, waits = [], []
+    last = time.monotonic()
+    for batch in batches(trial.crops, trial.order, 0, 60, trial.workers, trial.device.type == "cuda"):
         start = time.monotonic()
         trial._step(batch)
-        times.append(time.monotonic() - start)
-        spent = time.monotonic() - began
+        waits.append(start - last)
+        last = time.monotonic()
+        times.append(last - start)
+        spent = last - began
         if (len(times) >= 14 and spent > 10) or (len(times) >= 3 and spent > 40):
             break
-    seconds = float(np.median(times[len(times) // 2 :])) * 1.02  # the first steps are slow: kernels and memory are set up
+    late = slice(len(times) // 2, None)  # the first steps are slow: kernels and memory are set up
+    seconds = float(np.median(times[late])) * 1.02
+    if not trial.crops.fits or trial.workers:  # otherwise images are read once, and no step waits from the second epoch on
+        seconds += float(np.mean(waits[late]))
     start = time.monotonic()
     few = val.take(range(min(len(val), options.batch)))
     checking = 0.0

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -78,6 +79,7 @@ class Crops:
         self.head_targets = head.targets
         self._memory = memory
         self._kept: dict[int, tuple[Image, Segmentation]] = {}
+        self.fits = True  # until an image is met that the memory has no room for
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -99,12 +101,22 @@ class Crops:
         if cost <= self._memory:
             self._memory -= cost
             self._kept[index] = pair
+        else:
+            self.fits = False
         return pair
+
+
+def stacked(images: Sequence[AnyArray]) -> AnyArray:
+    """Stack pixels (H, W, C) of one size: in their own type, or as float32 in [0, 1] where their types differ."""
+    if len({pixels.dtype for pixels in images}) == 1:
+        return np.stack(images)
+    full = {"uint8": np.float32(255), "uint16": np.float32(65535)}
+    return np.stack([pixels.astype(np.float32) / full.get(pixels.dtype.name, np.float32(1)) for pixels in images])
 
 
 def collate(items: Sequence[tuple[AnyArray, dict[str, AnyArray], str]]) -> Batch:
     """Stack items into a batch."""
-    pixels = torch.from_numpy(np.stack([pixels for pixels, _, _ in items]))
+    pixels = torch.from_numpy(stacked([pixels for pixels, _, _ in items]))
     names = tuple(name for _, _, name in items)
     targets = {key: torch.from_numpy(np.stack([one[key] for _, one, _ in items])) for key in items[0][1]}
     return Batch(pixels, targets, names)
@@ -113,7 +125,19 @@ def collate(items: Sequence[tuple[AnyArray, dict[str, AnyArray], str]]) -> Batch
 def batches(crops: Crops, order: Order, first: int, last: int, workers: int = 0, pin: bool = False) -> Iterator[Batch]:
     """Give the batches of steps ``first`` to ``last`` (exclusive), prepared ahead by a thread or by ``workers`` processes."""
     if workers:
-        keys = (order.keys(step) for step in range(first, last))
+        yield from _forked(crops, (order.keys(step) for step in range(first, last)), workers, pin)
+        return
+    yield from _threaded(crops, order, first, last)
+
+
+def _forked(crops: Crops, keys: Iterator[list[tuple[int, int]]], workers: int, pin: bool) -> Iterator[Batch]:
+    """Prepare batches in processes.
+
+    OpenCV's threads are ended first: a fork copies its pool without the threads, and the copy waits for them forever.
+    """
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
         loader: Any = DataLoader(
             crops,  # type: ignore[arg-type]
             batch_sampler=keys,
@@ -123,8 +147,8 @@ def batches(crops: Crops, order: Order, first: int, last: int, workers: int = 0,
             prefetch_factor=4,
         )
         yield from loader
-        return
-    yield from _threaded(crops, order, first, last)
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def _threaded(crops: Crops, order: Order, first: int, last: int, ahead: int = 3) -> Iterator[Batch]:

@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 
+from pixelwise.core.errors import OptionError
+
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
@@ -36,10 +38,15 @@ class Machine:
 @lru_cache
 def this_machine(device: str = "auto") -> Machine:
     """Look at the machine; ``device`` forces ``cpu``, ``cuda`` or ``mps``."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise OptionError("--device cuda: torch finds no CUDA device here; use cpu or auto")
+    if device == "mps" and not torch.backends.mps.is_available():
+        raise OptionError("--device mps: torch finds no Apple device here; use cpu or auto")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     if device == "cuda":
-        return Machine("cuda", torch.cuda.get_device_name(), usable_cores(), free_memory(), torch.cuda.is_bf16_supported())
+        has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        return Machine("cuda", torch.cuda.get_device_name(), usable_cores(), free_memory(), has_bf16)
     return Machine(device, _processor(), usable_cores(), free_memory(), device == "cpu" and _cpu_has_bf16())
 
 

@@ -38,7 +38,7 @@ class TrainOptions:
     Attributes:
         seed: of weights, order and augmentation.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        precision: ``auto``, ``32-true``, ``bf16-mixed`` or ``16-mixed``.
+        precision: ``auto``, ``32-true`` or ``bf16-mixed``.
         threads: CPU threads; 0 takes all cores.
         minutes: a time to fill; becomes ``steps`` once, after a short warm-up, and is then 0.
         epochs: passes over the data; becomes ``steps``.
@@ -84,6 +84,7 @@ class TrainOptions:
 
     def __post_init__(self) -> None:
         for name in (
+            "seed",
             "minutes",
             "epochs",
             "steps",
@@ -100,8 +101,8 @@ class TrainOptions:
                 raise OptionError(f"[train] {name}: expected 0 or more, got {getattr(self, name)}")
         if not 0 <= self.ema < 1:
             raise OptionError(f"[train] ema: expected 0 to below 1, got {self.ema}")
-        if self.precision not in ("auto", "32-true", "bf16-mixed", "16-mixed"):
-            raise OptionError(f"[train] precision: {nearest(self.precision, ['auto', '32-true', 'bf16-mixed', '16-mixed'])}")
+        if self.precision not in ("auto", "32-true", "bf16-mixed"):
+            raise OptionError(f"[train] precision: {nearest(self.precision, ['auto', '32-true', 'bf16-mixed'])}")
         if sum(bool(value) for value in (self.minutes, self.epochs, self.steps)) > 1:
             raise OptionError("[train] minutes, epochs and steps exclude each other: they all say how long; give one")
 

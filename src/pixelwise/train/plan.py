@@ -48,14 +48,14 @@ class Plan:
 
 
 def look_at(train: Dataset, limit: int = 400) -> Facts:
-    """Look at a training set: sizes from headers and class pixels, of at most ``limit`` evenly chosen images.
+    """Look at a training set: class pixels of every mask, so that none looks absent, and sizes of at most ``limit`` images.
 
     Raises:
         OptionError: no pixel is labelled, or only one class is.
     """
     chosen = train.take(sorted({round(place) for place in np.linspace(0, len(train) - 1, min(limit, len(train)))}))
     with ThreadPoolExecutor(usable_cores()) as pool:
-        pixels = sum(pool.map(_class_pixels, chosen))
+        pixels = sum(pool.map(_class_pixels, train))
     sizes = np.array([sample.size for sample in chosen])
     first = chosen[0].image
     total = int(np.sum(pixels))

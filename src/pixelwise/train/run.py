@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixelwise.core.errors import RunInUse
+from pixelwise.core.errors import RunInUse, StorageError
 from pixelwise.core.files import make_folder, write_bytes, write_csv
 from pixelwise.train.state import Row
 
+UNSTARTED = frozenset({"card.json", "environment.json", "train.log"})  # left by a start that never got to train
 HISTORY = ("step", "epoch", "loss", "lr", "images_per_second", "seconds", "val_miou", "val_pixel_accuracy")
 
 
@@ -67,8 +68,11 @@ class RunFolder:
         make_folder(self.folder)
         if self.recipe.exists() or self.state.exists():
             raise RunInUse(f"{self.folder}: holds another run; go on with it by --resume, or choose another --out")
-        if strange := [entry.name for entry in self.folder.iterdir() if not entry.name.startswith(".")]:
+        entries = [entry for entry in self.folder.iterdir() if not entry.name.startswith(".")]
+        if strange := [entry.name for entry in entries if entry.name not in UNSTARTED]:
             raise RunInUse(f"{self.folder}: expected an empty folder for a new run, found {strange[0]}; choose another --out")
+        for entry in entries:
+            entry.unlink()
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -83,12 +87,20 @@ class RunFolder:
         except ImportError:  # Windows has no fcntl; two processes in one folder are then the user's to avoid
             yield
             return
-        with open(self.folder / ".lock", "w") as file:
+        try:
+            file = open(self.folder / ".lock", "w")  # noqa: SIM115  # closed below, where its errors are not the lock's
+        except OSError as error:
+            raise StorageError(f"{self.folder}: cannot be written ({error.strerror}); choose another --out") from None
+        with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except BlockingIOError:
                 message = f"{self.folder}: another process is training into this folder; wait for it or choose another --out"
                 raise RunInUse(message) from None
+            except OSError:  # some network file systems have no locks
+                pass
+            for left in self.folder.glob(".*.pt"):  # of a save that was killed
+                left.unlink()
             yield
 
     def write_history(self, rows: list[Row]) -> None:

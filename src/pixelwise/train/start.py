@@ -12,8 +12,8 @@ from typing import TypeAlias
 import torch
 
 from pixelwise.core.errors import DataError, MissingFile, OptionError, PixelwiseError
-from pixelwise.core.files import write_json
-from pixelwise.core.sample import Dataset
+from pixelwise.core.files import write_json, write_text
+from pixelwise.core.sample import Dataset, Sample
 from pixelwise.curate.check import Audit, check
 from pixelwise.models import MODELS, checkpoint
 from pixelwise.models.segmenter import Segmenter
@@ -46,8 +46,10 @@ def start(recipe: Recipe, out: Path, quiet: bool = False) -> tuple[Run, Prepared
     say = _printer(quiet)
     if recipe.model["name"] not in MODELS:
         MODELS[recipe.model["name"]]  # raises, with the nearest names
-    prepared = prepare(recipe, say)
+    said: list[str] = []
+    prepared = prepare(recipe, lambda text: (said.append(text), say(text))[1])
     folder.open_new()
+    write_text(folder.log, "".join(f"{text}\n" for text in said))
     say = _printer(quiet, folder.log)
     with folder.locked():
         try:
@@ -147,7 +149,8 @@ def divide(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, Dataset]:
             return dataset.split(train_name), val
         held = set(dataset.splits[val_name]) | set(dataset.splits.get("test", ()))
         return dataset.take([row for row in range(len(dataset)) if row not in held]), val
-    pool = dataset.split(train_name) if train_name else dataset
+    test = set(dataset.splits.get("test", ()))
+    pool = dataset.split(train_name) if train_name else dataset.take([row for row in range(len(dataset)) if row not in test])
     if fraction == 0:
         return pool, pool.take([])
     return pool.divided(fraction, seed)
@@ -159,10 +162,7 @@ def build(recipe: Recipe, train: Dataset) -> Segmenter:
     network = MODELS[options.pop("name")]
     kind = options.pop("kind", train.kind)
     torch.manual_seed(recipe.train.seed)
-    for name, value in options.items():
-        if isinstance(value, list):
-            options[name] = tuple(value)
-    checkpoint.refuse_unknown(network.build, options)
+    options = checkpoint.fitted_options(network.build, options)
     model: Segmenter = network.build(train.labels, kind, **options)
     return model
 
@@ -183,6 +183,7 @@ def _with_training(model: Segmenter, prepared: Prepared, recipe: Recipe) -> Segm
         "data": Path(recipe.data.path).name,
         "train_images": len(prepared.train),
         "val_images": len(prepared.val),
+        "val_names": [sample.name for sample in prepared.val],
         "steps": options.steps,
         "batch": options.batch,
         "crop": list(options.crop),
@@ -195,13 +196,26 @@ def _with_training(model: Segmenter, prepared: Prepared, recipe: Recipe) -> Segm
 
 def fingerprint(recipe: Recipe, prepared: Prepared) -> str:
     """Sum up recipe and data, so that a state is never resumed on others."""
-    names = [sample.name for sample in prepared.train] + ["|"] + [sample.name for sample in prepared.val]
-    text = json.dumps([tables_of(recipe), names, prepared.train.labels.to_json()], sort_keys=True, default=str)
+    files = [_stamp(sample) for dataset in (prepared.train, prepared.val) for sample in dataset]
+    text = json.dumps([tables_of(recipe), files, prepared.train.labels.to_json()], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _stamp(sample: Sample) -> list[object]:
+    """Give a sample's name, and the size and time of each of its files."""
+    paths = [path for path in (sample.source.image, *sample.source.truths) if path is not None]
+    return [sample.name, *((path.stat().st_size, path.stat().st_mtime_ns) for path in paths)]
+
+
 def _absolute(recipe: Recipe) -> Recipe:
-    return replace(recipe, data=replace(recipe.data, path=str(Path(recipe.data.path).resolve())))
+    """Make paths absolute, so that the recipe holds from any folder."""
+    data = replace(recipe.data, path=str(Path(recipe.data.path).resolve()), classes=_resolved(recipe.data.classes))
+    model = {name: _resolved(value) if name == "weights" else value for name, value in recipe.model.items()}
+    return replace(recipe, data=data, model=model)
+
+
+def _resolved(text: str) -> str:
+    return str(Path(text).resolve()) if text and Path(text).is_file() else text
 
 
 def _printer(quiet: bool, log: Path | None = None) -> Say:

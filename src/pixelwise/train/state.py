@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from pixelwise.core.errors import CheckpointError
+from pixelwise.core.errors import CheckpointError, StorageError
 from pixelwise.core.files import replacing
 from pixelwise.models.weights import read_state
 
@@ -43,7 +43,10 @@ def save_state(path: Path, fingerprint: str, progress: Progress, parts: dict[str
         "parts": {name: part.state_dict() for name, part in parts.items()},
     }
     with replacing(path) as temporary:
-        torch.save(content, temporary)
+        try:
+            torch.save(content, temporary)
+        except RuntimeError as error:  # torch's own writer says so when the disk is full
+            raise StorageError(f"{path}: cannot be written ({error}); is the disk full?") from None
 
 
 def load_state(path: Path, fingerprint: str, parts: dict[str, nn.Module | torch.optim.Optimizer]) -> Progress:

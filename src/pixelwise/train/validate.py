@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import numpy as np
 import torch
 from lightning.fabric import Fabric
 
@@ -11,7 +10,7 @@ from pixelwise.core.sample import Dataset, Sample
 from pixelwise.decode.frame import Frame
 from pixelwise.metrics import overlap
 from pixelwise.models.segmenter import Segmenter
-from pixelwise.train.loader import Batch
+from pixelwise.train.loader import Batch, stacked
 from pixelwise.train.options import TrainOptions
 
 
@@ -28,7 +27,7 @@ def validate(model: Segmenter, dataset: Dataset, fabric: Fabric, batch: int) -> 
     counts = []
     for group in _same_size(dataset, batch):
         images = [sample.image.to_bands(model.card.bands) for sample in group]
-        pixels = Batch(torch.from_numpy(np.stack([image.pixels for image in images])), {}, ())
+        pixels = Batch(torch.from_numpy(stacked([image.pixels for image in images])), {}, ())
         with fabric.autocast():
             found = model.predict(pixels.images(fabric.device), [Frame(image.size) for image in images], PLAIN)
         for sample, prediction in zip(group, found, strict=True):
@@ -37,7 +36,7 @@ def validate(model: Segmenter, dataset: Dataset, fabric: Fabric, batch: int) -> 
 
 
 def _same_size(dataset: Dataset, batch: int) -> Iterator[list[Sample]]:
-    """Cut a data set, in order, into runs of samples of one size and type, at most ``batch`` and 4 megapixels each."""
+    """Cut a data set, in order, into runs of samples of one size, at most ``batch`` and 4 megapixels each."""
     group: list[Sample] = []
     for sample in dataset:
         full = len(group) >= batch or (len(group) + 1) * sample.size[0] * sample.size[1] > 4_000_000

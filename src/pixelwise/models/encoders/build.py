@@ -1,7 +1,9 @@
 """Build an encoder by name: timm's (about 1,000 that give feature maps), smp's own, with or without ImageNet weights."""
 
+import warnings
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from pixelwise.core.errors import OptionError, UnknownName, nearest
@@ -52,7 +54,7 @@ def build_encoder(name: str, weights: str = "imagenet", bands: int = 3) -> Encod
     """
     import timm
 
-    if name in timm.list_models():
+    if timm.is_model(name):
         return _from_timm(name, weights, bands)
     try:
         from segmentation_models_pytorch.encoders import get_encoder, get_encoder_names
@@ -61,7 +63,14 @@ def build_encoder(name: str, weights: str = "imagenet", bands: int = 3) -> Encod
     if name not in get_encoder_names():
         raise UnknownName(f"no encoder is called '{name}'; {nearest(name, known_encoders())}")
     pretrained = "imagenet" if weights == "imagenet" and weight_files.hub_is_reachable() else None
-    module = get_encoder(name, in_channels=bands, weights=pretrained)
+    try:
+        module = get_encoder(name, in_channels=bands, weights=pretrained)
+    except Exception as error:  # no ImageNet weights of that encoder, or a hub or proxy that refuses
+        if pretrained is None:
+            raise
+        warnings.warn(f"the hub gave no weights for '{name}' ({error})", weight_files.RandomWeights, stacklevel=2)
+        pretrained = None
+        module = get_encoder(name, in_channels=bands, weights=None)
     origin = "ImageNet, from smp's hub" if pretrained else weight_files.random_weights(name, weights)
     wrapped = with_fast_depthwise(_DropFirst(module))
     strides = tuple(2 ** (level + 1) for level in range(len(module.out_channels) - 1))
@@ -97,11 +106,29 @@ def _from_timm(name: str, weights: str, bands: int) -> Encoder:
     strides = tuple(int(stride) for stride in info.reduction())
     if len(set(strides)) < 3:
         raise OptionError(f"encoder '{name}' gives features at strides {strides}; a decoder needs at least 3 different ones")
+    _refuse_other_layouts(module, name, tuple(info.channels()), bands)
     config = timm.get_pretrained_cfg(name) if timm.is_model_pretrained(name) else None
     statistics = (tuple(config.mean), tuple(config.std)) if config is not None else IMAGENET
     mean, deviation = _per_band(statistics, bands)
     encoder = Encoder(with_fast_depthwise(module), tuple(info.channels()), strides, mean, deviation, "")
     return weight_files.loaded(encoder, name, weights, bands)
+
+
+def _refuse_other_layouts(module: nn.Module, name: str, channels: tuple[int, ...], bands: int) -> None:
+    """Run one small image through, and refuse an encoder whose features are not (N, C, H, W), as some transformers' are.
+
+    Raises:
+        OptionError: the features are laid out otherwise, or a small image cannot be taken.
+    """
+    try:
+        with torch.no_grad():
+            found = tuple(feature.shape[1] for feature in module.eval()(torch.zeros(1, bands, 64, 64)))
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise OptionError(f"encoder '{name}' does not take images of any size ({error}); choose a convolutional one") from None
+    finally:
+        module.train()
+    if found != channels:
+        raise OptionError(f"encoder '{name}' gives features of another layout than (N, C, H, W); choose a convolutional one")
 
 
 def _per_band(

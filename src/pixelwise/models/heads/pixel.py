@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pixelwise.core.arrays import AnyArray, Size
+from pixelwise.core.errors import OptionError
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.predictor import Request
 from pixelwise.core.segmentation import Segmentation
@@ -40,12 +41,16 @@ class PixelHead(Head):
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__()
+        if not 0 <= dropout < 1 or not 0 <= label_smoothing < 1:
+            raise OptionError(f"expected dropout and label_smoothing from 0 to below 1, got {dropout} and {label_smoothing}")
+        if cross_entropy < 0 or dice < 0 or cross_entropy + dice == 0:
+            raise OptionError("cross_entropy and dice are weights of at least 0, and not both 0: the loss would be empty")
         self.void = labels.void
         self.drop = nn.Dropout2d(dropout) if dropout else nn.Identity()
         self.classify = nn.Conv2d(channels, len(labels), kernel, padding=kernel // 2)
         weights = torch.tensor(class_weights, dtype=torch.float32) if class_weights is not None else torch.ones(len(labels))
         if len(weights) != len(labels):
-            raise ValueError(f"expected {len(labels)} class weights, got {len(weights)}")
+            raise OptionError(f"expected {len(labels)} class weights, one a class, got {len(weights)}")
         self.register_buffer("class_weights", weights, persistent=False)  # an option of training, not part of the model
         self.terms = {"cross_entropy": cross_entropy, "dice": dice}
         self.label_smoothing = label_smoothing

@@ -31,7 +31,7 @@ def build(
     labels: LabelSet,
     kind: Kind = "semantic",
     *,
-    encoder: str = "tf_efficientnet_lite0",
+    encoder: str = "tf_efficientnet_lite2",
     weights: str = "imagenet",
     decoder: tuple[int, ...] = (),
     output_stride: int = 0,
