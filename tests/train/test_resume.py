@@ -37,16 +37,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def _begin(data: Path, out: Path) -> None:
-    starting.start(recipe_for(data), out, quiet=True)
-
-
-def _go_on(out: Path) -> None:
-    starting.resume(out, quiet=True)
-
-
 def _run_until(
-    context: multiprocessing.context.BaseContext, target: object, arguments: tuple[Path, ...], out: Path, step: int
+    context: multiprocessing.context.BaseContext, target: object, arguments: tuple[object, ...], out: Path, step: int
 ) -> None:
     """Run in a process of its own and kill it with SIGKILL once its state says ``step``; step 0 lets it end."""
     process = context.Process(target=target, args=arguments)  # type: ignore[attr-defined]
@@ -66,12 +58,12 @@ def test_resume_after_sigkill_at_three_random_steps_ends_with_equal_weights(data
     context = multiprocessing.get_context("forkserver")  # one process imports torch, its forks train
     context.set_forkserver_preload(["pixelwise.train.start", "pixelwise.models.networks.unet"])
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    _run_until(context, _begin, (data, whole), whole, 0)
+    _run_until(context, starting.start, (recipe_for(data), whole, True), whole, 0)
     kills = sorted(random.SystemRandom().sample(range(1, STEPS - 4), 3))
-    _run_until(context, _begin, (data, broken), broken, kills[0])
+    _run_until(context, starting.start, (recipe_for(data), broken, True), broken, kills[0])
     for step in kills[1:]:
-        _run_until(context, _go_on, (broken,), broken, step)
-    _run_until(context, _go_on, (broken,), broken, 0)
+        _run_until(context, starting.resume, (broken, True), broken, step)
+    _run_until(context, starting.resume, (broken, True), broken, 0)
     for name in ("last.safetensors", "best.safetensors"):
         first, second = read_tensors(whole / name), read_tensors(broken / name)
         assert first.keys() == second.keys()
