@@ -93,8 +93,10 @@ def _draw(title: str, lines: Sequence[Line], last: float, top: float | None) -> 
     for step in ticks(left, right):
         if step == round(step):
             x, _ = place(step, low)
-            text = Markup('<text class="tick" x="{}" y="{}" text-anchor="middle">{}</text>')
-            parts.append(text.format(x, _HEIGHT - _BOTTOM + 18, f"{step:,.0f}"))
+            name = f"{step:,.0f}"
+            is_cut = x + 3.5 * len(name) > _WIDTH  # a long last number would leave the picture
+            text = Markup('<text class="tick" x="{}" y="{}" text-anchor="{}">{}</text>')
+            parts.append(text.format(_WIDTH if is_cut else x, _HEIGHT - _BOTTOM + 18, "end" if is_cut else "middle", name))
     for line in lines:
         shown = [place(step, value) for step, value in _thinned(line.points)]
         path = "M" + "L".join(f"{x} {y}" for x, y in shown)
