@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import torch
 
-from pixelwise.core.errors import DataError, MissingFile, OptionError, PixelwiseError
+from pixelwise.core.errors import DataError, MissingFile, OptionError
 from pixelwise.core.files import write_json, write_text
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.curate.check import Audit, check
@@ -48,34 +48,20 @@ def start(recipe: Recipe, out: Path, quiet: bool = False) -> tuple[Run, Prepared
         MODELS[recipe.model["name"]]  # raises, with the nearest names
     said: list[str] = []
     prepared = prepare(recipe, lambda text: (said.append(text), say(text))[1])
-    folder.open_new()
-    write_text(folder.log, "".join(f"{text}\n" for text in said))
-    say = _printer(quiet, folder.log)
     with folder.locked():
-        try:
-            facts = planning.look_at(prepared.train)
-            made = planning.plan(recipe, facts, this_machine(recipe.train.device))
-            say("plan:\n" + planning.table(made.reasons))
-            recipe = _absolute(made.recipe)
-            model = build(recipe, prepared.train)
-            recipe = _timed(recipe, model, prepared, say)
-            write_json(folder.card, _with_training(model, prepared, recipe).card.to_json())
-            write_json(folder.environment, environment())
-            write_recipe(folder.recipe, recipe)
-        except PixelwiseError:
-            if not folder.recipe.exists():  # nothing was trained: leave no half-made run behind
-                folder.card.unlink(missing_ok=True)
-            raise
-        run = fit(
-            model,
-            prepared.train,
-            prepared.val,
-            recipe.train,
-            recipe.augment,
-            folder.folder,
-            quiet=quiet,
-            fingerprint=fingerprint(recipe, prepared),
-        )
+        folder.open_new()
+        write_text(folder.log, "".join(f"{text}\n" for text in said))
+        say = _printer(quiet, folder.log)
+        facts = planning.look_at(prepared.train)
+        made = planning.plan(recipe, facts, this_machine(recipe.train.device))
+        say("plan:\n" + planning.table(made.reasons))
+        recipe = _absolute(made.recipe)
+        model = build(recipe, prepared.train)
+        recipe = _timed(recipe, model, prepared, say)
+        write_json(folder.card, _with_training(model, prepared, recipe).card.to_json())
+        write_json(folder.environment, environment())
+        write_recipe(folder.recipe, recipe)
+        run = _run(model, prepared, recipe, folder, False, quiet)
     return run, prepared, recipe
 
 
@@ -92,20 +78,14 @@ def resume(out: Path, quiet: bool = False) -> tuple[Run, Prepared, Recipe]:
     recipe = read_recipe(folder.recipe)
     prepared = prepare(recipe, _printer(quiet))
     with folder.locked():
-        model = build(recipe, prepared.train)
-        _with_training(model, prepared, recipe)
-        run = fit(
-            model,
-            prepared.train,
-            prepared.val,
-            recipe.train,
-            recipe.augment,
-            folder.folder,
-            True,
-            quiet,
-            fingerprint(recipe, prepared),
-        )
+        model = _with_training(build(recipe, prepared.train), prepared, recipe)
+        run = _run(model, prepared, recipe, folder, True, quiet)
     return run, prepared, recipe
+
+
+def _run(model: Segmenter, prepared: Prepared, recipe: Recipe, folder: RunFolder, resume: bool, quiet: bool) -> Run:
+    stamp = fingerprint(recipe, prepared)
+    return fit(model, prepared.train, prepared.val, recipe.train, recipe.augment, folder.folder, resume, quiet, stamp)
 
 
 def prepare(recipe: Recipe, say: Say = print) -> Prepared:
