@@ -71,6 +71,12 @@ def free_memory() -> int:
     return 4 * 2**30
 
 
+def resident_memory() -> int:
+    """Give the bytes of main memory this process holds; 0 where the system does not say."""
+    status = Path("/proc/self/statm")
+    return int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if status.is_file() else 0
+
+
 def _processor() -> str:
     information = Path("/proc/cpuinfo")
     if information.is_file():

@@ -1,0 +1,138 @@
+"""Predict what a training step will cost in memory and time, before the first one is made.
+
+Memory follows from what the network keeps for its backward pass, which grows with the pixels of a batch alone: it is counted
+once, on a small image. Time is measured on a few steps of a part of the batch, and drawn out to the whole batch in a line.
+"""
+
+import copy
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pixelwise.core.arrays import Size
+from pixelwise.core.labels import LabelSet
+from pixelwise.core.segmentation import Segmentation
+from pixelwise.models import MODELS, checkpoint
+from pixelwise.models.segmenter import Segmenter
+from pixelwise.train.machine import Machine, resident_memory
+
+COPIES = 5  # of the weights: themselves, gradients, the optimiser's two moments, the running average
+PEAK = 1.35  # the largest buffers of a step over what is kept for the backward pass, as seen on CPUs
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Memory of a network in training.
+
+    Attributes:
+        weights: bytes of its parameters and buffers.
+        per_pixel: bytes kept for the backward pass for each pixel of a batch.
+    """
+
+    weights: int
+    per_pixel: float
+
+    def bytes(self, batch: int, crop: Size) -> int:
+        """Predict the bytes a training step takes at its peak, above what the process holds before."""
+        return round(COPIES * self.weights + PEAK * self.per_pixel * batch * crop[0] * crop[1])
+
+
+def footprint(model: Segmenter, precision: str = "32-true") -> Footprint:
+    """Count what ``model`` keeps for its backward pass, on two small images; the model is left as it was."""
+    trial = copy.deepcopy(model).cpu().to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    sides = (2 * model.card.stride, 4 * model.card.stride)
+    kept = [_kept(trial, side, precision == "bf16-mixed") for side in sides]
+    per_pixel = (kept[1] - kept[0]) / (
+        2 * (sides[1] ** 2 - sides[0] ** 2)
+    )  # weights cast to 16 bits are kept once, not a pixel
+    return Footprint(sum(tensor.nbytes for tensor in (*trial.parameters(), *trial.buffers())), per_pixel)
+
+
+def _kept(model: Segmenter, side: int, half: bool) -> int:
+    """Count the bytes kept for the backward pass of two images of ``side`` x ``side``, the weights themselves left out."""
+    own = {tensor.untyped_storage().data_ptr() for tensor in (*model.parameters(), *model.buffers())}
+    kept: list[Tensor] = []
+
+    def note(tensor: Tensor) -> Tensor:
+        kept.append(tensor)
+        return tensor
+
+    images = torch.rand(2, len(model.card.bands), side, side)
+    with torch.random.fork_rng(), torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            terms = model.loss(images, _targets(model, 2, (side, side), torch.device("cpu")))
+        storages = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in kept}
+        del terms
+    return sum(size for place, size in storages.items() if place not in own)
+
+
+def _targets(model: Segmenter, batch: int, size: Size, device: torch.device) -> dict[str, Tensor]:
+    """Make targets of a truth that is all of the first class."""
+    labels = model.card.labels
+    truth = Segmentation.from_class_map(np.zeros(size, np.uint8), labels)
+    return {name: torch.from_numpy(np.stack([target] * batch)).to(device) for name, target in model.head.targets(truth).items()}
+
+
+@lru_cache(maxsize=32)
+def _footprint_of(options: tuple[tuple[str, Any], ...], classes: int, precision: str) -> Footprint:
+    table = dict(options)
+    network = MODELS[table.pop("name")]
+    labels = LabelSet.of([str(index) for index in range(classes)])
+    fitted = checkpoint.fitted_options(network.build, {**table, "weights": "none"})
+    return footprint(network.build(labels, "semantic", **fitted), precision)
+
+
+def footprint_of(options: Mapping[str, Any], classes: int, precision: str) -> Footprint:
+    """Count the footprint of the network that the table ``[model]`` describes, with random weights."""
+    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
+    for name in ("class_weights", "kind"):
+        plain.pop(name, None)
+    return _footprint_of(tuple(sorted(plain.items(), key=str)), classes, precision)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A prediction for the whole run.
+
+    Attributes:
+        memory: bytes of the process at the peak (on an accelerator: of its memory).
+        seconds: a step.
+    """
+
+    memory: int
+    seconds: float
+
+
+def predict_cost(model: Segmenter, batch: int, crop: Size, precision: str, machine: Machine) -> Cost:
+    """Predict memory and time of a training step, from steps of one quarter and of one half of the batch on a copy."""
+    half = precision == "bf16-mixed"
+    device = torch.device(machine.device)
+    trial = copy.deepcopy(model).to(device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    few, more = max(1, batch // 4), max(1, batch // 2)
+    with torch.random.fork_rng():
+        _step_seconds(trial, few, crop, half, device)  # kernels and memory are set up
+        small = min(_step_seconds(trial, few, crop, half, device) for _ in range(2))
+        large = min(_step_seconds(trial, more, crop, half, device) for _ in range(2)) if more > few else small
+    a_pixel_row = (large - small) / (more - few) if more > few else large / more
+    seconds = large + a_pixel_row * (batch - more)
+    held = resident_memory() if machine.device == "cpu" else 0
+    return Cost(held + footprint(model, precision).bytes(batch, crop), max(seconds, large))
+
+
+def _step_seconds(model: Segmenter, batch: int, crop: Size, half: bool, device: torch.device) -> float:
+    images = torch.rand(batch, *crop, len(model.card.bands), device=device).permute(0, 3, 1, 2)
+    targets = _targets(model, batch, crop, device)
+    began = time.perf_counter()
+    with torch.autocast(device.type, torch.bfloat16, enabled=half):
+        terms = model.loss(images, targets)
+    torch.stack([term.float() for term in terms.values()]).sum().backward()
+    model.zero_grad(set_to_none=True)
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - began
