@@ -14,6 +14,7 @@ from pixelwise.core.predictor import PLAIN, Request
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.decode.frame import Frame
 from pixelwise.models.heads.base import Head
+from pixelwise.models.network import Network
 
 
 class Segmenter(nn.Module):
@@ -23,9 +24,9 @@ class Segmenter(nn.Module):
     the network's stride by repeating the edge, and cuts the padding off again.
     """
 
-    def __init__(self, network: nn.Module, head: Head, card: Card) -> None:
+    def __init__(self, network: Network, head: Head, card: Card) -> None:
         super().__init__()
-        self.network = network
+        self.network: Network = network
         self.head = head
         self.card = card
         self.register_buffer("mean", torch.tensor(card.mean, dtype=torch.float32).view(1, -1, 1, 1), persistent=False)

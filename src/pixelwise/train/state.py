@@ -20,7 +20,13 @@ Row = dict[str, float | None]
 
 @dataclass
 class Progress:
-    """What a run has noted: steps done, seconds spent, rows of the history, and the best validation so far."""
+    """What a run has noted: steps done, seconds spent, rows of the history, and the best validation so far.
+
+    Attributes:
+        skipped, skipped_in_row: steps that changed nothing because loss or gradient was not finite.
+        parts: in how many parts a step is computed, once memory had run out; 0 as the options say.
+        lowered, plateau_best, plateau_wait: what the schedule ``plateau`` has seen.
+    """
 
     step: int = 0
     seconds: float = 0.0
@@ -32,6 +38,12 @@ class Progress:
     loss_sum: float = 0.0
     loss_steps: int = 0
     stopped: str = ""
+    skipped: int = 0
+    skipped_in_row: int = 0
+    parts: int = 0
+    lowered: float = 1.0
+    plateau_best: float = -1.0
+    plateau_wait: int = 0
 
 
 def save_state(path: Path, fingerprint: str, progress: Progress, parts: dict[str, Any]) -> None:
