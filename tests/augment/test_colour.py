@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from pixelwise.augment import colour
+from pixelwise.core.image import GREY as GREY_BAND
+from pixelwise.core.image import Image
 
 GREY = np.array([[[0, 0, 0], [100, 100, 100], [255, 255, 255]]], np.uint8)
 RNG = np.random.default_rng(0)
@@ -44,40 +46,32 @@ def test_a_turn_of_the_hue_takes_red_to_green_and_leaves_grey() -> None:
     assert colour.turn_hue(GREY, 77).tolist() == GREY.tolist()
 
 
-@pytest.mark.parametrize(
-    "pixels", [np.zeros((1, 1, 1), np.uint8), np.zeros((1, 1, 5), np.uint8), np.zeros((1, 1, 3), np.uint16)]
-)
-def test_hue_is_for_8_bit_colour_alone(pixels: np.ndarray) -> None:  # type: ignore[type-arg]
-    assert colour.turn_hue(pixels, 50) is pixels
+def test_hue_and_saturation_are_the_same_at_every_depth() -> None:
+    levels = RNG.integers(0, 256, (6, 6, 3), np.uint8)
+    mix = colour.saturation_change(1.3) @ colour.hue_turn(25)
+    eight = colour.mixed(levels, mix) / 255
+    sixteen = colour.mixed(levels.astype(np.uint16) * np.uint16(257), mix) / 65535
+    floats = colour.mixed((levels / 255).astype(np.float32), mix)
+    assert np.abs(eight - sixteen).max() < 0.006
+    assert np.abs(floats - sixteen).max() < 0.001
+    assert floats.dtype == np.float32
+    assert 0 <= floats.min() <= floats.max() <= 1
 
 
-@pytest.mark.parametrize(("dtype", "top"), [(np.uint8, 255), (np.uint16, 65535), (np.float32, 1.0)])
-def test_noise_has_the_deviation_asked_for_and_comes_from_the_seed(dtype: type[np.generic], top: float) -> None:
-    flat = np.full((80, 80, 3), top / 2).astype(dtype)
-    noisy = colour.add_noise(flat, 0.02, 7)
-    assert noisy.dtype == dtype
-    assert abs((noisy.astype(np.float64) - flat).std() / top - 0.02) < 0.001
-    assert (noisy == colour.add_noise(flat, 0.02, 7)).all()
-    assert (noisy != colour.add_noise(flat, 0.02, 8)).any()
+def test_no_saturation_is_the_grey_of_the_image_reader() -> None:
+    levels = RNG.integers(0, 256, (6, 6, 3), np.uint8)
+    grey = colour.mixed(levels, colour.saturation_change(0))
+    assert np.abs(grey.astype(int) - Image(levels).to_bands(GREY_BAND).pixels).max() <= 1
 
 
-def test_noise_does_not_wrap_round() -> None:
-    assert colour.add_noise(np.zeros((50, 50, 1), np.uint8), 0.02, 1).max() < 60
-    assert colour.add_noise(np.full((50, 50, 1), 255, np.uint8), 0.02, 1).min() > 195
+def test_gamma_keeps_black_and_white_and_moves_what_is_between() -> None:
+    assert colour.jitter(GREY, 1.0, 1.0, np.ones(3), gamma=2.0)[0, :, 0].tolist() == [0, 39, 255]  # 255 * (100 / 255)^2 = 39.2
 
 
-@pytest.mark.parametrize("bands", [1, 3, 5])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
-def test_blur_keeps_shape_type_and_flat_areas(dtype: type[np.generic], bands: int) -> None:
-    flat = np.full((9, 9, bands), 1, dtype)
-    blurred = colour.blur(flat, 1.0)
-    assert (blurred.shape, blurred.dtype) == (flat.shape, dtype)
-    assert np.allclose(blurred, flat)
-
-
-def test_blur_spreads_a_dot() -> None:
-    dot = np.zeros((7, 7, 1), np.uint8)
-    dot[3, 3] = 255
-    blurred = colour.blur(dot, 0.8)[:, :, 0]
-    assert blurred[3, 3] < 100
-    assert blurred[3, 2] == blurred[3, 4] == blurred[2, 3] > 0
+def test_the_matrix_does_what_the_table_does(dtype: type[np.generic]) -> None:
+    top = {np.uint8: 255, np.uint16: 65535, np.float32: 1}[dtype]  # type: ignore[index]
+    pixels = (RNG.random((8, 8, 3)) * top).astype(dtype)
+    gains = np.array([0.9, 1.0, 1.1])
+    by_matrix = colour.mixed(pixels, colour.linear(1.1, 0.8, gains, top))
+    assert np.abs(by_matrix.astype(float) - colour.jitter(pixels, 1.1, 0.8, gains)).max() / top < 0.006

@@ -60,7 +60,7 @@ def test_an_object_of_one_pixel_moves_to_the_right_place() -> None:
     truth = Segmentation.from_masks("instance", masks, [3], LABELS)
 
     def place(matrix: AnyArray, size: tuple[int, int]) -> list[list[int]]:
-        return np.argwhere(apply_truth(truth, Draw(matrix, size)).masks.mask(0)).tolist()
+        return np.argwhere(apply_truth(truth, Draw(matrix, size)).masks.dense().any(axis=0)).tolist()
 
     assert place(np.array([[-1, 0, 5], [0, 1, 0], [0, 0, 1.0]]), (4, 6)) == [[1, 3]]
     assert place(np.array([[1, 0, -2], [0, 1, -1], [0, 0, 1.0]]), (2, 2)) == [[0, 0]]

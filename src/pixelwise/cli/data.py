@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pixelwise.cli.augment import augment_data
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from pixelwise.curate.check import Audit, Problem
 
 app = typer.Typer(help="Check and describe labelled data.", no_args_is_help=True)
+app.command("augment")(augment_data)
 
 _SHOWN = 20  # problems of one kind
 _SHOWN_VALUES = 64

@@ -88,7 +88,7 @@ class Crops:
         epoch, index = key
         image, truth = self._read(index)
         rng = np.random.default_rng([self.seed, 1, epoch, index])
-        drawn = draw(self.augment, rng, image.size, self.crop, len(self.bands))
+        drawn = draw(self.augment, rng, image.size, self.crop, len(self.bands), truth)
         image, truth = apply(image, truth, drawn)
         return image.pixels, self.head_targets(truth), self.dataset[index].name
 

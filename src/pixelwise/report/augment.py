@@ -1,0 +1,140 @@
+"""The page of ``pixelwise data augment``: originals beside draws of an augmentation, with their masks, as one HTML file."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+from pixelwise.augment import AugmentOptions, Draw, apply, draw
+from pixelwise.core.arrays import Size
+from pixelwise.core.files import write_text
+from pixelwise.core.image import Image
+from pixelwise.core.labels import LabelSet
+from pixelwise.core.sample import Sample
+from pixelwise.core.segmentation import Segmentation
+from pixelwise.draw.colours import class_colours, rgb_bytes
+from pixelwise.draw.overlay import overlay
+from pixelwise.report.examples import Picture, embedded
+
+LONGEST = 640  # pixels of the longer side that draws are made at: a photograph of 24 megapixels is shown small anyway
+_SIDE = 400
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An image or a draw of it: what was drawn in words, and two pictures, without and with masks."""
+
+    words: tuple[str, ...]
+    plain: Picture
+    masked: Picture
+
+
+@dataclass(frozen=True)
+class Row:
+    """One sample: the original first, then its draws."""
+
+    name: str
+    pictures: tuple[Shown, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class AugmentPage:
+    """What the page says.
+
+    Attributes:
+        options: what was drawn from.
+        rows: samples with their draws.
+        warnings: where the options do not suit the data.
+        notes: what else a reader must know, as of files that could not be read.
+        facts: how the page came about, in words.
+    """
+
+    title: str
+    options: AugmentOptions
+    labels: LabelSet
+    rows: Sequence[Row]
+    warnings: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    facts: dict[str, str] = field(default_factory=dict)
+
+
+def row_of(sample: Sample, options: AugmentOptions, count: int, seed: int, index: int = 0, crop: Size | None = None) -> Row:
+    """Draw ``count`` times from a sample; draw k of sample ``index`` is seeded by (seed, k, index), as an epoch's is.
+
+    Without ``crop`` the output shows the whole image, large ones at a smaller scale.
+
+    Raises:
+        DataError: the image or its truth cannot be read.
+    """
+    image, truth = sample.image, sample.truths[0] if len(sample.truths) > 1 else sample.truth
+    share = 1.0 if crop is not None else min(1.0, LONGEST / max(image.size))
+    size = crop if crop is not None else (max(1, round(image.size[0] * share)), max(1, round(image.size[1] * share)))
+    scaled = replace(options, scale=(options.scale[0] * share, options.scale[1] * share))
+    bands = image.pixels.shape[2]
+    draws = [draw(scaled, np.random.default_rng([seed, 1, k, index]), image.size, size, bands, truth) for k in range(count)]
+    original = Shown((f"original, {image.size[0]} x {image.size[1]}",), *_pictures(image, truth))
+    shown = (Shown(describe(one, share), *_pictures(*apply(image, truth, one))) for one in draws)
+    return Row(sample.name, (original, *shown))
+
+
+def _pictures(image: Image, truth: Segmentation) -> tuple[Picture, Picture]:
+    plain, masked = rgb_bytes(image), overlay(image, truth, 0.5)
+    return embedded("image", plain, _SIDE), embedded("masks", masked, _SIDE)
+
+
+def describe(drawn: Draw, share: float = 1.0) -> tuple[str, ...]:
+    """Say in a few words each what a draw does, strongest changes alone; ``share`` is the scale the page is drawn at."""
+    noises = {"noise": "noise", "shot": "photon noise", "speckle": "speckle", "salt_pepper": "salt and pepper"}
+    blurs = {"blur": "blur", "motion": "motion blur", "median": "median filter", "defocus": "out of focus"}
+    words = [word for word in drawn.words if not word.startswith("scale ")]
+    if scales := [word for word in drawn.words if word.startswith("scale ")]:
+        words.insert(0, f"scale {float(scales[0].removeprefix('scale ')) / share:.2f}")
+    parts = {
+        f"brightness {drawn.brightness - 1:+.0%}": abs(drawn.brightness - 1) >= 0.05,
+        f"contrast {drawn.contrast - 1:+.0%}": abs(drawn.contrast - 1) >= 0.05,
+        f"gamma {drawn.gamma:.2f}": abs(drawn.gamma - 1) >= 0.05,
+        f"hue {drawn.hue:+.0f}°": abs(drawn.hue) >= 1,
+        "no colour": drawn.saturation == 0,
+        f"saturation {drawn.saturation - 1:+.0%}": drawn.saturation and abs(drawn.saturation - 1) >= 0.05,
+        "channels shuffled": drawn.order,
+        f"{noises[drawn.noise_kind]} {drawn.noise:.1%}": drawn.noise >= 0.001,
+        f"{blurs[drawn.blur_kind]} {drawn.blur:.1f} px": drawn.blur > 0.3,
+        f"sharpened {drawn.sharpen:.1f}": drawn.sharpen,
+        f"JPEG quality {drawn.quality}": drawn.quality,
+        f"shadow {drawn.shadow:.0%}": drawn.shadow,
+        f"fog {drawn.fog:.0%}": drawn.fog,
+        f"{len(drawn.holes)} cut out": drawn.holes,
+    }
+    return (*words, *(text for text, is_on in parts.items() if is_on))
+
+
+def write_augment_page(path: Path, page: AugmentPage) -> None:
+    """Write ``page`` to ``path`` as one HTML file that needs nothing beside it, whole or not at all.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+    write_text(Path(path), render_augment(page))
+
+
+def render_augment(page: AugmentPage) -> str:
+    """Give the page as HTML."""
+    import jinja2
+
+    source = resources.files("pixelwise.report").joinpath("augment.html.jinja").read_text("utf-8")
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    colours = ["#{:02x}{:02x}{:02x}".format(*colour) for colour in class_colours(page.labels)]
+    return environment.from_string(source).render(
+        page=page,
+        columns=max((len(row.pictures) for row in page.rows), default=1),
+        swatches=list(zip(page.labels.names, colours, strict=True)),
+        strengths={name: _written(value) for name, value in page.options.strengths.items()},
+    )
+
+
+def _written(value: object) -> str:
+    if isinstance(value, tuple):
+        return " to ".join(f"{one:g}" for one in value)
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}"
