@@ -28,19 +28,21 @@ class TestEveryMetric:
     def test_truth_scores_perfect_against_itself(self, name, truths):
         module = METRICS[name]
         found = module.score(sum(module.count(truth, truth) for truth in truths))
-        assert found == pytest.approx({key: perfect(module, key) for key in found})
+        known = {key: value for key, value in found.items() if not math.isnan(value)}  # a small scene has no large segment
+        assert known
+        assert known == pytest.approx({key: perfect(module, key) for key in known}, abs=1e-9)
 
     def test_a_wrong_prediction_scores_worse(self, name, truths):
         module = METRICS[name]
         found = module.score(sum(module.count(shifted(truth), truth) for truth in truths))
         for key, value in found.items():
-            assert abs(value - perfect(module, key)) > 1e-6, key
+            assert math.isnan(value) or abs(value - perfect(module, key)) > 1e-6, key
 
     def test_halves_added_equal_the_whole(self, name, truths):
         module = METRICS[name]
         counts = [module.count(shifted(truth), truth) for truth in truths]
         whole = module.score(sum(counts))
-        assert module.score(sum(counts[2:]) + sum(counts[:2])) == whole
+        assert module.score(sum(counts[2:]) + sum(counts[:2])) == pytest.approx(whole, rel=0, abs=0, nan_ok=True)
 
     def test_empty_images_survive(self, name, truths):
         module = METRICS[name]
@@ -50,7 +52,7 @@ class TestEveryMetric:
         for one in (empty, nothing):
             assert all(math.isnan(value) or 0 <= value <= 1 for value in module.score(module.count(one, one)).values())
         full = module.count(truths[0], truths[0])
-        assert module.score(full + module.count(empty, empty)) == module.score(full)
+        assert module.score(full + module.count(empty, empty)) == pytest.approx(module.score(full), rel=0, abs=0, nan_ok=True)
 
     def test_every_score_has_a_rule_in_words(self, name, truths):
         module = METRICS[name]

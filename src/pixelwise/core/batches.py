@@ -15,7 +15,7 @@ from pixelwise.core.segmentation import Segmentation
 
 T = TypeVar("T")
 WINDOW = 4  # batches read ahead, so that a few sizes in turn still fill their batches
-MAX_PIXELS = 2**25  # of one batch and of one window: large images go one at a time
+MAX_PIXELS = 2**25  # of one batch and of one window: large images go one at a time; probabilities count a pixel a class
 
 
 def stream(
@@ -29,11 +29,11 @@ def stream(
     if batch < 1:
         raise OptionError(f"the batch must hold at least 1 image, got {batch}")
     window: list[tuple[T, Image]] = []
-    pixels = 0
+    pixels, most = 0, _most_pixels(predictor, request)
     for item in items:
         window.append(item)
         pixels += _pixels(item[1].size)
-        if len(window) >= WINDOW * batch or pixels >= MAX_PIXELS:
+        if len(window) >= WINDOW * batch or pixels >= most:
             yield from _run(predictor, window, batch, request)
             window, pixels = [], 0
     yield from _run(predictor, window, batch, request)
@@ -42,12 +42,13 @@ def stream(
 def _run(
     predictor: Predictor, window: Sequence[tuple[T, Image]], batch: int, request: Request
 ) -> Iterator[tuple[T, Image, Segmentation | PixelwiseError]]:
+    most = _most_pixels(predictor, request)
     places: dict[tuple[Size, int, str], list[int]] = {}
     for place, (_, image) in enumerate(window):
         places.setdefault((image.size, image.pixels.shape[2], image.pixels.dtype.name), []).append(place)
     found: dict[int, Segmentation | PixelwiseError] = {}
     for (size, _, _), rows in places.items():
-        step = max(1, min(batch, MAX_PIXELS // max(_pixels(size), 1)))
+        step = max(1, min(batch, most // max(_pixels(size), 1)))
         for start in range(0, len(rows), step):
             chunk = rows[start : start + step]
             found.update(zip(chunk, _segment(predictor, [window[row][1] for row in chunk], request), strict=True))
@@ -65,6 +66,10 @@ def _segment(predictor: Predictor, images: Sequence[Image], request: Request) ->
         if len(images) == 1:
             return [error]
         return [one for image in images for one in _segment(predictor, [image], request)]
+
+
+def _most_pixels(predictor: Predictor, request: Request) -> int:
+    return MAX_PIXELS // max(1, len(predictor.card.labels)) if request.probabilities else MAX_PIXELS
 
 
 def _pixels(size: Size) -> int:

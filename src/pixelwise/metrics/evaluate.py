@@ -1,23 +1,21 @@
 """Score a predictor on a data set in bounded memory."""
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from types import ModuleType
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pixelwise.core.batches import stream
-from pixelwise.core.errors import DataError, OptionError, PixelwiseError, UnknownName, nearest
+from pixelwise.core.errors import OptionError, PixelwiseError
 from pixelwise.core.image import Image
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.predictor import Predictor, Request
 from pixelwise.core.sample import Dataset, Sample
-from pixelwise.core.segmentation import Segmentation
-from pixelwise.metrics import METRICS
+from pixelwise.metrics.interval import PLAIN, Bootstrap
 from pixelwise.metrics.result import Report
 from pixelwise.metrics.settle import under_model, unknown_to
+from pixelwise.metrics.tally import Families, Tally, families_of, needs_probabilities, report_of, tally
 
 Progress = Callable[[int, int], None]  # called with (images done, images in all)
-_MERGE = 64  # counts kept apart before they are added: adding one by one would copy the rows of images each time
 
 
 def evaluate(
@@ -27,6 +25,7 @@ def evaluate(
     *,
     batch: int = 8,
     threshold: float | None = None,
+    intervals: Bootstrap | None = PLAIN,
     progress: Progress | None = None,
 ) -> Report:
     """Score ``predictor`` on every sample of ``dataset``.
@@ -37,25 +36,59 @@ def evaluate(
     Args:
         metrics: names of families (``overlap``) or of single scores (``miou``).
         threshold: for one-class work, the foreground probability above which a pixel counts.
+        intervals: how the 95 % interval of every score is made; None leaves them out.
         progress: called after each image.
 
     Raises:
         UnknownName: no metric or score has that name.
         UnsettledLabels: the data's stored values do not fit the model's value map.
-        OptionError: the predictor gives regions without classes, or shares no class with the data.
+        OptionError: the predictor gives regions without classes, shares no class with the data, or gives no probabilities
+            where a metric needs them.
     """
     families = families_of(metrics)
-    if predictor.card.kind == "regions":
+    read = as_known(dataset, predictor)
+    group = None if intervals is None else intervals.group
+    found = count(predictor, read, families, batch=batch, threshold=threshold, group=group, progress=progress)
+    about = {"model": predictor.card.name, "data": dataset.name}
+    report = report_of(found, families, metrics, intervals)
+    return with_about(report, about, notes_on(dataset, read, predictor.card.labels))
+
+
+def count(
+    predictor: Predictor,
+    dataset: Dataset,
+    families: Families,
+    *,
+    batch: int = 8,
+    threshold: float | None = None,
+    group: str | None = None,
+    progress: Progress | None = None,
+) -> Tally:
+    """Count ``predictor`` on a data set that is read under its classes (``as_known``); ``evaluate`` says the rest."""
+    card = predictor.card
+    wanted = needs_probabilities(families)
+    if wanted and not card.gives_probabilities:
+        raise OptionError(f"'{card.name}' gives no probabilities, which {', '.join(wanted)} needs; leave it out of the metrics")
+    failures: list[tuple[str, str]] = []
+    request = Request(probabilities=bool(wanted), threshold=threshold)
+    found = stream(predictor, _images(dataset, failures, progress), batch, request)
+    return tally(((sample, result) for sample, _, result in found), dataset.labels, families, failures, group)
+
+
+def as_known(dataset: Dataset, predictor: Predictor) -> Dataset:
+    """Read the truth so that it can be compared with what ``predictor`` gives.
+
+    Raises:
+        UnsettledLabels: the data's stored values do not fit the model's value map.
+        OptionError: the predictor gives regions without classes, or shares no class with the data.
+    """
+    card = predictor.card
+    if card.kind == "regions":
         raise OptionError(
-            f"'{predictor.card.name}' gives regions without classes; match them to classes first: "
+            f"'{card.name}' gives regions without classes; match them to classes first: "
             f"match(predictor, the training split) of pixelwise.metrics.majority"
         )
-    given, dataset = dataset, under_model(dataset, predictor.card.labels)
-    failures: list[tuple[str, str]] = []
-    found = stream(predictor, _images(dataset, failures, progress), batch, Request(threshold=threshold))
-    report = tally(((sample, result) for sample, _, result in found), dataset, families, metrics, failures)
-    about = {"model": predictor.card.name, "data": dataset.name}
-    return with_about(report, about, notes_on(given, dataset, predictor.card.labels))
+    return under_model(dataset, card.labels)
 
 
 def notes_on(given: Dataset, dataset: Dataset, known: LabelSet) -> list[str]:
@@ -73,108 +106,9 @@ def notes_on(given: Dataset, dataset: Dataset, known: LabelSet) -> list[str]:
     return notes
 
 
-def with_about(report: Report, about: dict[str, Any], notes: Sequence[str] = ()) -> Report:
+def with_about(report: Report, about: Mapping[str, Any], notes: Sequence[str] = ()) -> Report:
     """Say more of what was scored."""
-    from dataclasses import replace
-
     return replace(report, about={**report.about, **about}, notes=(*report.notes, *notes))
-
-
-def families_of(metrics: Sequence[str]) -> dict[str, ModuleType]:
-    """Find the metric modules that give the families or scores named.
-
-    Raises:
-        UnknownName: no family and no score has a name; the message has the nearest ones.
-        OptionError: none is asked for.
-    """
-    if not metrics:
-        raise OptionError(f"no metric is asked for; known are: {', '.join(sorted(METRICS))}")
-    found: dict[str, ModuleType] = {}
-    for name in metrics:
-        if name in METRICS:
-            found[name] = METRICS[name]
-            continue
-        holders = [family for family in METRICS if name in METRICS[family].RULES]
-        if not holders:
-            known = {*METRICS, *(score for family in METRICS for score in METRICS[family].RULES)}
-            raise UnknownName(f"no metric or score is called '{name}'; {nearest(name, known)}")
-        found[holders[0]] = METRICS[holders[0]]
-    return found
-
-
-def tally(
-    results: Iterable[tuple[Sample, Segmentation | PixelwiseError]],
-    dataset: Dataset,
-    families: dict[str, ModuleType],
-    metrics: Sequence[str],
-    failures: list[tuple[str, str]],
-) -> Report:
-    """Count predictions against the truths of their samples, and score the sums.
-
-    ``failures`` may grow while ``results`` is read; nothing is kept of an image but its counts.
-    """
-    pending: dict[str, list[Any]] = {family: [] for family in families}
-    rows: list[dict[str, Any]] = []
-    for sample, result in results:
-        try:
-            if isinstance(result, PixelwiseError):
-                raise result
-            truth = _truth(sample)
-            counts = {family: module.count(result, truth) for family, module in families.items()}
-        except PixelwiseError as error:
-            failures.append((sample.name, str(error)))
-            continue
-        scores = {key: value for family, module in families.items() for key, value in module.score(counts[family]).items()}
-        rows.append({"name": sample.name, **_chosen(_of_one_image(scores), metrics, families)})
-        for family, one in counts.items():
-            pending[family].append(one)
-            if len(pending[family]) >= _MERGE:
-                pending[family] = [sum(pending[family])]
-    return _report(
-        {family: sum(each) for family, each in pending.items() if each}, dataset.labels, families, metrics, rows, failures
-    )
-
-
-def _report(
-    counts: dict[str, Any],
-    labels: LabelSet,
-    families: dict[str, ModuleType],
-    metrics: Sequence[str],
-    rows: list[dict[str, Any]],
-    failures: list[tuple[str, str]],
-) -> Report:
-    scores: dict[str, float] = {}
-    per_class: dict[str, dict[str, float]] = {name: {} for name in labels.names} if counts else {}
-    rules: dict[str, str] = {}
-    for family, total in counts.items():
-        scores.update(families[family].score(total))
-        rules.update(families[family].RULES | families[family].NOTES)
-        for name, values in families[family].per_class(total).items():
-            per_class[name].update(values)
-    for module in families.values() if not counts else ():
-        scores.update(dict.fromkeys(module.RULES, math.nan))
-    overlap = counts.get("overlap")
-    kept = _chosen(scores, metrics, families)
-    return Report(
-        scores=kept,
-        per_class={name: values for name, values in per_class.items() if values},
-        confusion=None if overlap is None else overlap.confusion,
-        classes=labels.names,
-        per_image=tuple(rows),
-        count=len(rows),
-        rules={name: text for name, text in rules.items() if name in kept or name not in scores},
-        failures=tuple(failures),
-    )
-
-
-def _chosen(scores: dict[str, float], metrics: Sequence[str], families: dict[str, ModuleType]) -> dict[str, float]:
-    """Keep the scores asked for by name, and all of the families asked for."""
-    wanted = {name for family in families if family in metrics for name in families[family].RULES} | set(metrics)
-    return {name: value for name, value in scores.items() if name in wanted}
-
-
-def _of_one_image(scores: dict[str, float]) -> dict[str, float]:
-    return {name: value for name, value in scores.items() if not name.endswith("_per_image")}
 
 
 def _images(dataset: Dataset, failures: list[tuple[str, str]], progress: Progress | None) -> Iterator[tuple[Sample, Image]]:
@@ -185,10 +119,3 @@ def _images(dataset: Dataset, failures: list[tuple[str, str]], progress: Progres
             failures.append((sample.name, str(error)))
         if progress is not None:
             progress(done, len(dataset))
-
-
-def _truth(sample: Sample) -> Segmentation:
-    truths = sample.truths
-    if len(truths) != 1:
-        raise DataError(f"{sample.name}: expected one truth to score against, found {len(truths)}")
-    return truths[0]

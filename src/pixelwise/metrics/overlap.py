@@ -11,15 +11,23 @@ The rules, the same for every score here:
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 
-from pixelwise.core.arrays import FloatArray, IntArray
+from pixelwise.core.arrays import AnyArray, FloatArray, IntArray
 from pixelwise.core.errors import DataError, SizeMismatch
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Segmentation
+from pixelwise.metrics.confusion import confusion
+from pixelwise.metrics.interval import Resampled
+
+__all__ = ["Counts", "ImageSums", "confusion", "count", "details", "one_class_a_pixel", "per_class", "resampled", "score"]
+
+_CHUNK = 2**21  # numbers unfolded at once while resampling
+_ENOUGH = 1e-3  # share of an image's labelled pixels below which a class in it is too small to be its best or worst
 
 _DATASET = {
     "miou": "mean IoU = TP / (TP + FP + FN) over the classes in the truth or the prediction",
@@ -43,6 +51,20 @@ NOTES: dict[str, str] = {
 LOWER_IS_BETTER: frozenset[str] = frozenset()
 
 
+class ImageSums(NamedTuple):
+    """What is kept of one image: its own scores, and for the K classes in it the pixels that its scores are made of.
+
+    Attributes:
+        scores: in the order of the data-set scores in ``RULES``; NaN where no pixel is labelled.
+        classes: (K,) those in the truth or the prediction.
+        sums: (3, K) pixels that are right, true and predicted.
+    """
+
+    scores: tuple[float, ...]
+    classes: IntArray
+    sums: IntArray
+
+
 @dataclass(frozen=True, eq=False)
 class Counts:
     """What overlap scores are made of; ``+`` joins the counts of different images, in any order, exactly.
@@ -50,12 +72,12 @@ class Counts:
     Attributes:
         labels: the L classes of the truth.
         confusion: (L, L + 1) pixels, truth by prediction; the last column is predicted void or unknown.
-        images: one tuple an image: its scores, in the order of the data-set scores in ``RULES``.
+        images: what is kept of each image, in the order they were added; memory grows with the classes in an image, not L^2.
     """
 
     labels: LabelSet
     confusion: IntArray
-    images: tuple[tuple[float, ...], ...] = field(default=(), repr=False)
+    images: tuple[ImageSums, ...] = field(default=(), repr=False)
 
     def __add__(self, other: "Counts") -> "Counts":
         if not isinstance(other, Counts):
@@ -68,61 +90,6 @@ class Counts:
         return self if other == 0 else NotImplemented
 
 
-def confusion(truth: IntArray, prediction: IntArray, classes: int, void: int) -> IntArray:
-    """Count pixels by class of truth and prediction: (L, L + 1); the last column is any other predicted value.
-
-    Both maps are of one shape, of any number of axes. Pixels whose truth is ``void`` are not counted.
-
-    >>> confusion(np.array([[0, 0, 1, 255]], np.uint8), np.array([[0, 1, 1, 0]], np.uint8), classes=2, void=255)
-    array([[1, 1, 0],
-           [0, 1, 0]])
-
-    Raises:
-        SizeMismatch: the shapes differ.
-        DataError: the truth holds a value that is neither a class nor void.
-    """
-    truth, prediction = np.asarray(truth), np.asarray(prediction)
-    if truth.shape != prediction.shape:
-        raise SizeMismatch(f"truth and prediction must have one size, got {truth.shape} and {prediction.shape}")
-    if not truth.size:
-        return np.zeros((classes, classes + 1), np.int64)
-    width = truth.shape[-1] if truth.ndim else 1
-    is_small = truth.dtype == prediction.dtype == np.uint8 and classes < 255 and classes <= void <= 255 and width < 2**23
-    pairs = _pairs_by_histogram if is_small else _pairs_by_bincount
-    return pairs(truth.reshape(-1, width), prediction.reshape(-1, width), classes, void)
-
-
-def _pairs_by_histogram(truth: IntArray, prediction: IntArray, classes: int, void: int) -> IntArray:
-    """Count uint8 maps in strips of rows: OpenCV counts in float32, which is exact only below 2^24 a cell."""
-    rows = max(1, 2**23 // truth.shape[1])
-    bins = classes + 2  # each class, void, and what must not be in the truth
-    table = np.full(256, classes + 1, np.uint8)
-    table[:classes], table[void] = np.arange(classes), classes
-    total = np.zeros((bins, classes + 1), np.int64)
-    for top in range(0, len(truth), rows):
-        strips = [cv2.LUT(truth[top : top + rows], table), np.minimum(prediction[top : top + rows], classes)]
-        ranges = [0, bins, 0, classes + 1]
-        total += np.rint(cv2.calcHist(strips, [0, 1], None, [bins, classes + 1], ranges)).astype(np.int64)
-    if total[-1].any():
-        strange = np.unique(truth[(truth >= classes) & (truth != void)])
-        raise _strange(strange, classes, void)
-    return total[:classes]
-
-
-def _pairs_by_bincount(truth: IntArray, prediction: IntArray, classes: int, void: int) -> IntArray:
-    labelled = truth != void
-    rows, columns = truth[labelled].astype(np.int64), prediction[labelled].astype(np.int64)
-    if rows.size and (rows.min() < 0 or rows.max() >= classes):
-        raise _strange(np.unique(rows[(rows < 0) | (rows >= classes)]), classes, void)
-    columns[(columns < 0) | (columns > classes)] = classes
-    pairs = np.bincount(rows * (classes + 1) + columns, minlength=classes * (classes + 1))
-    return pairs.reshape(classes, classes + 1)
-
-
-def _strange(values: IntArray, classes: int, void: int) -> DataError:
-    return DataError(f"the truth holds {values[:5].tolist()}; expected classes 0..{classes - 1} and {void} for void")
-
-
 def count(prediction: Segmentation, truth: Segmentation) -> Counts:
     """Count one image; classes are joined by name, so the two may number them differently.
 
@@ -132,15 +99,27 @@ def count(prediction: Segmentation, truth: Segmentation) -> Counts:
         SizeMismatch: the two differ in size.
         DataError: the prediction has no classes (regions), or classes that overlap (multilabel).
     """
+    one_class_a_pixel(prediction, truth)
+    matrix = confusion(truth.class_map(), _class_map_under(prediction, truth.labels), len(truth.labels), truth.labels.void)
+    sums = _sums(matrix)
+    classes = np.flatnonzero(sums.any(axis=0))
+    scores = tuple(float(value) for value in _means(sums).values())
+    return Counts(truth.labels, matrix, (ImageSums(scores, classes, sums[:, classes]),))
+
+
+def one_class_a_pixel(prediction: Segmentation, truth: Segmentation) -> None:
+    """Refuse what cannot be compared pixel by pixel.
+
+    Raises:
+        SizeMismatch: the two differ in size.
+        DataError: one has no classes (regions), or classes that overlap (multilabel).
+    """
     for role, each in (("prediction", prediction), ("truth", truth)):
         if each.kind in ("regions", "multilabel"):
             reason = "has no classes; match its segments to classes first" if each.kind == "regions" else "may overlap"
-            raise DataError(f"overlap scores want one class a pixel; this {role} is of kind '{each.kind}' and {reason}")
+            raise DataError(f"this score wants one class a pixel; this {role} is of kind '{each.kind}' and {reason}")
     if prediction.size != truth.size:
         raise SizeMismatch(f"the prediction is {prediction.size}, the truth {truth.size} (height, width); predict at full size")
-    matrix = confusion(truth.class_map(), _class_map_under(prediction, truth.labels), len(truth.labels), truth.labels.void)
-    row = tuple(_means(matrix).values())
-    return Counts(truth.labels, matrix, (row,) if matrix.any() else ())
 
 
 def _class_map_under(segmentation: Segmentation, labels: LabelSet) -> IntArray:
@@ -157,8 +136,9 @@ def _class_map_under(segmentation: Segmentation, labels: LabelSet) -> IntArray:
 
 def score(counts: Counts) -> dict[str, float]:
     """Give every score of ``RULES`` by name; NaN where nothing was counted."""
-    means = _means(counts.confusion)
-    columns = list(zip(*counts.images, strict=True)) or [()] * len(means)
+    means = {name: float(value) for name, value in _means(_sums(counts.confusion)).items()}
+    rows = [image.scores for image in counts.images if not math.isnan(image.scores[0])]
+    columns = list(zip(*rows, strict=True)) or [()] * len(means)
     for name, column in zip(tuple(means), columns, strict=True):
         means[f"{name}_per_image"] = math.fsum(column) / len(column) if column else math.nan  # fsum: order does not matter
     return means
@@ -169,16 +149,74 @@ def per_class(counts: Counts) -> dict[str, dict[str, float]]:
 
     Accuracy is NaN for a class that is not in the truth.
     """
-    scores = _class_scores(counts.confusion)
+    sums = _sums(counts.confusion)
+    scores = _class_scores(sums)
     return {
-        name: {key: float(values[index]) for key, values in scores.items()} | {"pixels": int(counts.confusion[index].sum())}
+        name: {key: float(values[index]) for key, values in scores.items()} | {"pixels": int(sums[1, index])}
         for index, name in enumerate(counts.labels.names)
     }
 
 
-def _class_scores(matrix: IntArray) -> dict[str, FloatArray]:
-    right = np.diagonal(matrix)
-    true, predicted = matrix.sum(axis=1), matrix[:, :-1].sum(axis=0)
+def resampled(counts: Counts, weights: IntArray) -> Resampled:
+    """Score B data sets in which image n stands ``weights[b, n]`` times: every score, as arrays (B,)."""
+    sums = _weighted(counts, weights)
+    scores = _means(sums)
+    own = np.array([image.scores for image in counts.images]).reshape(len(counts.images), len(scores))
+    known = ~np.isnan(own[:, 0]) if len(own) else np.zeros(0, bool)
+    shares = weights[:, known].astype(np.float64)
+    for name, column in zip(tuple(scores), own[known].T, strict=True):
+        scores[f"{name}_per_image"] = _ratio(shares @ column, shares.sum(axis=1))
+    by_class = _class_scores(sums)
+    names = enumerate(counts.labels.names)
+    return Resampled(scores, {name: {key: values[:, index] for key, values in by_class.items()} for index, name in names})
+
+
+def details(counts: Counts, names: Sequence[str]) -> dict[str, Any]:
+    """Find the images, of these ``names``, in which each class is told best and worst by IoU.
+
+    Images with less than a thousandth of their labelled pixels of a class are passed over, unless there are no others.
+    """
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    if not counts.images:
+        return {"by_class": found}
+    rows = np.repeat(np.arange(len(counts.images)), [len(image.classes) for image in counts.images])
+    classes = np.concatenate([image.classes for image in counts.images])
+    right, true, predicted = np.concatenate([image.sums for image in counts.images], axis=1)
+    ious = _ratio(right, true + predicted - right)
+    is_ample = true >= _ENOUGH * np.bincount(rows, true, len(counts.images))[rows]
+    order = np.argsort(classes[true > 0], kind="stable")
+    places = np.flatnonzero(true > 0)[order]
+    for group in np.split(places, np.flatnonzero(np.diff(classes[places])) + 1) if places.size else ():
+        shown = group[is_ample[group]] if is_ample[group].any() else group
+        ends = {"best": shown[ious[shown].argmax()], "worst": shown[ious[shown].argmin()]}
+        found[counts.labels.names[classes[group[0]]]] = {
+            end: {"name": names[rows[place]], "iou": float(ious[place])} for end, place in ends.items()
+        }
+    return {"by_class": found}
+
+
+def _sums(matrix: IntArray) -> IntArray:
+    """Give (3, L): right, true and predicted pixels, of which every score is made."""
+    return np.stack([np.diagonal(matrix), matrix.sum(axis=1), matrix[:, :-1].sum(axis=0)])
+
+
+def _weighted(counts: Counts, weights: IntArray) -> FloatArray:
+    """Add up the images (3, B, L), each as often as its weight says; float64 holds these whole numbers exactly."""
+    length = len(counts.labels)
+    total = np.zeros((len(weights), 3 * length))
+    step = max(1, _CHUNK // (3 * length))
+    for start in range(0, len(counts.images), step):
+        images = counts.images[start : start + step]
+        unfolded = np.zeros((len(images), 3, length))
+        for row, image in enumerate(images):
+            unfolded[row][:, image.classes] = image.sums
+        total += weights[:, start : start + step].astype(np.float64) @ unfolded.reshape(len(images), -1)
+    return total.reshape(len(weights), 3, length).swapaxes(0, 1)
+
+
+def _class_scores(sums: AnyArray) -> dict[str, FloatArray]:
+    """Score each class (…, L) from right, true and predicted pixels (3, …, L)."""
+    right, true, predicted = sums
     either = true + predicted - right
     present = either > 0
     precision, recall = (np.where(present, _ratio(right, total, 0.0), np.nan) for total in (predicted, true))
@@ -187,15 +225,16 @@ def _class_scores(matrix: IntArray) -> dict[str, FloatArray]:
     return {"iou": _ratio(right, either), "dice": dice, "precision": precision, "recall": recall, "accuracy": accuracy}
 
 
-def _means(matrix: IntArray) -> dict[str, float]:
-    scores = _class_scores(matrix)
-    total = int(matrix.sum())
-    true = matrix.sum(axis=1)
+def _means(sums: AnyArray) -> dict[str, FloatArray]:
+    """Score whole data sets (…) from right, true and predicted pixels (3, …, L)."""
+    scores = _class_scores(sums)
+    right, true, _ = sums
+    total = true.sum(axis=-1)
     return {
         "miou": _mean(scores["iou"]),
-        "pixel_accuracy": int(np.trace(matrix)) / total if total else math.nan,
+        "pixel_accuracy": _ratio(right.sum(axis=-1), total),
         "mean_accuracy": _mean(scores["accuracy"]),
-        "fw_iou": float(np.nansum(scores["iou"] * true)) / total if total else math.nan,
+        "fw_iou": _ratio(np.nansum(scores["iou"] * true, axis=-1), total),
         "dice": _mean(scores["dice"]),
         "precision": _mean(scores["precision"]),
         "recall": _mean(scores["recall"]),
@@ -203,10 +242,10 @@ def _means(matrix: IntArray) -> dict[str, float]:
     }
 
 
-def _ratio(top: IntArray, bottom: IntArray, otherwise: float = math.nan) -> FloatArray:
-    return np.divide(top, bottom, out=np.full(len(top), otherwise), where=bottom > 0)
+def _ratio(top: AnyArray, bottom: AnyArray, otherwise: float = math.nan) -> FloatArray:
+    return np.divide(top, bottom, out=np.full(np.shape(bottom), otherwise), where=np.asarray(bottom) > 0)
 
 
-def _mean(values: FloatArray) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if known.size else math.nan
+def _mean(values: FloatArray) -> FloatArray:
+    known = ~np.isnan(values)
+    return _ratio(np.where(known, values, 0.0).sum(axis=-1), known.sum(axis=-1))

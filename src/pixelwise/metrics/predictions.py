@@ -4,15 +4,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixelwise.core.errors import DataError, MissingFile, PixelwiseError, UnreadableFile
+from pixelwise.core.errors import DataError, MissingFile, OptionError, PixelwiseError, UnreadableFile
 from pixelwise.core.files import read_json
 from pixelwise.core.image import read_ids
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.metrics.evaluate import Progress, families_of, notes_on, tally, with_about
+from pixelwise.metrics.evaluate import Progress, notes_on, with_about
+from pixelwise.metrics.interval import PLAIN, Bootstrap
 from pixelwise.metrics.result import Report
 from pixelwise.metrics.settle import require_settled, under_model
+from pixelwise.metrics.tally import Families, Tally, families_of, needs_probabilities, report_of, tally
 
 
 @dataclass(frozen=True)
@@ -100,22 +102,50 @@ def _masks(folder: Path) -> dict[Path, Path]:
 
 
 def evaluate_predictions(
-    predictions: Predictions, dataset: Dataset, metrics: Sequence[str] = ("overlap",), *, progress: Progress | None = None
+    predictions: Predictions,
+    dataset: Dataset,
+    metrics: Sequence[str] = ("overlap",),
+    *,
+    intervals: Bootstrap | None = PLAIN,
+    progress: Progress | None = None,
 ) -> Report:
     """Score predictions against ``dataset``; samples without one are listed as failures, and the rest go on.
 
     Raises:
         UnknownName: no metric or score has that name.
         UnsettledLabels: the data's stored values do not fit the predictions' label set.
+        OptionError: a metric needs probabilities, which a folder of id maps does not have.
     """
     families = families_of(metrics)
-    labels = predictions.labels
-    given = dataset
-    dataset = require_settled(dataset) if labels is None else under_model(dataset, labels)
-    notes = [] if labels is None else notes_on(given, dataset, labels)
-    results = _read(predictions, dataset, progress)
-    report = tally(results, dataset, families, metrics, [])
+    read = as_predicted(predictions, dataset)
+    notes = [] if predictions.labels is None else notes_on(dataset, read, predictions.labels)
+    found = count_predictions(predictions, read, families, None if intervals is None else intervals.group, progress)
+    report = report_of(found, families, metrics, intervals)
     return with_about(report, {"model": str(predictions.folder), "data": dataset.name}, notes)
+
+
+def as_predicted(predictions: Predictions, dataset: Dataset) -> Dataset:
+    """Read the truth so that it can be compared with the predictions.
+
+    Raises:
+        UnsettledLabels: the data's stored values do not fit the predictions' label set.
+    """
+    return require_settled(dataset) if predictions.labels is None else under_model(dataset, predictions.labels)
+
+
+def count_predictions(
+    predictions: Predictions,
+    dataset: Dataset,
+    families: Families,
+    group: str | None = None,
+    progress: Progress | None = None,
+) -> Tally:
+    """Count predictions against a data set read ``as_predicted``."""
+    if wanted := needs_probabilities(families):
+        raise OptionError(
+            f"{predictions.folder} holds id maps without probabilities, which {', '.join(wanted)} needs; evaluate the model"
+        )
+    return tally(_read(predictions, dataset, progress), dataset.labels, families, [], group)
 
 
 def _read(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pixelwise.core.arrays import IntArray
+from pixelwise.metrics.interval import Interval
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,10 @@ class Report:
         failures: what could not be scored, by the sample's name, and why.
         about: what was scored on what: model, data, split …
         notes: what the reader must know besides, one sentence each.
+        intervals: (low, high) by score name, None where none can be told; empty where none were asked for. How they are made
+            stands in ``rules``.
+        class_intervals: the same by class name, then by score name.
+        details: tables for the report page by name, as plain values.
     """
 
     scores: Mapping[str, float]
@@ -36,16 +41,20 @@ class Report:
     failures: tuple[tuple[str, str], ...] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    intervals: Mapping[str, Interval | None] = field(default_factory=dict)
+    class_intervals: Mapping[str, Mapping[str, Interval | None]] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> float:
         """Give one score."""
         return self.scores[name]
 
     def to_json(self) -> dict[str, Any]:
-        """Write as plain JSON values: scores at the top, None for what is undefined."""
+        """Write as plain JSON values: scores and ``<name>_interval`` at the top, None for what is undefined."""
+        by_class = {name: joined(values, self.class_intervals.get(name, {})) for name, values in self.per_class.items()}
         return {
-            **_plain(self.scores),
-            "per_class": _plain(self.per_class),
+            **_plain(joined(self.scores, self.intervals)),
+            "per_class": _plain(by_class),
             "count": self.count,
             **_plain(self.about),
             "classes": list(self.classes),
@@ -54,6 +63,7 @@ class Report:
             "failures": [{"name": name, "error": error} for name, error in self.failures],
             "notes": list(self.notes),
             "rules": dict(self.rules),
+            **_plain(self.details),
         }
 
     def __str__(self) -> str:
@@ -61,22 +71,46 @@ class Report:
         what = ", ".join(f"{key} {value}" for key, value in self.about.items() if isinstance(value, str | int))
         lines = [f"{self.count} images" + (f" ({what})" if what else "")]
         width = max((len(name) for name in self.scores), default=0)
-        lines += [f"  {name:<{width}}  {_shown(value)}" for name, value in self.scores.items()]
-        lines += _class_table(self.per_class)
+        lines += [
+            f"  {name:<{width}}  {_shown(value)}" + _bounds(self.intervals.get(name)) for name, value in self.scores.items()
+        ]
+        lines += _class_table(self.per_class, self.class_intervals)
+        if any(each is not None for each in self.intervals.values()):
+            lines += ["", f"[ ]: {self.rules['interval']}" if "interval" in self.rules else ""]
         lines += [f"note: {note}" for note in self.notes]
         lines += [f"failed: {name}: {error}" for name, error in self.failures]
         return "\n".join(lines)
 
 
-def _class_table(per_class: Mapping[str, Mapping[str, float]]) -> list[str]:
+def joined(scores: Mapping[str, float], intervals: Mapping[str, Interval | None]) -> dict[str, float | Interval | None]:
+    """Put each score's interval behind it as ``<name>_interval``."""
+    found: dict[str, float | Interval | None] = {}
+    for name, value in scores.items():
+        found[name] = value
+        if name in intervals:
+            found[f"{name}_interval"] = intervals[name]
+    return found
+
+
+def _class_table(
+    per_class: Mapping[str, Mapping[str, float]], intervals: Mapping[str, Mapping[str, Interval | None]]
+) -> list[str]:
     if not per_class:
         return []
     columns = list(next(iter(per_class.values())))
     width = max(len("class"), *(len(name) for name in per_class))
+    first = columns[0]
     rows = [f"  {'class':<{width}}" + "".join(f"  {column:>11}" for column in columns)]
+    if any(intervals.values()):
+        rows[0] += f"  {first + ' interval':>16}"
     for name, scores in per_class.items():
-        rows.append(f"  {name:<{width}}" + "".join(f"  {_shown(scores[column]):>11}" for column in columns))
+        line = f"  {name:<{width}}" + "".join(f"  {_shown(scores[column]):>11}" for column in columns)
+        rows.append((line + _bounds(intervals.get(name, {}).get(first))).rstrip())
     return ["", *rows]
+
+
+def _bounds(interval: Interval | None) -> str:
+    return "" if interval is None else f"  [{interval[0]:.4f}, {interval[1]:.4f}]"
 
 
 def _shown(value: float) -> str:

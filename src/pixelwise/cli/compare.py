@@ -1,0 +1,102 @@
+"""``pixelwise compare``: which of two is better on the same images, and whether the images can tell."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from pixelwise.cli.subject import Chosen, Subject
+    from pixelwise.metrics.comparison import Comparison
+    from pixelwise.metrics.interval import Bootstrap
+
+_SOURCE = "A run folder, a checkpoint, a method's name, or a folder that predict wrote."
+
+
+def compare(
+    a: Annotated[str, typer.Argument(help=_SOURCE, metavar="A")],
+    b: Annotated[str, typer.Argument(help=_SOURCE, metavar="B")],
+    data: Annotated[Path, typer.Argument(help="Labelled images.", metavar="DATA")],
+    split: Annotated[str | None, typer.Option(help="Which split; without it val, else test, else all.")] = None,
+    metrics: Annotated[str, typer.Option(help="Metrics or single scores, with commas: overlap, or miou,dice.")] = "overlap",
+    void: Annotated[str | None, typer.Option(help="Mask values that mean not labelled: 255, or 0,255, or none.")] = None,
+    classes: Annotated[str | None, typer.Option(help="Class names: a file, names in value order, or value=name.")] = None,
+    batch: Annotated[int, typer.Option(help="Images of one size segmented at once.", min=1)] = 8,
+    resamples: Annotated[int, typer.Option(help="Data sets drawn for the 95 % intervals.", min=100)] = 2000,
+    group: Annotated[
+        str | None,
+        typer.Option(help="Draw images of one group together: sequence (as the data says), or name (less its last number)."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for comparison.json and comparison.html.", metavar="DIR")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON, alone on stdout.")] = False,
+) -> None:
+    """Compare A and B on the images both could score: the difference of every score with its paired 95 % interval.
+
+    The verdict is in words and by mIoU, or the first score asked for. Images that only one could score are listed and left out
+    for both; the exit code is then 1.
+    """
+    from pixelwise.cli.subject import choose_split, with_held_out
+    from pixelwise.formats import read
+    from pixelwise.metrics.interval import Bootstrap
+    from pixelwise.metrics.tally import families_of
+
+    names = [name.strip() for name in metrics.split(",") if name.strip()]
+    families_of(names)
+    dataset = read(data, void=void, classes=classes)
+    for source in (a, b):
+        dataset = with_held_out(dataset, Path(source))
+    chosen = choose_split(dataset, split)
+    if chosen.note:
+        print(chosen.note, file=sys.stderr)
+    left, right = _opened(a, b, chosen, batch)
+    found = _compared(left, right, names, Bootstrap(resamples=resamples, group=group), dataset.notes)
+    if out is not None:
+        _write(found, left, right, out)
+    print(json.dumps(found.to_json(), indent=2, ensure_ascii=False, allow_nan=False) if as_json else found)
+    if as_json:
+        for name, error in found.failures:
+            print(f"failed: {name}: {error}", file=sys.stderr)
+    if found.failures or any(note.endswith("it is left out") for note in dataset.notes):  # no partner
+        raise typer.Exit(1)
+
+
+def _opened(a: str, b: str, chosen: "Chosen", batch: int) -> "tuple[Subject, Subject]":
+    """Open both on one choice of samples: where B had to set some aside to be trained on, A is scored on the rest too."""
+    from pixelwise.cli.subject import open_subject
+
+    left = open_subject(a, chosen, batch)
+    right = open_subject(b, left.chosen, batch)
+    if right.chosen is not left.chosen:
+        left = open_subject(a, right.chosen, batch)
+    return left, right
+
+
+def _compared(
+    left: "Subject", right: "Subject", names: list[str], bootstrap: "Bootstrap", notes: tuple[str, ...]
+) -> "Comparison":
+    from dataclasses import replace
+
+    from pixelwise.cli.progress import progress_bar
+    from pixelwise.metrics.comparison import compare as compared
+    from pixelwise.metrics.tally import families_of
+
+    families, tallies = families_of(names), []
+    for who, subject in (("A", left), ("B", right)):
+        with progress_bar(f"{who}: {subject.name}") as progress:
+            tallies.append(subject.count(families, bootstrap.group, progress))
+    found = compared(*tallies, families, names, bootstrap)
+    said = [f"{who}: {note}" for who, subject in (("A", left), ("B", right)) for note in subject.notes]
+    about = {"a": left.name, "b": right.name, "data": left.dataset.name, "split": right.chosen.split}
+    return replace(found, about=about, notes=(*found.notes, *said, *notes))
+
+
+def _write(found: "Comparison", left: "Subject", right: "Subject", out: Path) -> None:
+    from pixelwise.core.files import write_json
+    from pixelwise.report.comparison import write_comparison
+
+    write_json(out / "comparison.json", found.to_json())
+    write_comparison(out / "comparison.html", found, left.dataset, left.segment, right.segment)

@@ -1,0 +1,188 @@
+"""What can be scored: a model, a method or a folder of predictions, opened on the data it is to be scored on."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pixelwise.core.predictor import Predictor
+    from pixelwise.core.sample import Dataset, Sample
+    from pixelwise.core.segmentation import Segmentation
+    from pixelwise.metrics.evaluate import Progress
+    from pixelwise.metrics.tally import Families, Tally
+
+Wrap = Callable[["Predictor"], "Predictor"]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The samples to score, those to match or train methods on, and what to say about the choice."""
+
+    dataset: "Dataset"
+    train: "Dataset | None"
+    split: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Something that can be scored, and what is said about it.
+
+    Attributes:
+        name: what it calls itself.
+        chosen: what it is to be scored on; methods may have set a part aside to be trained on.
+        dataset: the samples to score, read as it is scored.
+        count: counts it on ``dataset``, by families and group, telling progress.
+        segment: gives one sample's prediction.
+        gives_probabilities: whether it can be asked for them.
+        notes: what the reader must know.
+        facts: what it was trained on, as its card says.
+    """
+
+    name: str
+    chosen: Chosen
+    dataset: "Dataset"
+    count: "Callable[[Families, str | None, Progress], Tally]"
+    segment: "Callable[[Sample], Segmentation]"
+    gives_probabilities: bool = False
+    notes: tuple[str, ...] = ()
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+def with_held_out(dataset: "Dataset", run: Path) -> "Dataset":
+    """Name the samples a run kept aside for validation ``val``, where the data has no such split of its own."""
+    from pixelwise.core.files import read_json
+    from pixelwise.core.sample import Dataset
+
+    if dataset.splits or not (run / "card.json").is_file():
+        return dataset
+    card = read_json(run / "card.json")
+    training = card.get("training") if isinstance(card, dict) else None
+    names = set(map(str, training.get("val_names") or ())) if isinstance(training, dict) else set()
+    held = [row for row, sample in enumerate(dataset) if sample.name in names]
+    if not held or len(held) != len(names):  # other data than the run was trained on
+        return dataset
+    rest = [row for row in range(len(dataset)) if row not in set(held)]
+    return Dataset(dataset.samples, dataset.labels, dataset.kind, {"train": rest, "val": held}, dataset.name, dataset.notes)
+
+
+def choose_split(dataset: "Dataset", name: str | None) -> Chosen:
+    """Choose what to score: the split named, else val, else test, else everything.
+
+    Raises:
+        OptionError: there is no split of that name.
+    """
+    from pixelwise.formats.names import SPLITS
+
+    train = dataset.split("train") if "train" in dataset.splits else None
+    if name == "all":
+        return Chosen(dataset, train, "all")
+    if name is not None:
+        alias = SPLITS.get(name.casefold(), name)
+        found = name if name in dataset.splits else alias
+        return Chosen(dataset.split(found if found in dataset.splits else name), train, found)
+    for usual in ("val", "test"):
+        if usual in dataset.splits:
+            return Chosen(dataset.split(usual), train, usual, f"no --split given: scoring '{usual}'")
+    note = f"no --split given: scoring all {len(dataset)} samples" if dataset.splits else ""
+    return Chosen(dataset, train, "all", note)
+
+
+def open_subject(
+    source: str, chosen: Chosen, batch: int = 8, threshold: float | None = None, wrap: Wrap | None = None
+) -> Subject:
+    """Open a model, a method or a folder of predictions on the samples chosen.
+
+    Args:
+        source: what ``load`` takes, or a folder of predictions.
+        wrap: put around a model before it is run, as tiles or flips are.
+
+    Raises:
+        UnknownName: there is nothing of that name.
+        UnsettledLabels: what the data's values mean is in doubt.
+        OptionError: a folder of predictions is given with options that are for models.
+    """
+    from pixelwise.core.errors import OptionError
+    from pixelwise.methods import METHODS
+    from pixelwise.metrics.predictions import is_predictions
+
+    if source in METHODS or not is_predictions(Path(source)):
+        return _model(source, chosen, batch, threshold, wrap)
+    if threshold is not None or wrap is not None:
+        raise OptionError(f"{source} holds predictions already made; --threshold, --tile and --flips are for models")
+    return _predictions(Path(source), chosen)
+
+
+def _predictions(folder: Path, chosen: Chosen) -> Subject:
+    from pixelwise.metrics.evaluate import notes_on
+    from pixelwise.metrics.predictions import as_predicted, count_predictions, read_predictions
+
+    found = read_predictions(folder)
+    dataset = as_predicted(found, chosen.dataset)
+    notes = [] if found.labels is None else notes_on(chosen.dataset, dataset, found.labels)
+    return Subject(
+        str(folder),
+        chosen,
+        dataset,
+        lambda families, group, progress: count_predictions(found, dataset, families, group, progress),
+        found.read,
+        notes=tuple(notes),
+    )
+
+
+def _model(source: str, chosen: Chosen, batch: int, threshold: float | None, wrap: Wrap | None) -> Subject:
+    from pixelwise.cli.scoring import run_facts
+    from pixelwise.core.predictor import Request
+    from pixelwise.load import load
+    from pixelwise.metrics.evaluate import as_known, count, notes_on
+
+    predictor, chosen, notes = prepare(load(source), chosen, batch)
+    card, training = predictor.card, predictor.card.training
+    dataset = as_known(chosen.dataset, predictor)
+    predictor = wrap(predictor) if wrap is not None else predictor
+    trained_on = str(training.get("data", ""))
+    if chosen.split == "all" and trained_on and Path(trained_on).name == chosen.dataset.name:
+        notes.append(f"the images scored may include those the model was trained on ({trained_on})")
+    request = Request(threshold=threshold)
+    return Subject(
+        predictor.card.name,
+        chosen,
+        dataset,
+        lambda families, group, progress: count(
+            predictor, dataset, families, batch=batch, threshold=threshold, group=group, progress=progress
+        ),
+        lambda sample: predictor([sample.image], request)[0],
+        predictor.card.gives_probabilities,
+        (*notes_on(chosen.dataset, dataset, card.labels), *notes),
+        run_facts(Path(source), predictor) if training and Path(source).is_dir() else training,
+    )
+
+
+def prepare(predictor: "Predictor", chosen: Chosen, batch: int) -> "tuple[Predictor, Chosen, list[str]]":
+    """Train a method that must be, and match to classes one that knows none, on the training split.
+
+    Raises:
+        UnsettledLabels: what the data's values mean is in doubt, and no model says it.
+        OptionError: there are too few samples to set some aside.
+    """
+    from pixelwise.methods.predictor import Method
+    from pixelwise.metrics.majority import match
+    from pixelwise.metrics.settle import require_settled, unknown_to
+
+    if not isinstance(predictor, Method):
+        return predictor, chosen, []
+    require_settled(chosen.dataset)
+    if predictor.is_ready and predictor.card.kind != "regions" and not unknown_to(predictor.card.labels, chosen.dataset):
+        return predictor, chosen, []
+    verb = "matched to classes by majority" if predictor.is_ready else "trained"
+    train, notes = chosen.train, []
+    if train is None:
+        train, rest = chosen.dataset.divided(0.5)
+        chosen = Chosen(rest, train, f"{chosen.split}, the random half not {verb} on")
+        notes.append(f"the data has no training split: a random half of it ({len(train)} images) served as one")
+    elif chosen.split in ("train", "all"):
+        notes.append("the images scored include those of the training split")
+    notes.append(f"the method was {verb} on {len(train)} training images")
+    ready = match(predictor, train, batch) if predictor.is_ready else predictor.fit(train)
+    return ready, chosen, notes

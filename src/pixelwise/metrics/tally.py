@@ -1,0 +1,201 @@
+"""Count predictions against truths, image by image, keeping nothing of an image but its counts."""
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from pixelwise.core.errors import DataError, OptionError, PixelwiseError, UnknownName, nearest
+from pixelwise.core.labels import LabelSet
+from pixelwise.core.sample import Sample
+from pixelwise.core.segmentation import Segmentation
+from pixelwise.metrics import METRICS
+from pixelwise.metrics.interval import PLAIN, Bootstrap, Resampled, group_of, intervals, joined, resample
+from pixelwise.metrics.result import Report
+
+_MERGE = 64  # counts kept apart before they are added: adding one by one would copy the rows of images each time
+Families = Mapping[str, ModuleType]
+
+
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """What was counted of N images.
+
+    Attributes:
+        names: of the images, in the order they were counted.
+        groups: which images belong together, for intervals.
+        counts: the sum of each family.
+        single: the counts of each image, for families that cannot be resampled from their sum.
+        rows: the scores of each image, with its name.
+        failures: what could not be counted, and why.
+        labels: the classes of the truth.
+    """
+
+    labels: LabelSet
+    names: tuple[str, ...]
+    groups: tuple[Hashable, ...]
+    counts: Mapping[str, Any]
+    single: Mapping[str, Sequence[Any]]
+    rows: tuple[Mapping[str, Any], ...]
+    failures: tuple[tuple[str, str], ...] = ()
+
+
+def families_of(metrics: Sequence[str]) -> dict[str, ModuleType]:
+    """Find the metric modules that give the families or scores named.
+
+    Raises:
+        UnknownName: no family and no score has a name; the message has the nearest ones.
+        OptionError: none is asked for.
+    """
+    if not metrics:
+        raise OptionError(f"no metric is asked for; known are: {', '.join(sorted(METRICS))}")
+    found: dict[str, ModuleType] = {}
+    for name in metrics:
+        if name in METRICS:
+            found[name] = METRICS[name]
+            continue
+        holders = [family for family in METRICS if name in METRICS[family].RULES]
+        if not holders:
+            known = {*METRICS, *(score for family in METRICS for score in METRICS[family].RULES)}
+            raise UnknownName(f"no metric or score is called '{name}'; {nearest(name, known)}")
+        found[holders[0]] = METRICS[holders[0]]
+    return found
+
+
+def needs_probabilities(families: Families) -> list[str]:
+    """Name the families that want the probabilities of predictions."""
+    return [family for family, module in families.items() if getattr(module, "NEEDS_PROBABILITIES", False)]
+
+
+def tally(
+    results: Iterable[tuple[Sample, Segmentation | PixelwiseError]],
+    labels: LabelSet,
+    families: Families,
+    failures: list[tuple[str, str]],
+    group: str | None = None,
+) -> Tally:
+    """Count predictions against the truths of their samples.
+
+    ``failures`` may grow while ``results`` is read; ``group`` is as in ``Bootstrap``.
+    """
+    pending: dict[str, list[Any]] = {family: [] for family in families}
+    single: dict[str, list[Any]] = {name: [] for name, module in families.items() if not hasattr(module, "resampled")}
+    rows: list[dict[str, Any]] = []
+    groups: list[Hashable] = []
+    for sample, result in results:
+        try:
+            if isinstance(result, PixelwiseError):
+                raise result
+            truth = _truth(sample)
+            counts = {family: module.count(result, truth) for family, module in families.items()}
+        except PixelwiseError as error:
+            failures.append((sample.name, str(error)))
+            continue
+        groups.append(group_of(sample, group))
+        scores = {key: value for family, module in families.items() for key, value in module.score(counts[family]).items()}
+        rows.append({"name": sample.name, **{key: value for key, value in scores.items() if not key.endswith("_per_image")}})
+        for family, one in counts.items():
+            if family in single:
+                single[family].append(one)
+            pending[family].append(one)
+            if len(pending[family]) >= _MERGE:
+                pending[family] = [sum(pending[family])]
+    summed = {family: sum(each) for family, each in pending.items() if each}
+    names = tuple(row["name"] for row in rows)
+    return Tally(labels, names, tuple(groups), summed, single, tuple(rows), tuple(failures))
+
+
+def report_of(found: Tally, families: Families, metrics: Sequence[str], bootstrap: Bootstrap | None = PLAIN) -> Report:
+    """Score what was counted; ``bootstrap`` says how intervals are made, None leaves them out."""
+    scores: dict[str, float] = {}
+    per_class: dict[str, dict[str, float]] = {name: {} for name in found.labels.names}
+    rules: dict[str, str] = {}
+    details: dict[str, Any] = {}
+    for family, module in families.items():
+        rules.update(module.RULES | module.NOTES)
+        if family not in found.counts:
+            scores.update(dict.fromkeys(module.RULES, np.nan))
+            continue
+        scores.update(module.score(found.counts[family]))
+        for name, values in module.per_class(found.counts[family]).items():
+            per_class[name].update(values)
+        if hasattr(module, "details"):
+            details.update(module.details(found.counts[family], found.names))
+    kept = chosen(scores, metrics, families)
+    report = Report(
+        scores=kept,
+        per_class={name: values for name, values in per_class.items() if values},
+        confusion=found.counts["overlap"].confusion if "overlap" in found.counts else None,
+        classes=found.labels.names,
+        per_image=tuple({"name": row["name"], **chosen(row, metrics, families)} for row in found.rows),
+        count=len(found.rows),
+        rules={name: text for name, text in rules.items() if name in kept or name not in scores},
+        failures=found.failures,
+        details=details,
+    )
+    return report if bootstrap is None else _with_intervals(report, found, families, bootstrap)
+
+
+def chosen(scores: Mapping[str, Any], metrics: Sequence[str], families: Families) -> dict[str, Any]:
+    """Keep the scores asked for by name, and all of the families asked for."""
+    wanted = {name for family in families if family in metrics for name in families[family].RULES} | set(metrics)
+    return {name: value for name, value in scores.items() if name in wanted}
+
+
+def resampled(found: Tally, families: Families, bootstrap: Bootstrap, shared: Sequence[int] | None = None) -> Resampled:
+    """Score every draw from the images counted, or from the ``shared`` ones of them: each family's scores together."""
+    rows = range(len(found.names)) if shared is None else shared
+    return joined(
+        [
+            resample(families[name], counts, found.single.get(name, ()), found.groups, rows, bootstrap)
+            for name, counts in found.counts.items()
+        ]
+    )
+
+
+def _with_intervals(report: Report, found: Tally, families: Families, bootstrap: Bootstrap) -> Report:
+    units = len(set(found.groups))
+    if units < 2:
+        what = "images" if bootstrap.group is None else f"groups of one '{bootstrap.group}'"
+        note = f"no intervals: they need at least two {what}, and {units} could be scored"
+        nothing = {name: dict.fromkeys(_scored(values)) for name, values in report.per_class.items()}
+        return replace(report, intervals=dict.fromkeys(report.scores), class_intervals=nothing, notes=(*report.notes, note))
+    drawn = resampled(found, families, bootstrap)
+    every, by_class = intervals(drawn, bootstrap.level)
+    return replace(
+        report,
+        intervals={name: every[name] for name in report.scores},
+        class_intervals={
+            name: {key: by_class[name][key] for key in _scored(values)} for name, values in report.per_class.items()
+        },
+        rules={**report.rules, "interval": bootstrap.rule},
+        notes=(*report.notes, *_shaky(report, by_class)),
+    )
+
+
+def _scored(values: Mapping[str, float]) -> list[str]:
+    return [name for name, value in values.items() if not isinstance(value, int)]  # pixels are counted, not scored
+
+
+def _shaky(report: Report, by_class: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Say which classes are in so few images that means over classes jump from draw to draw."""
+    if "miou" not in report.scores:
+        return []
+    few = [
+        name
+        for name, values in report.per_class.items()
+        if not np.isnan(values.get("iou", np.nan)) and by_class[name]["iou"] is None
+    ]
+    if not few:
+        return []
+    listed = ", ".join(few[:8]) + (f" and {len(few) - 8} more" if len(few) > 8 else "")
+    return [f"in too few images for an interval of their own, and for a firm one of the means over classes: {listed}"]
+
+
+def _truth(sample: Sample) -> Segmentation:
+    truths = sample.truths
+    if len(truths) != 1:
+        raise DataError(f"{sample.name}: expected one truth to score against, found {len(truths)}")
+    return truths[0]
