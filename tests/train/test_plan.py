@@ -7,17 +7,26 @@ import pytest
 
 from pixelwise.core.errors import OptionError
 from pixelwise.scenes import scenes
+from pixelwise.train.cost import Footprint
+from pixelwise.train.facts import Facts, look_at
 from pixelwise.train.machine import Machine
 from pixelwise.train.options import Recipe, TrainOptions
-from pixelwise.train.plan import Facts, Plan, class_weights, crop_for, look_at, plan, table
+from pixelwise.train.plan import Plan, class_weights, crop_for, plan, table
 
 CPU = Machine("cpu", "a processor", 2, 8 * 2**30, bf16=True)
 GPU = Machine("cuda", "an accelerator", 16, 64 * 2**30, bf16=True)
-PHOTOS = Facts(400, (360, 480), ("red", "green", "blue"), "uint8", np.array([0.7, 0.25, 0.05]))
+RGB = ("red", "green", "blue")
+ROAD = {"mean": (0.41, 0.43, 0.43), "deviation": (0.29, 0.3, 0.3)}
+PHOTOS = Facts(400, (360, 480), RGB, "uint8", np.array([0.7, 0.25, 0.05]), **ROAD)
+SLICES = Facts(30, (512, 512), ("grey",), "uint8", np.array([0.22, 0.78]), mean=(0.49,), deviation=(0.16,))
+FRAMES = Facts(306, (4000, 6000), RGB, "uint8", np.full(23, 1 / 23), widths=np.full(23, 60.0), largest=(4000, 6000), **ROAD)
+SMALL = Facts(20_000, (128, 128), RGB, "uint8", np.full(5, 0.2), **ROAD)
+KEPT = Footprint(30 * 2**20, 3200.0)  # of a U-Net on EfficientNet-Lite2 in bfloat16, rounded
 
 
 def planned(facts: Facts = PHOTOS, machine: Machine = CPU, **train: object) -> Plan:
-    return plan(Recipe(train=replace(TrainOptions(), **train)), facts, machine)  # type: ignore[arg-type]
+    recipe = Recipe(train=replace(TrainOptions(), **train))  # type: ignore[arg-type]
+    return plan(recipe, facts, machine, lambda model, classes, precision: KEPT)
 
 
 def test_nothing_is_left_open_but_the_minutes() -> None:
@@ -52,8 +61,8 @@ def test_a_processor_without_bfloat16_computes_in_32_bits() -> None:
 
 def test_an_accelerator_gets_larger_batches_and_more_steps() -> None:
     options = planned(machine=GPU).recipe.train
-    assert options.batch == 16
-    assert options.steps == 2500
+    assert options.batch == 32
+    assert options.steps == 2000
 
 
 def test_few_images_do_not_fill_a_batch_twice() -> None:
@@ -101,3 +110,53 @@ def test_masks_of_one_class_are_refused() -> None:
     data = Dataset([Sample.of("one", Image(np.zeros((8, 8, 3), np.uint8)), truth)], labels, "semantic")
     with pytest.raises(OptionError, match="only one class \\(field\\)"):
         look_at(data)
+
+
+def test_five_kinds_of_data_get_five_plans() -> None:
+    plans = {name: planned(facts).recipe for name, facts in (("slices", SLICES), ("photos", PHOTOS), ("frames", FRAMES))}
+    plans["small"] = planned(SMALL).recipe
+    plans["half"] = planned(PHOTOS, replace(CPU, memory=CPU.memory // 2)).recipe
+    chosen = {
+        name: (made.data.scale, made.model["encoder"], made.train.crop, made.train.batch, made.train.steps)
+        for name, made in plans.items()
+    }
+    assert chosen == {
+        "slices": (1.0, "tf_efficientnet_lite2", (384, 384), 8, 300),
+        "photos": (1.0, "tf_efficientnet_lite2", (320, 448), 8, 2000),
+        "frames": (0.219, "tf_efficientnet_lite2", (320, 480), 8, 1530),
+        "small": (1.0, "tf_efficientnet_lite0", (128, 128), 8, 4000),
+        "half": (1.0, "tf_efficientnet_lite2", (320, 448), 4, 4000),
+    }
+
+
+def test_huge_images_are_not_reduced_until_their_thinnest_class_is_lost() -> None:
+    wires = replace(FRAMES, widths=np.where(np.arange(23) == 4, 4.0, 60.0))
+    assert planned(wires).recipe.data.scale == 0.5
+    assert planned(replace(FRAMES, widths=np.full(23, 1.5))).recipe.data.scale == 1.0
+
+
+def test_little_memory_shrinks_the_batch_then_the_crop_then_is_refused() -> None:
+    tight = planned(machine=replace(CPU, memory=2**30))
+    assert tight.recipe.train.batch == 2
+    assert tight.recipe.train.crop < (320, 448)
+    with pytest.raises(OptionError, match="GiB are free"):
+        planned(machine=replace(CPU, memory=2**28), crop=(320, 448), batch=8)
+
+
+def test_an_accelerators_batch_follows_its_memory() -> None:
+    batches = [planned(FRAMES, replace(GPU, memory=size * 2**30)).recipe.train.batch for size in (64, 32, 16)]
+    assert batches == [32, 16, 8]
+
+
+def test_small_crops_use_fewer_levels_of_the_encoder() -> None:
+    assert "levels" not in planned(SMALL).recipe.model
+    assert planned(replace(SMALL, size=(64, 64))).recipe.model["levels"] == 4
+    assert planned(replace(SMALL, size=(30, 30))).recipe.model["levels"] == 3
+
+
+def test_data_unlike_photographs_is_normalised_by_its_own_statistics() -> None:
+    assert "mean" not in planned(PHOTOS).recipe.model
+    dark = replace(PHOTOS, mean=(0.02, 0.02, 0.03), deviation=(0.01, 0.01, 0.02))
+    assert planned(dark).recipe.model["mean"] == (0.02, 0.02, 0.03)
+    grey = replace(SLICES, mean=(0.9,), deviation=(0.05,))
+    assert planned(grey).recipe.model["deviation"] == (0.05, 0.05, 0.05)

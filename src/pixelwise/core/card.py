@@ -23,6 +23,7 @@ class Card:
         labels: its classes, with the value map its training data came with.
         bands: of its input; other images are converted where that is possible.
         mean, deviation: a band, of the input in [0, 1]; the model normalises inside.
+        scale: at which images are read: 0.25 reduces them to a quarter of their sides before the network sees them.
         stride: input sides are padded to a multiple of it inside the model.
         field_of_view: how many pixels around a pixel can change it, as (H, W); None where it is the whole image.
         gives_probabilities: whether ``Request.probabilities`` can be met.
@@ -37,6 +38,7 @@ class Card:
     bands: tuple[str, ...] = RGB
     mean: tuple[float, ...] = (0.5, 0.5, 0.5)
     deviation: tuple[float, ...] = (0.5, 0.5, 0.5)
+    scale: float = 1.0
     stride: int = 1
     field_of_view: Size | None = None
     gives_probabilities: bool = False
@@ -61,7 +63,8 @@ class Card:
             if data.get("format") != "pixelwise card 1":
                 raise ValueError("it does not say 'format': 'pixelwise card 1'")
             labels = LabelSet.from_json(data["labels"])
-            plain = {each.name: data[each.name] for each in fields(cls) if each.name != "labels"}
+            known = {"scale": 1.0, **data}  # cards of version 0.1 have no scale
+            plain = {each.name: known[each.name] for each in fields(cls) if each.name != "labels"}
             return from_table(cls, {**plain, "labels": labels}, "card")._checked()
         except KeyError as error:
             raise CheckpointError(f"{where}: expected a model card, but it has no {error}") from None
@@ -69,11 +72,11 @@ class Card:
             raise CheckpointError(f"{where}: expected a model card, but {error}") from None
 
     def _checked(self) -> "Card":
-        bands, positive = len(self.bands), [self.stride, *(self.field_of_view or ()), *self.deviation]
+        bands, positive = len(self.bands), [self.stride, self.scale, *(self.field_of_view or ()), *self.deviation]
         if not bands or (len(self.mean), len(self.deviation)) != (bands, bands):
             raise ValueError(f"{bands} bands have {len(self.mean)} means and {len(self.deviation)} deviations")
         if not (all(0 < number < float("inf") for number in positive) and all(map(isfinite, self.mean))):
-            raise ValueError("a stride, field of view or deviation is not above 0, or a mean is not finite")
+            raise ValueError("a stride, scale, field of view or deviation is not above 0, or a mean is not finite")
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise ValueError(f"the threshold {self.threshold} does not lie between 0 and 1")
         return self

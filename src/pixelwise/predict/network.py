@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from pixelwise.augment.scale import scale_image, scaled_size
+from pixelwise.core.arrays import AnyArray, Size
 from pixelwise.core.card import Card
 from pixelwise.core.errors import OptionError, TooLarge
 from pixelwise.core.image import Image, as_image
@@ -52,17 +54,20 @@ class Network:
             )
         if request.threshold is None and self.card.threshold is not None:
             request = replace(request, threshold=self.card.threshold)
-        pixels = [as_image(image).to_bands(self.card.bands).pixels for image in images]
+        given = [as_image(image).to_bands(self.card.bands) for image in images]
+        frames = [_frame(image.size, self.card.scale) for image in given]
+        pixels = [scale_image(image, self.card.scale).pixels for image in given]
         found: dict[int, Segmentation] = {}
         for rows in _alike(pixels):
-            found.update(zip(rows, self._batch([pixels[row] for row in rows], request), strict=True))
+            found.update(
+                zip(rows, self._batch([pixels[row] for row in rows], [frames[row] for row in rows], request), strict=True)
+            )
         return [found[row] for row in range(len(images))]
 
     @torch.inference_mode()
-    def _batch(self, pixels: list[np.ndarray], request: Request) -> list[Segmentation]:  # type: ignore[type-arg]
+    def _batch(self, pixels: list[AnyArray], frames: list[Frame], request: Request) -> list[Segmentation]:
         top = {"uint8": 255.0, "uint16": 65535.0}.get(pixels[0].dtype.name, 1.0)
         stacked = torch.from_numpy(np.stack(pixels)).to(self.device).to(torch.float32).div_(top).permute(0, 3, 1, 2)
-        frames = [Frame((one.shape[0], one.shape[1])) for one in pixels]
         try:
             with self._precision():
                 return self.model.predict(stacked, frames, request)
@@ -78,7 +83,13 @@ class Network:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.half)
 
 
-def _alike(pixels: Sequence[np.ndarray]) -> list[list[int]]:  # type: ignore[type-arg]
+def _frame(size: Size, scale: float) -> Frame:
+    """Say how an image lies in its batch, when it is read at a scale."""
+    small = scaled_size(size, scale)
+    return Frame(size, (small[0] / size[0], small[1] / size[1]))
+
+
+def _alike(pixels: Sequence[AnyArray]) -> list[list[int]]:
     """Group rows of equal shape and type, in order, each group within the pixels of one forward pass."""
     open_groups: dict[tuple[object, ...], list[int]] = {}
     done: list[list[int]] = []

@@ -1,42 +1,38 @@
-"""Choose what the user left open, from the data and the machine, with a reason for each choice."""
+"""Choose what the user left open, from the data's fingerprint and the machine, with a reason for each choice.
 
+The order matters: the scale at which images are read, the network, then crop and batch, which must fit the memory together,
+and last how long. The rules are nnU-Net's [1] made to suit photographs and pretrained encoders.
+
+[1] Isensee et al., nnU-Net: a self-configuring method for deep learning-based biomedical image segmentation, 2021, methods.
+"""
+
+import inspect
 import math
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from pixelwise.core.arrays import FloatArray, IntArray, Size
+from pixelwise.core.arrays import FloatArray, Size
 from pixelwise.core.errors import OptionError
-from pixelwise.core.sample import Dataset, Sample
-from pixelwise.train.machine import Machine, usable_cores
-from pixelwise.train.options import Recipe
+from pixelwise.models import MODELS
+from pixelwise.train.cost import Cost, Footprint, footprint_of
+from pixelwise.train.facts import Facts
+from pixelwise.train.machine import Machine
+from pixelwise.train.options import DataOptions, Recipe, TrainOptions
+from pixelwise.train.reporter import duration
 
 CROP_PIXELS = {"cpu": 144_000, "cuda": 512 * 512, "mps": 384 * 384}
-BATCH = {"cpu": 8, "cuda": 16, "mps": 8}
+BATCH = {"cpu": 8, "cuda": 32, "mps": 8}
+MEMORY_SHARE = {"cpu": 0.5, "cuda": 0.85, "mps": 0.5}  # of what is free; on a CPU decoded images are kept in a quarter more
 STRIDE = 32
-ENCODER = "tf_efficientnet_lite2"
+ENCODERS = {"small": "tf_efficientnet_lite0", "usual": "tf_efficientnet_lite2"}  # their ImageNet weights are installed
+HUGE = 4_000_000  # pixels of a median image that is read at a smaller scale
+VIEW = 8  # a crop shall show at least one part in so many of an image
+THIN = 2.0  # pixels that the thinnest class must keep when images are reduced
 
-
-@dataclass(frozen=True)
-class Facts:
-    """What the plan is made from.
-
-    Attributes:
-        count: training images.
-        size: their median (H, W).
-        bands: of the first image.
-        depth: its type, ``uint8`` …
-        shares: (L,) share of the labelled pixels of each class.
-    """
-
-    count: int
-    size: Size
-    bands: tuple[str, ...]
-    depth: str
-    shares: FloatArray
+Reasons = list[tuple[str, str, str]]
 
 
 @dataclass(frozen=True)
@@ -45,34 +41,6 @@ class Plan:
 
     recipe: Recipe
     reasons: tuple[tuple[str, str, str], ...]
-
-
-def look_at(train: Dataset, limit: int = 400) -> Facts:
-    """Look at a training set: class pixels of every mask, so that none looks absent, and sizes of at most ``limit`` images.
-
-    Raises:
-        OptionError: no pixel is labelled, or only one class is.
-    """
-    chosen = train.take(sorted({round(place) for place in np.linspace(0, len(train) - 1, min(limit, len(train)))}))
-    with ThreadPoolExecutor(usable_cores()) as pool:
-        pixels = sum(pool.map(_class_pixels, train))
-    sizes = np.array([sample.size for sample in chosen])
-    first = chosen[0].image
-    total = int(np.sum(pixels))
-    labels = train.labels
-    if np.count_nonzero(pixels) < 2:
-        seen = [name for name, count in zip(labels.names, pixels, strict=True) if count]  # type: ignore[call-overload]
-        raise OptionError(
-            f"{train.name}: the training masks hold {f'only one class ({seen[0]})' if seen else 'no labelled pixel'}; "
-            f"a network needs at least two to tell apart. Look at them with: pixelwise data check"
-        )
-    size = (int(np.median(sizes[:, 0])), int(np.median(sizes[:, 1])))
-    return Facts(len(train), size, first.bands, first.pixels.dtype.name, np.asarray(pixels / total, np.float64))
-
-
-def _class_pixels(sample: Sample) -> IntArray:
-    classes = sample.truth.class_map()
-    return np.bincount(classes.ravel(), minlength=sample.labels.void + 1)[: len(sample.labels)]
 
 
 def crop_for(size: Size, pixels: int, stride: int = STRIDE) -> Size:
@@ -107,38 +75,155 @@ def class_weights(rule: str, shares: FloatArray) -> tuple[float, ...] | None:
     return tuple(float(weight) for weight in weights / weights[present].mean())
 
 
-def plan(recipe: Recipe, facts: Facts, machine: Machine) -> Plan:
-    """Fill what ``recipe`` leaves open."""
-    reasons: list[tuple[str, str, str]] = []
+def plan(
+    recipe: Recipe,
+    facts: Facts,
+    machine: Machine,
+    memory_of: Callable[[Mapping[str, Any], int, str], Footprint] = footprint_of,
+) -> Plan:
+    """Fill what ``recipe`` leaves open; ``memory_of`` counts what a network of ``[model]`` holds in training.
+
+    Raises:
+        OptionError: not even one small crop fits the memory.
+    """
+    reasons: Reasons = []
     options, model = recipe.train, dict(recipe.model)
-    where = f"{machine.name}, {machine.cores} cores" if machine.device == "cpu" else machine.name
-    precision = options.precision
-    if precision == "auto":
-        precision = "bf16-mixed" if machine.bf16 else "32-true"
-    why = "computes bfloat16 in hardware" if machine.bf16 else "has no bfloat16 in hardware"
-    reasons.append(("precision", precision, f"{where} {why}" if options.precision == "auto" else "asked for"))
-    if model["name"] == "unet":
-        _choose_encoder(model, facts, reasons)
-    crop = options.crop
-    if not all(crop):
-        crop = crop_for(facts.size, CROP_PIXELS[machine.device])
-        whole = crop[0] >= facts.size[0] and crop[1] >= facts.size[1]
-        shape = f"{facts.size[0]} x {facts.size[1]}"
-        reason = (
-            f"whole images fit (median {shape})"
-            if whole
-            else f"images are {shape}; {crop[0] * crop[1] // 1000}k pixels suit a {machine.device}"
-        )
-        reasons.append(("crop", f"{crop[0]} x {crop[1]}", reason))
-    batch = options.batch
-    if not batch:
-        batch = max(1, min(BATCH[machine.device], facts.count))
-        reasons.append(
-            ("batch", str(batch), f"at most the {facts.count} images; larger ones mean fewer steps in the same time")
-        )
+    options = replace(options, precision=_precision(options, machine, reasons))
+    data = _scaled(recipe.data, facts, machine, reasons)
+    facts = _at_scale(facts, data.scale)
+    crop = options.crop if all(options.crop) else crop_for(facts.size, CROP_PIXELS[machine.device])
+    _choose_network(model, facts, machine, crop, reasons)
+    kept = memory_of(model, len(facts.shares), options.precision)
+    options = _crop_and_batch(options, crop, facts, machine, kept, reasons)
     reasons.append(
         ("learning rate", f"{options.rate:g}", f"AdamW; {options.warmup:.0%} warm-up, then a cosine to {options.final_rate:g}")
     )
+    _weigh_classes(options, model, facts, reasons)
+    options = replace(options, validations=options.validations or 10)
+    options = _with_steps(options, facts, machine, reasons)
+    return Plan(replace(recipe, data=data, train=options, model=model), tuple(reasons))
+
+
+def _precision(options: TrainOptions, machine: Machine, reasons: Reasons) -> str:
+    where = f"{machine.name}, {machine.cores} cores" if machine.device == "cpu" else machine.name
+    if options.precision != "auto":
+        reasons.append(("precision", options.precision, "asked for"))
+        return options.precision
+    why = "computes bfloat16 in hardware" if machine.bf16 else "has no bfloat16 in hardware"
+    reasons.append(("precision", "bf16-mixed" if machine.bf16 else "32-true", f"{where} {why}"))
+    return reasons[-1][1]
+
+
+def _scaled(data: DataOptions, facts: Facts, machine: Machine, reasons: Reasons) -> DataOptions:
+    """Read huge images smaller, so that a crop shows enough of one; but never so small that the thinnest class is lost."""
+    pixels = facts.size[0] * facts.size[1]
+    shape = f"{facts.size[0]} x {facts.size[1]}"
+    if data.scale:
+        if data.scale != 1:
+            reasons.append(("scale", f"{data.scale:g}", f"asked for; images are {shape}"))
+        return data
+    wanted = math.sqrt(VIEW * CROP_PIXELS[machine.device] / pixels)
+    if pixels <= HUGE or wanted >= 1:
+        return replace(data, scale=1.0)
+    thinnest = float(np.nanmin(facts.widths)) if facts.widths is not None and np.isfinite(facts.widths).any() else math.inf
+    scale = min(1.0, max(wanted, THIN / thinnest))
+    if scale == 1.0:
+        reasons.append(("scale", "1", f"images are {shape}, but their thinnest class is {thinnest:.1f} pixels wide"))
+    else:
+        scale = round(scale, 3)
+        reasons.append(("scale", f"{scale:g}", f"images are {shape}: a crop of their own pixels would show too little of one"))
+    return replace(data, scale=scale)
+
+
+def _at_scale(facts: Facts, scale: float) -> Facts:
+    """Give the facts of the images as they are read."""
+    if scale == 1:
+        return facts
+    sizes = [(max(1, round(height * scale)), max(1, round(width * scale))) for height, width in (facts.size, facts.largest)]
+    widths = None if facts.widths is None else facts.widths * scale
+    return replace(facts, size=sizes[0], largest=sizes[1], widths=widths)
+
+
+def _choose_network(model: dict[str, Any], facts: Facts, machine: Machine, crop: Size, reasons: Reasons) -> None:
+    """Choose encoder, depth, bands and normalisation, where the network has them as options and the user left them open."""
+    known = inspect.signature(MODELS[model["name"]].build).parameters
+    if "encoder" in known and "encoder" not in model:
+        small = facts.size[0] * facts.size[1] <= 160 * 160
+        many = machine.device == "cpu" and facts.count >= 5000
+        model["encoder"] = ENCODERS["small" if small or many else "usual"]
+        why = (
+            "small images" if small else f"{facts.count:,} images: more of them in the same time" if many else "small and fast"
+        )
+        reasons.append(("encoder", model["encoder"], f"{why}; its ImageNet weights are installed"))
+    if "bands" in known and "bands" not in model and facts.bands != ("red", "green", "blue"):
+        if facts.bands == ("grey",):
+            reasons.append(
+                ("bands", "red, green, blue", "grey images are repeated to three bands: the ImageNet weights expect colour")
+            )
+        else:
+            model["bands"] = facts.bands
+            reasons.append(("bands", ", ".join(facts.bands), "as the images have them"))
+    if "levels" in known and "levels" not in model and model.get("encoder") != "plain":
+        levels = max(3, min(5, int(math.log2(min(crop) / 4))))
+        if levels < 5:
+            model["levels"] = levels
+            side = min(crop) // 2**levels
+            reasons.append(("depth", f"{levels} levels", f"crops of {crop[0]} x {crop[1]} leave {side} pixels at the deepest"))
+    if "mean" in known and "mean" not in model and facts.mean:
+        _normalise(model, facts, reasons)
+
+
+def _normalise(model: dict[str, Any], facts: Facts, reasons: Reasons) -> None:
+    """Normalise by the data's own statistics where the encoder's, of ImageNet, would leave them far from 0 and 1."""
+    photographic = all(0.15 < mean < 0.75 for mean in facts.mean) and all(0.1 < one < 0.4 for one in facts.deviation)
+    as_colour = facts.bands in (("red", "green", "blue"), ("grey",))
+    if photographic and as_colour:
+        return
+    times = 3 if facts.bands == ("grey",) and "bands" not in model else 1
+    model["mean"] = tuple(round(mean, 4) for mean in facts.mean) * times
+    model["deviation"] = tuple(round(max(one, 1e-3), 4) for one in facts.deviation) * times
+    shown = f"mean {facts.mean[0]:.3f}, deviation {facts.deviation[0]:.3f}"
+    why = "far from those of photographs" if as_colour else "the bands have no ImageNet statistics"
+    reasons.append(("normalisation", "the data's own", f"{shown}{' of the first band' * (len(facts.mean) > 1)}: {why}"))
+
+
+def _crop_and_batch(
+    options: TrainOptions, crop: Size, facts: Facts, machine: Machine, kept: Footprint, reasons: Reasons
+) -> TrainOptions:
+    """Choose the largest batch that serves and fits, then shrink the crop if not even two of them fit."""
+    budget = MEMORY_SHARE[machine.device] * machine.memory
+    asked = options.batch
+    batch = asked or max(1, min(BATCH[machine.device], facts.count))
+    while not asked and batch > 2 and kept.bytes(batch, crop) > budget:
+        batch //= 2
+    full = crop
+    while not all(options.crop) and kept.bytes(batch, crop) > budget and min(crop) > 2 * STRIDE:
+        crop = crop_for(facts.size, int(crop[0] * crop[1] * 0.7))
+    need = kept.bytes(batch, crop)
+    if need > 2 * budget:
+        raise OptionError(
+            f"a step of {batch} crops of {crop[0]} x {crop[1]} needs about {need / 2**30:.1f} GiB, and "
+            f"{machine.memory / 2**30:.1f} GiB are free; lower the batch or the crop: --set train.batch={max(1, batch // 2)}"
+        )
+    if not all(options.crop):
+        reasons.append(("crop", f"{crop[0]} x {crop[1]}", _why_crop(crop, full, facts, machine)))
+    if not asked:
+        limited = batch < min(BATCH[machine.device], facts.count)
+        why = f"the memory of {machine.memory / 2**30:.1f} GiB holds no more" if limited else "larger ones mean fewer steps"
+        reasons.append(("batch", str(batch), f"at most the {facts.count} images; {why}"))
+    return replace(options, crop=crop, batch=batch)
+
+
+def _why_crop(crop: Size, full: Size, facts: Facts, machine: Machine) -> str:
+    shape = f"{facts.size[0]} x {facts.size[1]}"
+    if crop != full:
+        return f"{full[0]} x {full[1]} would not fit the memory of {machine.memory / 2**30:.1f} GiB"
+    if crop[0] >= facts.size[0] and crop[1] >= facts.size[1]:
+        return f"whole images fit (median {shape})"
+    return f"images are {shape}; {crop[0] * crop[1] // 1000}k pixels suit a {machine.device}"
+
+
+def _weigh_classes(options: TrainOptions, model: dict[str, Any], facts: Facts, reasons: Reasons) -> None:
     weights = class_weights(options.class_weights, facts.shares)
     present = facts.shares[facts.shares > 0]
     spread = float(present.max() / present.min())
@@ -148,23 +233,6 @@ def plan(recipe: Recipe, facts: Facts, machine: Machine) -> Plan:
     )
     if weights is not None and "class_weights" not in model:
         model["class_weights"] = weights
-    options = replace(options, precision=precision, crop=crop, batch=batch, validations=options.validations or 10)
-    options = _with_steps(options, facts, machine, reasons)
-    return Plan(replace(recipe, train=options, model=model), tuple(reasons))
-
-
-def _choose_encoder(model: dict[str, Any], facts: Facts, reasons: list[tuple[str, str, str]]) -> None:
-    if "encoder" not in model:
-        model["encoder"] = ENCODER
-        reasons.append(("encoder", ENCODER, "small, fast on any device, and its ImageNet weights are installed"))
-    if "bands" not in model and facts.bands != ("red", "green", "blue"):
-        if facts.bands == ("grey",):
-            reasons.append(
-                ("bands", "red, green, blue", "grey images are repeated to three bands: the ImageNet weights expect colour")
-            )
-        else:
-            model["bands"] = facts.bands
-            reasons.append(("bands", ", ".join(facts.bands), "as the images have them"))
 
 
 def _with_steps(options: Any, facts: Facts, machine: Machine, reasons: list[tuple[str, str, str]]) -> Any:
@@ -189,6 +257,17 @@ def _with_steps(options: Any, facts: Facts, machine: Machine, reasons: list[tupl
             )
         )
     return replace(options, steps=steps, epochs=0.0)
+
+
+def cost_reasons(cost: Cost, steps: int, machine: Machine) -> Reasons:
+    """Say what a step, and the run, are predicted to cost."""
+    share = cost.memory / max(machine.memory, 1)
+    reasons = [("memory", f"{cost.memory / 2**30:.1f} GiB", f"predicted at the peak; {share:.0%} of what is free")]
+    speed = f"{cost.seconds:.2f} s a step"
+    return [
+        *reasons,
+        ("time", speed if not steps else duration(cost.seconds * steps), f"predicted for the steps alone; {speed}"),
+    ]
 
 
 def table(reasons: Sequence[tuple[str, str, str]]) -> str:

@@ -11,6 +11,8 @@ from typing import TypeAlias
 
 import torch
 
+from pixelwise.augment import warnings_for
+from pixelwise.augment.scale import scaled
 from pixelwise.core.errors import DataError, MissingFile, OptionError
 from pixelwise.core.files import write_json, write_text
 from pixelwise.core.sample import Dataset, Sample
@@ -18,10 +20,13 @@ from pixelwise.curate.check import Audit, check
 from pixelwise.models import MODELS, checkpoint
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.train import plan as planning
-from pixelwise.train.fit import Run, fit, measured_steps
+from pixelwise.train.cost import predict_cost
+from pixelwise.train.facts import look_at
+from pixelwise.train.fit import Run, fit
 from pixelwise.train.machine import environment, this_machine
 from pixelwise.train.options import Recipe, read_recipe, tables_of, write_recipe
 from pixelwise.train.run import RunFolder
+from pixelwise.train.trial import measured_steps
 
 Say: TypeAlias = Callable[[str], None]
 
@@ -52,11 +57,17 @@ def start(recipe: Recipe, out: Path, quiet: bool = False) -> tuple[Run, Prepared
         folder.open_new()
         write_text(folder.log, "".join(f"{text}\n" for text in said))
         say = _printer(quiet, folder.log)
-        facts = planning.look_at(prepared.train)
-        made = planning.plan(recipe, facts, this_machine(recipe.train.device))
-        say("plan:\n" + planning.table(made.reasons))
+        facts = look_at(prepared.train)
+        machine = this_machine(recipe.train.device)
+        made = planning.plan(recipe, facts, machine)
         recipe = _absolute(made.recipe)
+        prepared = _at_scale(prepared, recipe)
         model = build(recipe, prepared.train)
+        options = recipe.train
+        cost = predict_cost(model, options.batch, options.crop, options.precision, machine)
+        say("plan:\n" + planning.table([*made.reasons, *planning.cost_reasons(cost, options.steps, machine)]))
+        for warning in warnings_for(recipe.augment, prepared.train):
+            say(f"augmentation: {warning}")
         recipe = _timed(recipe, model, prepared, say)
         write_json(folder.card, _with_training(model, prepared, recipe).card.to_json())
         write_json(folder.environment, environment())
@@ -76,7 +87,7 @@ def resume(out: Path, quiet: bool = False) -> tuple[Run, Prepared, Recipe]:
     if not folder.recipe.is_file():
         raise MissingFile(f"{out}: expected a run folder to resume, found no recipe.toml in it; start a run with --data")
     recipe = read_recipe(folder.recipe)
-    prepared = prepare(recipe, _printer(quiet))
+    prepared = _at_scale(prepare(recipe, _printer(quiet)), recipe)
     with folder.locked():
         model = _with_training(build(recipe, prepared.train), prepared, recipe)
         run = _run(model, prepared, recipe, folder, True, quiet)
@@ -136,6 +147,12 @@ def divide(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, Dataset]:
     return pool.divided(fraction, seed)
 
 
+def _at_scale(prepared: Prepared, recipe: Recipe) -> Prepared:
+    """Read training and validation images at the recipe's scale."""
+    scale = recipe.data.scale
+    return replace(prepared, train=scaled(prepared.train, scale), val=scaled(prepared.val, scale))
+
+
 def build(recipe: Recipe, train: Dataset) -> Segmenter:
     """Build the recipe's network for the data, its random weights drawn from the recipe's seed."""
     options = dict(recipe.model)
@@ -144,6 +161,7 @@ def build(recipe: Recipe, train: Dataset) -> Segmenter:
     torch.manual_seed(recipe.train.seed)
     options = checkpoint.fitted_options(network.build, options)
     model: Segmenter = network.build(train.labels, kind, **options)
+    model.card = replace(model.card, scale=recipe.data.scale or 1.0)
     return model
 
 

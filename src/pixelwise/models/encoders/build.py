@@ -40,13 +40,14 @@ def known_encoders() -> list[str]:
     return ["plain", *sorted({*timm.list_models(), *get_encoder_names()})]
 
 
-def build_encoder(name: str, weights: str = "imagenet", bands: int = 3) -> Encoder:
+def build_encoder(name: str, weights: str = "imagenet", bands: int = 3, levels: int = 0) -> Encoder:
     """Build the encoder called ``name``.
 
     Args:
         name: timm's name, or one of smp's encoders.
         weights: ``imagenet``, ``none``, or the path of a weight file (safetensors, or a ``.pth`` without code).
         bands: of the input; for other than 3 the first convolution's ImageNet weights are averaged and repeated.
+        levels: features to give, finest first; the deeper stages are left out. 0 gives all.
 
     Raises:
         UnknownName: there is no such encoder; the message has the nearest names.
@@ -55,7 +56,7 @@ def build_encoder(name: str, weights: str = "imagenet", bands: int = 3) -> Encod
     import timm
 
     if timm.is_model(name):
-        return _from_timm(name, weights, bands)
+        return _from_timm(name, weights, bands, levels)
     try:
         from segmentation_models_pytorch.encoders import get_encoder, get_encoder_names
     except ImportError:
@@ -64,13 +65,13 @@ def build_encoder(name: str, weights: str = "imagenet", bands: int = 3) -> Encod
         raise UnknownName(f"no encoder is called '{name}'; {nearest(name, known_encoders())}")
     pretrained = "imagenet" if weights == "imagenet" and weight_files.hub_is_reachable() else None
     try:
-        module = get_encoder(name, in_channels=bands, weights=pretrained)
+        module = get_encoder(name, in_channels=bands, weights=pretrained, depth=levels or 5)
     except Exception as error:  # no ImageNet weights of that encoder, or a hub or proxy that refuses
         if pretrained is None:
             raise
         warnings.warn(f"the hub gave no weights for '{name}' ({error})", weight_files.RandomWeights, stacklevel=2)
         pretrained = None
-        module = get_encoder(name, in_channels=bands, weights=None)
+        module = get_encoder(name, in_channels=bands, weights=None, depth=levels or 5)
     origin = "ImageNet, from smp's hub" if pretrained else weight_files.random_weights(name, weights)
     wrapped = with_fast_depthwise(_DropFirst(module))
     strides = tuple(2 ** (level + 1) for level in range(len(module.out_channels) - 1))
@@ -93,11 +94,14 @@ class _DropFirst(nn.Module):
         return features[1:]
 
 
-def _from_timm(name: str, weights: str, bands: int) -> Encoder:
+def _from_timm(name: str, weights: str, bands: int, levels: int) -> Encoder:
     import timm
 
+    chosen = {"out_indices": tuple(range(levels))} if levels else {}  # timm leaves the deeper stages out
     try:
-        module = timm.create_model(name, features_only=True, pretrained=False, in_chans=bands)
+        module = timm.create_model(name, features_only=True, pretrained=False, in_chans=bands, **chosen)
+    except IndexError:
+        raise OptionError(f"encoder '{name}' has fewer than {levels} levels") from None
     except (RuntimeError, AttributeError, TypeError, ValueError, AssertionError) as error:
         raise OptionError(
             f"encoder '{name}' gives no feature maps at several strides ({error}); choose a convolutional one"

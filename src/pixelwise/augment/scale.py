@@ -1,0 +1,82 @@
+"""Read images and masks at a smaller scale: for huge images, of which a crop of a network's size would show too little."""
+
+from dataclasses import dataclass, replace
+
+import cv2
+
+from pixelwise.augment import geometry
+from pixelwise.core.arrays import IntArray, Size
+from pixelwise.core.image import Image
+from pixelwise.core.labels import LabelSet
+from pixelwise.core.sample import Dataset, ImageSource, Sample, TruthSource
+from pixelwise.core.segmentation import Segmentation
+
+
+def scaled_size(size: Size, scale: float) -> Size:
+    """Give the size of an image at a scale; no side falls below one pixel.
+
+    >>> scaled_size((4000, 6000), 0.176)
+    (704, 1056)
+    """
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def scale_image(image: Image, scale: float) -> Image:
+    """Reduce an image by areas: each new pixel is the mean of those it covers."""
+    if scale == 1:
+        return image
+    height, width = scaled_size(image.size, scale)
+    pixels = cv2.resize(image.pixels, (width, height), interpolation=cv2.INTER_AREA)
+    return replace(image, pixels=pixels[:, :, None] if pixels.ndim == 2 else pixels)
+
+
+def scale_truth(truth: Segmentation, scale: float) -> Segmentation:
+    """Reduce masks by nearest neighbour, so that no class is invented; segments that lose all pixels are dropped."""
+    if scale == 1:
+        return truth
+    size = scaled_size(truth.size, scale)
+    matrix = geometry.scale(size[0] / truth.size[0], size[1] / truth.size[1])
+    moved = replace(truth, masks=geometry.warp_masks(truth.masks, matrix, size), boxes=None, areas=None, probabilities=None)
+    return moved if truth.kind == "semantic" else moved[moved.masks.areas() > 0]
+
+
+def scaled(dataset: Dataset, scale: float) -> Dataset:
+    """Give a data set that is read at a scale."""
+    if scale == 1:
+        return dataset
+    samples = [_scaled_sample(sample, scale) for sample in dataset]
+    return Dataset(samples, dataset.labels, dataset.kind, dataset.splits, dataset.name, dataset.notes)
+
+
+def _scaled_sample(sample: Sample, scale: float) -> Sample:
+    truths = None if sample.truth_source is None else _ScaledTruth(sample.truth_source, sample.pixels, scale)
+    return replace(sample, pixels=_ScaledImage(sample.pixels, scale), truth_source=truths)
+
+
+@dataclass(frozen=True)
+class _ScaledImage:
+    """An image source at a scale."""
+
+    source: ImageSource
+    scale: float
+
+    def read(self) -> Image:
+        return scale_image(self.source.read(), self.scale)
+
+    def size(self) -> Size:
+        return scaled_size(self.source.size(), self.scale)
+
+
+@dataclass(frozen=True)
+class _ScaledTruth:
+    """A truth source at a scale; ``pixels`` knows the size the truth is stored at."""
+
+    source: TruthSource
+    pixels: ImageSource
+    scale: float
+
+    def read(self, labels: LabelSet, size: Size) -> tuple[Segmentation, ...]:
+        return tuple(scale_truth(truth, self.scale) for truth in self.source.read(labels, self.pixels.size()))
+
+    def raw(self) -> list[IntArray]:
+        return self.source.raw()

@@ -1,0 +1,42 @@
+"""What a step is predicted to cost."""
+
+import pytest
+import torch
+
+from pixelwise.core.labels import LabelSet
+from pixelwise.models.networks import unet
+from pixelwise.train.cost import Footprint, footprint, footprint_of, predict_cost
+from pixelwise.train.machine import this_machine
+
+LABELS = LabelSet.of(["a", "b", "c"])
+
+
+def test_memory_grows_with_the_pixels_of_a_batch() -> None:
+    kept = Footprint(weights=1000, per_pixel=10.0)
+    grown = kept.bytes(4, (8, 8)) - kept.bytes(2, (8, 8))
+    assert grown == kept.bytes(2, (8, 8)) - kept.bytes(0, (8, 8))
+    assert kept.bytes(0, (8, 8)) == 5000
+
+
+def test_half_precision_keeps_less_and_the_model_is_left_as_it_was() -> None:
+    model = unet.build(LABELS, encoder="plain", width=4, depth=2)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    full, half = footprint(model, "32-true"), footprint(model, "bf16-mixed")
+    assert 0.4 < half.per_pixel / full.per_pixel < 0.95
+    assert full.weights == sum(tensor.nbytes for tensor in (*model.parameters(), *model.buffers()))
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_a_wider_network_keeps_more() -> None:
+    slim, wide = (footprint_of({"name": "unet", "encoder": "plain", "width": w, "depth": 2}, 3, "32-true") for w in (4, 8))
+    assert 1.5 < wide.per_pixel / slim.per_pixel < 2.5
+
+
+def test_a_prediction_leaves_the_random_state_alone() -> None:
+    model = unet.build(LABELS, encoder="plain", width=4, depth=2, dropout=0.5)
+    state = torch.get_rng_state()
+    cost = predict_cost(model, 4, (32, 32), "32-true", this_machine("cpu"))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert cost.memory > footprint(model).bytes(4, (32, 32))
+    assert cost.seconds == pytest.approx(cost.seconds)
+    assert cost.seconds > 0
