@@ -17,7 +17,8 @@ def score_and_report(predictor: "Predictor", val: "Dataset", run: Path, quiet: b
     from pixelwise.metrics.evaluate import evaluate, with_about
 
     with progress_bar("score") as progress:
-        report = with_about(evaluate(predictor, val, progress=progress), {"split": "val"})
+        metrics = ["overlap", "sizes", *(["calibration"] if predictor.card.gives_probabilities else [])]
+        report = with_about(evaluate(predictor, val, metrics, progress=progress), {"split": "val"})
     write_json(run / "scores.json", report.to_json())
     write_report(report, predictor, val, run, f"{run.name}: {predictor.card.name}")
     if not quiet:

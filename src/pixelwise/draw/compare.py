@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import cv2
 import numpy as np
 
-from pixelwise.core.arrays import BoolArray, ByteArray, IntArray
+from pixelwise.core.arrays import BoolArray, ByteArray, IntArray, Size
 from pixelwise.core.labels import VOID
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.draw.colours import Picture, rgb_bytes
@@ -14,6 +14,7 @@ from pixelwise.draw.text import PAPER, caption
 
 # Blue and orange differ in hue and in brightness for every kind of colour vision.
 RIGHT, WRONG, VOIDED = (58, 104, 150), (255, 140, 26), (150, 150, 150)
+EXTRA = (204, 80, 160)
 _GAP = 8
 
 
@@ -66,6 +67,44 @@ def error_map(prediction: Segmentation, truth: Segmentation, image: Picture | No
         canvas = np.asarray(cv2.addWeighted(grey, 0.4, canvas, 0.6, 0), np.uint8)
     canvas[wrong] = WRONG if image is None else canvas[wrong] // 6 + (np.array(WRONG) * 5 // 6).astype(np.uint8)
     return canvas
+
+
+def class_errors(prediction: Segmentation, truth: Segmentation, name: str, image: Picture) -> ByteArray:
+    """Colour one class over a grey image (H, W, 3): right blue, missed orange, too much pink; what does not count is left out.
+
+    Raises:
+        SizeMismatch: the sizes differ.
+    """
+    _, void = errors(prediction, truth)
+    index = truth.labels.index(name)
+    told, true = _classes(prediction, truth) == index, _classes(truth, truth) == index
+    canvas = _faded(image, truth.size)
+    for marked, colour in ((told & true, RIGHT), (true & ~told, WRONG), (told & ~true & ~void, EXTRA)):
+        canvas[marked] = canvas[marked] // 4 + (np.array(colour) * 3 // 4).astype(np.uint8)
+    return canvas
+
+
+def differences(a: Segmentation, b: Segmentation, truth: Segmentation, image: Picture) -> ByteArray:
+    """Colour where two predictions differ over a grey image (H, W, 3): A alone right orange, B alone right blue, both wrong but
+    differently pink.
+
+    Raises:
+        SizeMismatch: the sizes differ.
+    """
+    (wrong_a, void), (wrong_b, _) = errors(a, truth), errors(b, truth)
+    canvas = _faded(image, truth.size)
+    differ = (_classes(a, truth) != _classes(b, truth)) & ~void
+    for marked, colour in ((~wrong_a & wrong_b, WRONG), (wrong_a & ~wrong_b, RIGHT), (wrong_a & wrong_b & differ, EXTRA)):
+        canvas[marked] = canvas[marked] // 4 + (np.array(colour) * 3 // 4).astype(np.uint8)
+    return canvas
+
+
+def _faded(image: Picture, size: Size) -> ByteArray:
+    """Give an image in light grey (H, W, 3), to colour over."""
+    base = rgb_bytes(image)
+    check_sizes(base.shape[:2], size)
+    grey = cv2.cvtColor(base, cv2.COLOR_RGB2GRAY) // 2 + 110
+    return np.repeat(grey[:, :, None], 3, axis=2)
 
 
 def compare(

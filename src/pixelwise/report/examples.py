@@ -41,6 +41,14 @@ class Picture:
     height: int
 
 
+@dataclass(frozen=True)
+class ClassExample:
+    """A class and the pictures of where it is right, missed and too much."""
+
+    name: str
+    pictures: tuple[Picture, ...]
+
+
 def best_middle_worst(scores: Sequence[float | None], each: int = 3) -> dict[str, list[int]]:
     """Choose the rows of the best, middle and worst scores, at most ``each``, none twice, the better first.
 

@@ -15,19 +15,19 @@ import numpy as np
 from markupsafe import Markup
 
 from pixelwise.core.arrays import IntArray
-from pixelwise.core.errors import DataError
 from pixelwise.core.files import write_text
 from pixelwise.core.labels import LabelSet
 from pixelwise.draw.colours import class_colours
-from pixelwise.draw.compare import RIGHT, VOIDED, WRONG
+from pixelwise.draw.compare import EXTRA, RIGHT, VOIDED, WRONG
 from pixelwise.draw.curves import Row
 from pixelwise.metrics import overlap
+from pixelwise.report.bars import reliability_chart, size_chart
 from pixelwise.report.charts import training_charts
-from pixelwise.report.examples import Example, best_middle_worst, pictures
+from pixelwise.report.examples import ClassExample, Example, best_middle_worst, pictures
+from pixelwise.report.matrix import matrix
 
 __all__ = ["Example", "Page", "render", "write_page"]
 
-MOST_CELLS = 60  # classes a side of the confusion matrix; beyond, only its largest mistakes are listed
 _TITLES = {
     "miou": "mIoU",
     "pixel_accuracy": "Pixel accuracy",
@@ -40,6 +40,10 @@ _TITLES = {
     "iou": "IoU",
     "pixels": "Pixels",
     "accuracy": "Accuracy",
+    "ece": "ECE",
+    "adaptive_ece": "Adaptive ECE",
+    "brier": "Brier score",
+    "nll": "NLL",
 }
 _HEADLINES = (
     "miou",
@@ -69,13 +73,17 @@ class Page:
         notes: sentences the reader must know: what was left out, how classes were matched.
         rules: what a score means, in words, by name; those of the overlap scores are known.
         others: scores by name of other predictors on the same images, to compare with.
+        reliability: bins of the reliability diagram, as ``metrics.calibration.details`` gives them.
+        by_size: bins of recall by size of segment, as ``metrics.sizes.details`` gives them.
+        class_examples: for each class shown, the images it is told best and worst in.
+        classes_left_out: how many classes have examples that are not shown.
         per_image_score: the name of the score of one image, by which examples are ordered.
     """
 
     title: str
     scores: Mapping[str, Any]
     labels: LabelSet
-    per_class: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    per_class: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     confusion: IntArray | None = None
     history: Sequence[Row] = ()
     examples: Sequence[Example] = ()
@@ -84,6 +92,10 @@ class Page:
     rules: Mapping[str, str] = field(default_factory=dict)
     others: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     per_image_score: str = "mIoU"
+    reliability: Sequence[Mapping[str, Any]] = ()
+    by_size: Sequence[Mapping[str, Any]] = ()
+    class_examples: Sequence[ClassExample] = ()
+    classes_left_out: int = 0
 
 
 def write_page(path: Path, page: Page) -> None:
@@ -99,25 +111,34 @@ def write_page(path: Path, page: Page) -> None:
 
 def render(page: Page) -> str:
     """Give the page as HTML."""
-    import jinja2
-
-    source = resources.files("pixelwise.report").joinpath("page.html.jinja").read_text("utf-8")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     colours = ["#{:02x}{:02x}{:02x}".format(*colour) for colour in class_colours(page.labels)]
-    right, wrong, void = ("#{:02x}{:02x}{:02x}".format(*colour) for colour in (RIGHT, WRONG, VOIDED))
-    return environment.from_string(source).render(
+    right, wrong, void, extra = ("#{:02x}{:02x}{:02x}".format(*colour) for colour in (RIGHT, WRONG, VOIDED, EXTRA))
+    return filled(
+        "page.html.jinja",
         page=page,
         cards=_cards(page),
         others=_others(page),
         classes=_class_table(page, colours),
-        confusion=_confusion(page),
+        confusion=matrix(page.confusion, page.labels.names),
         charts=training_charts(page.history),
         groups=_groups(page),
         swatches=list(zip(page.labels.names, colours, strict=True)),
-        key={"right": right, "wrong": wrong, "void": void},
+        reliability=reliability_chart(page.reliability),
+        sizes=size_chart(page.by_size),
+        key={"right": right, "wrong": wrong, "void": void, "extra": extra},
         facts={str(name): str(value) for name, value in page.facts.items()},
         data=embedded_json({**page.scores, "per_class": page.per_class}),
     )
+
+
+def filled(template: str, **parts: Any) -> str:
+    """Fill a template of this folder; ``style`` is the style sheet that all pages share."""
+    import jinja2
+
+    folder = resources.files("pixelwise.report")
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    style = Markup(folder.joinpath("style.css").read_text("utf-8"))
+    return environment.from_string(folder.joinpath(template).read_text("utf-8")).render(style=style, **parts)
 
 
 def embedded_json(value: Any) -> Markup:
@@ -168,7 +189,7 @@ def _is_number(value: Any) -> bool:
 def _cards(page: Page) -> list[dict[str, Any]]:
     """List the scores, the known first, each with its rule and its interval; the headlines become cards, the rest a table."""
     rules = {**overlap.RULES, **page.rules}
-    names = [name for name, value in page.scores.items() if _is_number(value)]
+    names = [name for name, value in page.scores.items() if _is_number(value) and not name.endswith("_interval")]
     headlines = [name for name in _HEADLINES if name in names] or names[:8]
     cards = []
     for name in [*headlines, *(name for name in names if name not in headlines)]:
@@ -202,7 +223,8 @@ def _class_table(page: Page, colours: Sequence[str]) -> dict[str, Any] | None:
     """Lay out scores by class: each cell its text and the number to sort by."""
     if not page.per_class:
         return None
-    found = {name for scores in page.per_class.values() for name, value in scores.items() if _is_number(value)}
+    scored = {name for scores in page.per_class.values() for name, value in scores.items() if _is_number(value)}
+    found = {name for name in scored if not name.endswith("_interval")}
     columns = [name for name in _COLUMNS if name in found] + sorted(found - set(_COLUMNS))
     colour_by_name = dict(zip(page.labels.names, colours, strict=True))
     rows = []
@@ -210,7 +232,15 @@ def _class_table(page: Page, colours: Sequence[str]) -> dict[str, Any] | None:
         cells = []
         for column in columns:
             value = _plain(scores.get(column))
-            cells.append({"text": shown(value), "value": "" if value is None else repr(value), "share": _share(column, value)})
+            bounds = scores.get(f"{column}_interval") if column == columns[0] else None
+            cells.append(
+                {
+                    "text": shown(value),
+                    "value": "" if value is None else repr(value),
+                    "share": _share(column, value),
+                    "interval": "" if bounds is None else f"{shown(bounds[0])} to {shown(bounds[1])}",
+                }
+            )
         rows.append({"name": name, "colour": colour_by_name.get(name, "#808080"), "cells": cells})
     return {"columns": [(name, title_of(name)) for name in columns], "rows": rows}
 
@@ -218,46 +248,6 @@ def _class_table(page: Page, colours: Sequence[str]) -> dict[str, Any] | None:
 def _share(column: str, value: Any) -> float | None:
     """Give the length of the bar behind a score; counts have none."""
     return None if column == "pixels" or value is None or not 0 <= value <= 1 else round(float(value), 4)
-
-
-def _confusion(page: Page) -> dict[str, Any] | None:
-    """Lay out the confusion matrix by shares of each true class, and list its largest mistakes."""
-    if page.confusion is None or not np.asarray(page.confusion).any():
-        return None
-    counts, names = np.asarray(page.confusion), page.labels.names
-    if counts.ndim != 2 or counts.shape[0] != len(names) or counts.shape[1] not in (len(names), len(names) + 1):
-        raise DataError(f"expected a confusion matrix of {len(names)} classes, truth by prediction, got shape {counts.shape}")
-    if counts.shape[1] > len(names) and not counts[:, -1].any():
-        counts = counts[:, :-1]
-    columns = [*names, "no class"][: counts.shape[1]]
-    totals = counts.sum(axis=1, keepdims=True)
-    shares = counts / np.maximum(totals, 1)
-    off = counts.copy()
-    np.fill_diagonal(off, 0)
-    places = [divmod(int(place), counts.shape[1]) for place in np.argsort(-off, axis=None, kind="stable")[:8]]
-    mistakes = [
-        {"truth": names[row], "told": columns[column], "pixels": f"{off[row, column]:,}", "share": f"{shares[row, column]:.1%}"}
-        for row, column in places
-        if off[row, column]
-    ]
-    rows = []
-    if len(names) <= MOST_CELLS:
-        for row, name in enumerate(names):
-            cells = [
-                {
-                    "share": round(float(share), 3),
-                    "text": _percent(float(share)),
-                    "tip": f"truth {name}, predicted {columns[column]}: {counts[row, column]:,} pixels ({share:.2%} of {name})",
-                    "right": row == column,
-                }
-                for column, share in enumerate(shares[row])
-            ]
-            rows.append({"name": name, "cells": cells, "empty": not totals[row, 0]})
-    return {"columns": columns, "rows": rows, "mistakes": mistakes, "small": len(names) > 12}
-
-
-def _percent(share: float) -> str:
-    return "" if share == 0 else "<1" if share < 0.005 else f"{share * 100:.0f}"
 
 
 def _groups(page: Page) -> list[dict[str, Any]]:
