@@ -70,10 +70,13 @@ def saturation_change(factor: float) -> FloatArray:
     return factor * np.eye(3) + (1 - factor) * np.tile(LUMA, (3, 1))
 
 
-def mixed(pixels: AnyArray, matrix: FloatArray) -> AnyArray:
-    """Mix channels by a matrix (3, 3), or (3, 4) with what is added; what leaves the range is cut."""
-    found = cv2.transform(pixels, matrix)
-    return np.clip(found, 0, 1) if pixels.dtype == np.float32 else found
+def mixed(pixels: AnyArray, matrix: FloatArray, out: AnyArray | None = None) -> AnyArray:
+    """Mix channels by a matrix (3, 3), or (3, 4) with what is added; what leaves the range is cut.
+
+    ``out`` may be ``pixels`` themselves, as in NumPy: new memory costs as much time as the work.
+    """
+    found = cv2.transform(pixels, matrix, dst=out)
+    return np.clip(found, 0, 1, out=found) if pixels.dtype == np.float32 else found
 
 
 def turn_hue(pixels: AnyArray, degrees: float) -> AnyArray:

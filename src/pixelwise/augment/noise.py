@@ -22,9 +22,8 @@ _TILE, _WINDOW = 2**21, 2**17
 
 def add_noise(pixels: AnyArray, kind: Noise, amount: float, seed: int) -> AnyArray:
     """Add noise of a strength given as a share: of the range, or for ``speckle`` of the value; a seed gives the same noise."""
-    if kind == "salt_pepper":
-        return _salt_pepper(pixels, amount, np.random.default_rng(seed))
-    return {"noise": _gaussian, "shot": _shot, "speckle": _speckle}[kind](pixels, amount, np.random.default_rng(seed))
+    kinds = {"noise": _gaussian, "shot": _shot, "speckle": _speckle, "salt_pepper": _salt_pepper}
+    return kinds[kind](pixels, amount, np.random.default_rng(seed))
 
 
 @lru_cache(maxsize=1)
@@ -50,7 +49,7 @@ def _gaussian(pixels: AnyArray, amount: float, rng: np.random.Generator) -> AnyA
     for where, window, sign in _windows(flat.shape[1], rng):
         weight = sign * amount * top_of(pixels) / _STEPS
         noise = window.astype(pixels.dtype, copy=False)[None]
-        found[:, where] = cv2.addWeighted(flat[:, where], 1.0, noise, weight, -_ZERO * weight)
+        cv2.addWeighted(flat[:, where], 1.0, noise, weight, -_ZERO * weight, dst=found[:, where])
     return _bounded(found.reshape(pixels.shape))
 
 

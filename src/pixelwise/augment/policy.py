@@ -13,7 +13,7 @@ import numpy as np
 from pixelwise.augment import colour, cover, focus, geometry
 from pixelwise.augment.noise import NOISES, Noise, add_noise
 from pixelwise.augment.options import AugmentOptions
-from pixelwise.augment.rare import pixels_of, rare_pixel
+from pixelwise.augment.rare import rare_pixel, there
 from pixelwise.core.arrays import AnyArray, FloatArray, Size
 from pixelwise.core.errors import SizeMismatch
 from pixelwise.core.image import RGB, Image
@@ -139,8 +139,8 @@ def _placed(
     parts = {
         f"scale {factor:.2f}": factor != 1,
         f"turn {90 * turns}°": turns,
-        f"rotate {degrees:.0f}°": options.rotate,
-        f"shear {slant:.0f}°": options.shear,
+        f"rotate {degrees:.0f}°": abs(degrees) >= 0.5,
+        f"shear {slant:.0f}°": abs(slant) >= 0.5,
     }
     return matrix, (*(text for text, is_on in parts.items() if is_on), *words)
 
@@ -239,7 +239,7 @@ def apply_image(image: Image, drawn: Draw) -> Image:
 
 
 def _looked(pixels: AnyArray, bands: tuple[str, ...], drawn: Draw) -> AnyArray:
-    """Change colours: all that is linear in one matrix of RGB; curves, and other bands, in one table."""
+    """Change colours in ``pixels``: all that is linear in one matrix of RGB; curves, and other bands, in one table."""
     gains = np.ones(len(bands))  # bands beyond those drawn for keep theirs
     gains[: len(drawn.gains)] = drawn.gains[: len(gains)]
     is_plain = (drawn.brightness, drawn.contrast, drawn.gamma) == (1.0, 1.0, 1.0) and bool((gains == 1).all())
@@ -248,9 +248,9 @@ def _looked(pixels: AnyArray, bands: tuple[str, ...], drawn: Draw) -> AnyArray:
         mix = colour.saturation_change(drawn.saturation) @ colour.hue_turn(drawn.hue)
         if drawn.gamma == 1:
             line = colour.linear(drawn.brightness, drawn.contrast, gains, colour.top_of(pixels))
-            pixels, is_plain = colour.mixed(pixels, np.column_stack([line[:, :3] @ mix, line[:, 3]])), True
+            pixels, is_plain = colour.mixed(pixels, np.column_stack([line[:, :3] @ mix, line[:, 3]]), out=pixels), True
         else:
-            pixels = colour.mixed(pixels, mix)
+            pixels = colour.mixed(pixels, mix, out=pixels)
     if not is_plain:
         pixels = colour.jitter(pixels, drawn.brightness, drawn.contrast, gains, drawn.gamma)
     if drawn.order and len(drawn.order) == len(bands) and drawn.order != tuple(range(len(bands))):
@@ -274,5 +274,5 @@ def apply_truth(truth: Segmentation, drawn: Draw) -> Segmentation:
     if drawn.holes_void:
         masks = cover.erased(masks, drawn.holes)
     moved = replace(truth, masks=masks, boxes=None, areas=None, probabilities=None)
-    is_left = pixels_of(masks) > 0
+    is_left = there(masks)
     return moved if is_left.all() else moved[is_left]

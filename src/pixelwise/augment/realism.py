@@ -194,8 +194,10 @@ def _of_layout(options: AugmentOptions, facts: Facts) -> list[str]:
     found = []
     enough = facts.samples >= FEWEST
     if enough and facts.above_below > CLEAR and facts.above_below > 1.5 * facts.left_right:
-        layout = f"these images have an above and a below ({facts.upper} above, {facts.lower} below: their halves differ by "
-        layout += f"{facts.above_below:.0%} of the pixels)"
+        layout = (
+            f"these images have an above and a below ({facts.upper} above, {facts.lower} below: "
+            f"their halves differ by {facts.above_below:.0%} of the pixels)"
+        )
         if options.flip_vertically:
             found.append(f"flip_vertically turns scenes upside down, but {layout}; set flip_vertically = 0")
         if options.turn:
