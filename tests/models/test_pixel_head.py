@@ -12,13 +12,13 @@ from pixelwise.core.predictor import Request
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.decode.frame import Frame
 from pixelwise.models.heads.pixel import PixelHead, PixelRaw
-from pixelwise.models.losses.dice import dice
+from pixelwise.models.losses.boundary import border_distances
 
 LABELS = LabelSet.of(["a", "b"])
 
 
 def test_cross_entropy_is_the_mean_over_labelled_pixels() -> None:
-    head = PixelHead(4, LABELS, dice=0)
+    head = PixelHead(4, LABELS, loss="cross_entropy")
     logits = torch.tensor([[[[0.0, 2.0, 9.0]], [[0.0, 0.0, -9.0]]]])
     classes = torch.tensor([[[0, 1, 255]]])
     expected = (math.log(2) + math.log(1 + math.exp(2))) / 2
@@ -27,7 +27,7 @@ def test_cross_entropy_is_the_mean_over_labelled_pixels() -> None:
 
 def test_weighted_cross_entropy_equals_torchs() -> None:
     torch.manual_seed(0)
-    head = PixelHead(4, LABELS, class_weights=(0.5, 1.5), dice=0)
+    head = PixelHead(4, LABELS, loss="cross_entropy", class_weights=(0.5, 1.5))
     logits, classes = torch.randn(2, 2, 5, 6), torch.randint(0, 2, (2, 5, 6))
     classes[0, 0] = 255
     expected = F.cross_entropy(logits, classes, torch.tensor([0.5, 1.5]), ignore_index=255)
@@ -43,15 +43,38 @@ def test_an_all_void_batch_has_no_loss_and_no_gradient() -> None:
     assert not logits.grad.any()
 
 
-def test_dice_by_hand() -> None:
-    logits = torch.tensor([[[[50.0, -50.0]], [[-50.0, 50.0]]]])  # certain: a, b
-    truth = torch.tensor([[[0, 0]]])
-    assert float(dice(logits, truth, 255, smooth=0)) == pytest.approx(1 - 2 * 1 / (1 + 2))
+def test_each_term_is_told_by_its_name_and_weighted() -> None:
+    torch.manual_seed(0)
+    raw, targets = PixelRaw(torch.randn(1, 2, 4, 5)), {"classes": torch.randint(0, 2, (1, 4, 5))}
+    plain = PixelHead(4, LABELS, loss="focal(gamma=1) + lovasz").loss(raw, targets)
+    half = PixelHead(4, LABELS, loss="0.5*focal(gamma=1) + 2*lovasz").loss(raw, targets)
+    assert list(plain) == ["focal", "lovasz"]
+    torch.testing.assert_close(half["focal"], plain["focal"] / 2)
+    torch.testing.assert_close(half["lovasz"], plain["lovasz"] * 2)
 
 
-def test_dice_ignores_void_pixels_and_absent_classes() -> None:
-    logits = torch.tensor([[[[50.0, -50.0]], [[-50.0, 50.0]]]])
-    assert float(dice(logits, torch.tensor([[[0, 255]]]), 255, smooth=0)) == pytest.approx(0)
+def test_label_smoothing_reaches_the_cross_entropy() -> None:
+    torch.manual_seed(0)
+    logits, classes = torch.randn(2, 2, 5, 6), torch.randint(0, 2, (2, 5, 6))
+    head = PixelHead(4, LABELS, label_smoothing=0.1)
+    expected = F.cross_entropy(logits, classes, label_smoothing=0.1)
+    torch.testing.assert_close(head.loss(PixelRaw(logits), {"classes": classes})["cross_entropy"], expected)
+
+
+def test_boundary_weighs_pixels_by_the_distance_that_targets_give() -> None:
+    head = PixelHead(4, LABELS, loss="boundary(weight=3, sigma=1)")
+    truth = np.array([[0, 0, 0, 1, 255]], np.uint8)
+    targets = head.targets(Segmentation.from_class_map(truth, LABELS))
+    assert targets["distances"].tolist() == [[2, 1, 0, 0, 1]]
+    logits = torch.zeros(1, 2, 1, 5)
+    value = head.loss(PixelRaw(logits), {name: torch.from_numpy(one)[None] for name, one in targets.items()})["boundary"]
+    weights = [1 + 3 * math.exp(-(d**2) / 2) for d in (2, 1, 0, 0)]
+    assert float(value) == pytest.approx(math.log(2) * sum(weights) / 4)
+
+
+def test_a_map_without_a_border_has_none_near() -> None:
+    assert (border_distances(np.zeros((3, 4), np.uint8), 255) == 14).all()
+    assert (border_distances(np.array([[0, 255, 1]], np.uint8), 255) == 8).all()
 
 
 def test_more_than_255_classes_use_another_void() -> None:

@@ -1,4 +1,4 @@
-"""The pixel head: one logit a class and pixel; cross entropy and Dice."""
+"""The pixel head: one logit a class and pixel, and a weighted sum of losses by name."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -17,7 +17,9 @@ from pixelwise.decode import pixel as decoding
 from pixelwise.decode.frame import Frame
 from pixelwise.decode.pixel import PixelReduced
 from pixelwise.models.heads.base import Head
-from pixelwise.models.losses.dice import dice
+from pixelwise.models.losses import weighted
+from pixelwise.models.losses.boundary import border_distances
+from pixelwise.models.losses.pixels import Pixels
 
 
 class PixelRaw(NamedTuple):
@@ -27,7 +29,15 @@ class PixelRaw(NamedTuple):
 
 
 class PixelHead(Head):
-    """Classify every pixel: a 3x3 convolution to L logits (1x1 for ``kernel=1``), brought to the input's size bilinearly."""
+    """Classify every pixel: a 3x3 convolution to L logits (1x1 for ``kernel=1``), brought to the input's size bilinearly.
+
+    Args:
+        loss: a weighted sum of the losses of ``pixelwise.models.losses``, as in ``"0.5*focal(gamma=3) + lovasz"``.
+        class_weights: one a class, in the losses that average over pixels.
+        label_smoothing: of the cross entropy, where ``loss`` does not say ``cross_entropy(smoothing=…)`` itself.
+    """
+
+    class_rows = ("classify.weight", "classify.bias")
 
     def __init__(
         self,
@@ -35,49 +45,46 @@ class PixelHead(Head):
         labels: LabelSet,
         kernel: int = 3,
         dropout: float = 0.0,
+        loss: str = "cross_entropy + dice",
         class_weights: Sequence[float] | None = None,
-        cross_entropy: float = 1.0,
-        dice: float = 1.0,
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__()
-        if not 0 <= dropout < 1 or not 0 <= label_smoothing < 1:
-            raise OptionError(f"expected dropout and label_smoothing from 0 to below 1, got {dropout} and {label_smoothing}")
-        if cross_entropy < 0 or dice < 0 or cross_entropy + dice == 0:
-            raise OptionError("cross_entropy and dice are weights of at least 0, and not both 0: the loss would be empty")
+        if not 0 <= dropout < 1:
+            raise OptionError(f"[model] dropout: expected 0 to below 1, got {dropout}")
+        if class_weights is not None and len(class_weights) != len(labels):
+            raise OptionError(
+                f"[model] class_weights: expected {len(labels)} class weights, one a class, got {len(class_weights)}"
+            )
         self.void = labels.void
         self.drop = nn.Dropout2d(dropout) if dropout else nn.Identity()
         self.classify = nn.Conv2d(channels, len(labels), kernel, padding=kernel // 2)
-        weights = torch.tensor(class_weights, dtype=torch.float32) if class_weights is not None else torch.ones(len(labels))
-        if len(weights) != len(labels):
-            raise OptionError(f"expected {len(labels)} class weights, one a class, got {len(weights)}")
+        weights = None if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
         self.register_buffer("class_weights", weights, persistent=False)  # an option of training, not part of the model
-        self.terms = {"cross_entropy": cross_entropy, "dice": dice}
-        self.label_smoothing = label_smoothing
+        self.terms = weighted.parse(loss)
+        if label_smoothing:
+            self.terms = weighted.with_option(self.terms, "cross_entropy", "smoothing", label_smoothing)
+        weighted.check(self.terms, len(labels))
+        self.wants_distances = any(term.name == "boundary" for term in self.terms)
 
     def forward(self, features: Tensor, size: Size, targets: object = None) -> PixelRaw:
         """Give logits for features (N, C, h, w)."""
         return PixelRaw(self.classify(self.drop(features)))
 
     def targets(self, truth: Segmentation) -> dict[str, AnyArray]:
-        """Give the class map (H, W), void as ``labels.void``."""
-        return {"classes": truth.class_map()}
+        """Give the class map (H, W), void as ``labels.void``, and the distances to borders if the loss wants them."""
+        classes = truth.class_map()
+        if not self.wants_distances:
+            return {"classes": classes}
+        return {"classes": classes, "distances": border_distances(classes, self.void)}
 
     def loss(self, raw: PixelRaw, targets: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Give cross entropy (weighted by class, void left out) and Dice, at the targets' resolution."""
-        classes = targets["classes"].long()
+        """Give each weighted term of the loss by its name, at the targets' resolution; void pixels do not count."""
+        classes = targets["classes"]
         logits = _resized(raw.logits, (classes.shape[-2], classes.shape[-1]))
-        terms = {}
-        if self.terms["cross_entropy"]:
-            weight: Tensor = self.class_weights  # type: ignore[assignment]
-            total = F.cross_entropy(
-                logits, classes, weight, ignore_index=self.void, reduction="sum", label_smoothing=self.label_smoothing
-            )
-            counted = F.embedding(classes.clamp_max(len(weight)), F.pad(weight, (0, 1))[:, None]).sum()
-            terms["cross_entropy"] = self.terms["cross_entropy"] * total / counted.clamp_min(1e-6)  # an all-void crop is 0
-        if self.terms["dice"]:
-            terms["dice"] = self.terms["dice"] * dice(logits, classes, self.void)
-        return terms
+        weights: Tensor | None = self.class_weights  # type: ignore[assignment]
+        pixels = Pixels(logits, classes, self.void, weights, targets.get("distances"))
+        return {term.name: term(pixels) for term in self.terms}
 
     def reduce(self, raw: PixelRaw, size: Size, probabilities: bool = False) -> PixelReduced:
         """Give the class of every pixel of (H, W), the mean probability of each class, and all probabilities if asked."""

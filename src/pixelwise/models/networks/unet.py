@@ -41,9 +41,8 @@ def build(
     width: int = 64,
     depth: int = 4,
     bands: tuple[str, ...] = RGB,
+    loss: str = "cross_entropy + dice",
     class_weights: tuple[float, ...] | None = None,
-    cross_entropy: float = 1.0,
-    dice: float = 1.0,
     label_smoothing: float = 0.0,
 ) -> Segmenter:
     """Build a U-Net.
@@ -60,8 +59,8 @@ def build(
         dropout: before the last convolution, whole channels.
         width, depth: of the plain encoder: channels of its first level, and how many times they double.
         bands: of the input.
-        class_weights: of the cross entropy, one a class.
-        cross_entropy, dice: weights of the loss terms.
+        loss: a weighted sum of losses by name, as in ``"0.5*focal(gamma=3) + lovasz"``.
+        class_weights: one a class, in the losses that average over pixels.
         label_smoothing: of the cross entropy.
 
     Raises:
@@ -76,7 +75,7 @@ def build(
     path = _plain_encoder(width, depth, len(bands), norm) if plain else build_encoder(encoder, weights, len(bands))
     widths = decoder or _decoder_widths(path, plain, output_stride)
     network = UNet(path, widths, output_stride, norm, upsampling)
-    head = PixelHead(network.channels, labels, 1 if plain else 3, dropout, class_weights, cross_entropy, dice, label_smoothing)
+    head = PixelHead(network.channels, labels, 1 if plain else 3, dropout, loss, class_weights, label_smoothing)
     options = {
         "encoder": encoder,
         "weights": weights,

@@ -1,0 +1,137 @@
+"""What losses are computed from: the logits and the truth of a batch, and the softmax that several losses share."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from pixelwise.models.losses.whole import over_batch
+
+
+@dataclass(frozen=True, eq=False)
+class Pixels:
+    """Logits and truth of a batch.
+
+    Attributes:
+        logits: (N, L, H, W); 16-bit ones are computed with in 32 bits.
+        classes: (N, H, W), in which ``void`` does not count.
+        void: the class id of what is not labelled; not below L.
+        weights: (L,) weights of the classes in the losses that average over pixels; None weighs them alike.
+        distances: (N, H, W) distance of each pixel to the nearest border between classes, for the losses that want it.
+    """
+
+    logits: Tensor
+    classes: Tensor
+    void: int
+    weights: Tensor | None = None
+    distances: Tensor | None = None
+
+    @cached_property
+    def truth(self) -> Tensor:
+        """The classes as 64-bit integers, void as L."""
+        classes = self.classes.long()
+        return torch.where(classes == self.void, self.logits.shape[1], classes)
+
+    @cached_property
+    def labelled(self) -> Tensor:
+        """(N, H, W) booleans: what counts."""
+        return self.classes != self.void
+
+    @cached_property
+    def pixels(self) -> Tensor:
+        """(L,) how many pixels the truth of the whole batch gives each class."""
+        count = self.logits.shape[1]
+        return over_batch(torch.bincount(self.truth.flatten(), minlength=count + 1)[:count].to(self._softmax.predicted.dtype))
+
+    @property
+    def surprise(self) -> Tensor:
+        """(N, H, W): minus the logarithm of the true class's probability; 0 at void."""
+        return self._softmax.surprise
+
+    @property
+    def probabilities(self) -> Tensor:
+        """(N, L, H, W), 0 at void."""
+        return self._softmax.probabilities
+
+    @cached_property
+    def shared(self) -> Tensor:
+        """(L,): the probability of each class summed over the whole batch's pixels that are of it."""
+        return over_batch(self._softmax.shared)
+
+    @cached_property
+    def predicted(self) -> Tensor:
+        """(L,): the probability of each class summed over all labelled pixels of the whole batch."""
+        return over_batch(self._softmax.predicted)
+
+    @cached_property
+    def pixel_weights(self) -> Tensor:
+        """(N, H, W): the weight of each pixel's class; 0 at void."""
+        if self.weights is None:
+            return self.labelled.to(self.surprise.dtype)
+        table = torch.cat([self.weights.to(self.surprise.dtype), self.weights.new_zeros(1, dtype=self.surprise.dtype)])
+        return table[self.truth]
+
+    @cached_property
+    def _softmax(self) -> "_Shared":
+        logits = self.logits if self.logits.dtype == torch.float64 else self.logits.float()
+        return _Shared(*_Softmax.apply(logits, self.truth))
+
+
+class _Shared(NamedTuple):
+    probabilities: Tensor
+    surprise: Tensor
+    shared: Tensor
+    predicted: Tensor
+
+
+class _Softmax(torch.autograd.Function):
+    """One softmax, and one pass back through it, for all that the losses take from it."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, truth: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        count = logits.shape[1]
+        labelled = truth < count
+        index = torch.where(labelled, truth, 0).unsqueeze(1)
+        logarithms = logits.contiguous().log_softmax(dim=1)
+        surprise = logarithms.gather(1, index).squeeze(1).neg_().mul_(labelled)
+        probabilities = logarithms.exp_().mul_(labelled.unsqueeze(1))
+        hits = probabilities.gather(1, index).squeeze(1)
+        shared = torch.bincount(truth.flatten(), hits.flatten().double(), minlength=count + 1)[:count].to(logits.dtype)
+        predicted = probabilities.sum(dim=(0, 2, 3))
+        ctx.save_for_backward(probabilities, truth, hits)
+        ctx.set_materialize_grads(False)
+        return probabilities, surprise, shared, predicted
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *given: Tensor | None) -> tuple[Tensor, None]:
+        """Give the gradient of the logits.
+
+        With g the gradient of the probabilities (of a whole class's sum, of a pixel's own, or of the true class's),
+        softmax's rule is p_k (g_k - sum_c p_c g_c); the surprise adds p_k - [k is true].
+        """
+        probabilities, truth, hits = ctx.saved_tensors
+        own, surprise, shared, predicted = given
+        count = probabilities.shape[1]
+        labelled = truth < count
+        index = torch.where(labelled, truth, 0)
+        at_truth = torch.zeros_like(hits)  # what the true class's logit gets beyond p_k (g_k - mean)
+        if shared is not None:
+            at_truth += shared[index] * hits
+        if surprise is not None:
+            at_truth -= surprise
+        at_truth *= labelled
+        upstream = own
+        if predicted is not None:
+            each = predicted.view(1, -1, 1, 1)
+            upstream = each if upstream is None else upstream + each
+        if upstream is None:
+            gradient = probabilities * -at_truth.unsqueeze(1)
+        else:
+            mean = (probabilities * upstream).sum(dim=1) + at_truth
+            gradient = (upstream - mean.unsqueeze(1)) * probabilities
+        gradient.scatter_add_(1, index.unsqueeze(1), at_truth.unsqueeze(1))
+        return gradient, None
