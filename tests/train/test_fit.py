@@ -57,7 +57,7 @@ def test_two_scenes_are_overfitted() -> None:
     data = scenes(2, (64, 64), seed=5)
     torch.manual_seed(0)
     model = unet.build(data.labels, encoder="tf_efficientnet_lite0")
-    options = TrainOptions(steps=70, batch=2, crop=(64, 64), validations=1, rate=3e-3, ema=0.8, threads=2)
+    options = TrainOptions(steps=70, batch=2, crop=(64, 64), validations=1, rate=3e-3, ema=0.8, threads=1)
     assert fit(model, data, data, options, NONE, quiet=True).progress.best_score > 0.9
 
 

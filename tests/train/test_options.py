@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pixelwise.core.errors import OptionError
-from pixelwise.train.optimise import rate_at
+from pixelwise.train.schedules import rate_at
 from pixelwise.train.options import Recipe, TrainOptions, read_recipe, recipe_from, write_recipe
 
 

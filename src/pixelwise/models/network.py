@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -79,6 +80,6 @@ def _stride_of(result: object, strides: tuple[int, ...]) -> int | None:
     shape = tuple(result.shape)
     for stride in strides:
         height, width = PROBE[0] // stride, PROBE[1] // stride
-        if (height, width) in zip(shape, shape[1:], strict=False) or (len(shape) == 3 and shape[1] == height * width):
+        if (height, width) in pairwise(shape) or (len(shape) == 3 and shape[1] == height * width):
             return stride
     return None

@@ -1,33 +1,44 @@
 """Train a segmenter: the loop, validation, and going on exactly where a run was stopped."""
 
 import copy
-import logging
+import math
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 from lightning.fabric import Fabric
 
 from pixelwise.augment import AugmentOptions
-from pixelwise.core.errors import TrainingError
+from pixelwise.core.errors import PixelwiseError, StorageError, TrainingError
+from pixelwise.core.files import write_json
 from pixelwise.core.sample import Dataset
 from pixelwise.models import checkpoint
+from pixelwise.models.recompute import frozen_norms, recomputed
 from pixelwise.models.segmenter import Segmenter
+from pixelwise.models.weights import write_tensors
+from pixelwise.train.devices import Share, fits, processes_here, share, together
+from pixelwise.train.facts import look_at
+from pixelwise.train.failures import first_line, is_lost_device, is_lost_process
 from pixelwise.train.interrupt import gentle_stop
 from pixelwise.train.loader import Batch, Crops, Order, batches
 from pixelwise.train.machine import free_memory, keep_freed_memory, this_machine, usable_cores
-from pixelwise.train.optimise import Average, make_optimiser, rate_at, set_rate
-from pixelwise.train.options import Recipe, TrainOptions
-from pixelwise.train.plan import look_at, plan
+from pixelwise.train.optimise import Average, make_optimiser
+from pixelwise.train.options import DataOptions, Recipe, TrainOptions
+from pixelwise.train.plan import plan
 from pixelwise.train.reporter import Reporter, duration
 from pixelwise.train.run import RunFolder
+from pixelwise.train.schedules import note_score, rate_at
 from pixelwise.train.state import Progress, load_state, save_state
+from pixelwise.train.step import Result, Stepper
 from pixelwise.train.validate import validate, validation_steps
 
 CACHE_SHARE = 0.25  # of the free memory, for decoded images
+MOST_SKIPPED = 5  # steps in a row without a finite loss, before training ends
 
 
 @dataclass(frozen=True)
@@ -71,27 +82,41 @@ def fit(
         fingerprint: of data and recipe; a state with another one is refused.
 
     Raises:
-        TrainingError: there is no image to train on, or the loss is not finite; the batch's images are named.
+        TrainingError: there is no image to train on; the loss stays not finite (the batch's images are named); memory does not
+            hold one image; the device fails.
+        OptionError: the options do not fit each other or the machine.
+        StorageError: the last weights cannot be written. Earlier in training the files of an earlier step are then kept.
     """
     if not len(train):
         raise TrainingError("there is no image to train on")
     options, augment = options or TrainOptions(), augment or AugmentOptions()
-    if not (options.steps and options.batch and min(options.crop)):
-        options = plan(Recipe(train=options), look_at(train), this_machine(options.device)).recipe.train
-    if options.minutes:
-        options = replace(options, minutes=0.0, steps=measured_steps(model, train, val, options, augment)[0])
+    fabric = together(options)
+    options = share(_complete(model, train, val, options, augment) if fabric.is_global_zero else options, fabric)
+    fits(options)
     keep_freed_memory()
-    torch.set_num_threads(options.threads or usable_cores())
+    torch.set_num_threads(options.threads or max(1, usable_cores() // processes_here(options)))
     folder = RunFolder(out) if out is not None else None
-    loop = _Loop(model, train, val, options, augment, folder, fingerprint)
+    loop = Loop(model, train, val, options, augment, fabric, folder, fingerprint)
     if resume and folder is not None and folder.state.is_file():
         loop.restore()
-    with Reporter(folder.log if folder else None, options.steps, quiet) as reporter, gentle_stop() as asked_to_stop:
+    log = folder.log if folder and fabric.is_global_zero else None
+    with Reporter(log, options.steps, quiet or not fabric.is_global_zero) as reporter, gentle_stop() as asked_to_stop:
         loop.run(reporter, asked_to_stop)
     return Run(out, loop.best_model(), loop.progress, loop.progress.stopped)
 
 
-class _Loop:
+def _complete(model: Segmenter, train: Dataset, val: Dataset, options: TrainOptions, augment: AugmentOptions) -> TrainOptions:
+    """Fill what the options leave open."""
+    if not (options.steps and options.batch and min(options.crop)):
+        options = plan(Recipe(DataOptions(scale=1.0), train=options), look_at(train), this_machine(options.device)).recipe.train
+    if options.minutes:
+        from pixelwise.train.trial import measured_steps
+
+        options = replace(options, minutes=0.0, steps=measured_steps(model, train, val, options, augment)[0])
+    return options
+
+
+class Loop:
     """One run in memory."""
 
     def __init__(
@@ -101,92 +126,151 @@ class _Loop:
         val: Dataset,
         options: TrainOptions,
         augment: AugmentOptions,
-        folder: RunFolder | None,
-        fingerprint: str,
+        fabric: Fabric,
+        folder: RunFolder | None = None,
+        fingerprint: str = "",
     ) -> None:
-        self.options, self.folder, self.fingerprint, self.val = options, folder, fingerprint, val
-        self.fabric = make_fabric(options)
-        self.device = self.fabric.device
+        self.options, self.folder, self.fingerprint, self.val, self.fabric = options, folder, fingerprint, val, fabric
+        self.device = fabric.device
         self.model = model.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model.train()
+        if options.freeze_norm:
+            frozen_norms(self.model)
         self.average = Average(self.model, options.ema)
-        optimiser = make_optimiser(self.model, options)
-        self.module, self.optimiser = self.fabric.setup(self.model, optimiser)
-        self.module.mark_forward_method("loss")
-        chosen = 0 if self.device.type == "cpu" else min(usable_cores(), 16)
+        self.optimiser = make_optimiser(self.model, options)
+        self.stepper = Stepper(self.model, self.optimiser, self.average, fabric, options)
+        chosen = 0 if self.device.type == "cpu" else min(usable_cores() // processes_here(options), 16)
         self.workers = options.workers if options.workers >= 0 else chosen
-        memory = int(free_memory() * CACHE_SHARE / max(1, self.workers))  # each process keeps its own
+        readers = max(1, self.workers) * processes_here(options)
+        memory = int(free_memory() * CACHE_SHARE / readers)  # each process keeps its own
         self.crops = Crops(
             train, copy.deepcopy(model.head).cpu(), augment, options.crop, options.seed, model.card.bands, memory
         )
-        self.order = Order(len(train), options.batch, options.seed)
+        order = Order(len(train), options.step_images, options.seed)
+        self.order = Share(order, fabric.global_rank, fabric.world_size)
         self.progress = Progress()
         self.best_weights: dict[str, torch.Tensor] | None = None
-        self.saved = time.monotonic()
+        self.best_is_saved = True
+        self.saved, self.saved_step = time.monotonic(), 0
         self.marks = validation_steps(options)
         self.noted_every = max(1, options.steps // 200)
 
+    @property
+    def writes(self) -> RunFolder | None:
+        """The folder to write to: the leader's alone."""
+        return self.folder if self.fabric.is_global_zero else None
+
     def restore(self) -> None:
-        """Go on from the run folder's state."""
+        """Go on from the run folder's state.
+
+        Raises:
+            TrainingError: the processes find different states.
+        """
         assert self.folder is not None
-        parts = {"model": self.model, "average": self.average.model, "optimiser": self.optimiser}
-        self.progress = load_state(self.folder.state, self.fingerprint, parts)
+        self.progress = load_state(self.folder.state, self.fingerprint, self._parts())
+        self.saved_step = self.progress.step
+        self.stepper.parts = max(self.options.accumulate, self.progress.parts)
+        if share(self.progress.step, self.fabric) != self.progress.step:
+            raise TrainingError(f"{self.folder.state}: the processes of this run find different states; they need one folder")
+
+    def batches(self, first: int, last: int) -> Iterator[Batch]:
+        """Give this process's share of the steps ``first`` to ``last`` (exclusive)."""
+        return batches(self.crops, self.order, first, last, self.workers, self.device.type == "cuda")  # type: ignore[arg-type]
 
     def run(self, reporter: Reporter, asked_to_stop: threading.Event) -> None:
+        """Train to the last step, or until asked to stop.
+
+        Raises:
+            TrainingError: the loss stays not finite, or the device failed.
+        """
+        if self.progress.step:
+            reporter.line(f"resuming at step {self.progress.step} of {self.options.steps}")
+        try:
+            with recomputed(self.model) if self.options.checkpointing else nullcontext():
+                self._run(reporter, asked_to_stop)
+        except RuntimeError as error:
+            if isinstance(error, PixelwiseError) or not is_lost_device(error):
+                raise
+            raise self._lost(error) from error
+        self._finish(reporter)
+
+    def _run(self, reporter: Reporter, asked_to_stop: threading.Event) -> None:
         options, progress = self.options, self.progress
-        if progress.step:
-            reporter.line(f"resuming at step {progress.step} of {options.steps}")
-        self.model.train()
-        source = batches(self.crops, self.order, progress.step, options.steps, self.workers, self.device.type == "cuda")
+        source = self.batches(progress.step, options.steps)
         began, first = time.monotonic(), progress.step
         base = progress.seconds
         for batch in source:
             if progress.stopped:
                 break
-            self._step(batch)
+            result = self.step(batch, reporter, asked_to_stop.is_set())
             elapsed = time.monotonic() - began
             progress.seconds = base + elapsed
             done = progress.step - first
-            speed = done * options.batch / max(elapsed, 1e-9)
+            speed = done * options.step_images / max(elapsed, 1e-9)
             left = elapsed / done * (options.steps - progress.step)
-            reporter.step(progress.step, options.steps, self.loss, rate_at(progress.step - 1, options), speed, left)
+            reporter.step(progress.step, options.steps, result.loss, self.rate(progress.step - 1), speed, left)
             if progress.step in self.marks:
                 self._validate(reporter, speed)
             elif progress.step % self.noted_every == 0:
                 self._note(speed, {})
-            stop = asked_to_stop.is_set()
+            stop = result.stop or (self.fabric.world_size == 1 and asked_to_stop.is_set())
             if stop or time.monotonic() - self.saved >= options.save_seconds:
-                self._save()
+                self._save(reporter)
             if stop:
                 progress.stopped = "interrupted"
                 break
         source.close()  # type: ignore[attr-defined]
-        self._finish(reporter)
 
-    def _step(self, batch: Batch) -> None:
-        options, progress = self.options, self.progress
-        torch.manual_seed(options.seed * 1_000_003 + progress.step)  # dropout draws by step, so a resumed run draws the same
-        rate = rate_at(progress.step, options)
-        set_rate(self.optimiser, rate)
-        with self.fabric.autocast():  # Fabric casts inside forward() alone, not inside other marked methods
-            terms = self.module.loss(batch.images(self.device), batch.targets_on(self.device))
-        total = torch.stack([term.float() for term in terms.values()]).sum()
-        self.loss = float(total.detach())
-        if not np.isfinite(self.loss):
-            shown = ", ".join(f"{name} {float(term.detach()):.4g}" for name, term in terms.items())
-            raise TrainingError(
-                f"the loss is not finite at step {progress.step + 1} ({shown}) on the images {', '.join(batch.names)}; look at "
-                f"them and their masks, or lower the rate with --set train.rate={options.rate / 4:g}"
-            )
-        self.fabric.backward(total)
-        if options.clip:
-            self.fabric.clip_gradients(self.module, self.optimiser, max_norm=options.clip, error_if_nonfinite=False)
-        self.optimiser.step()
-        self.optimiser.zero_grad(set_to_none=True)
-        self.average.update(self.model, progress.step)
+    def rate(self, step: int) -> float:
+        """Give the learning rate of a step."""
+        return rate_at(step, self.options) * self.progress.lowered
+
+    def step(self, batch: Batch, reporter: Reporter | None = None, stop: bool = False) -> Result:
+        """Take one step and note it."""
+        progress, parts = self.progress, self.stepper.parts
+        result = self.stepper(batch, progress.step, self.rate(progress.step), stop)
         progress.step += 1
-        progress.images += len(batch.names)
-        progress.loss_sum += self.loss
-        progress.loss_steps += 1
+        progress.images += self.options.step_images
+        if self.stepper.parts != parts:
+            progress.parts = self.stepper.parts
+            self._say(
+                reporter,
+                f"memory ran out at step {progress.step}: its {len(batch.names)} images are computed in {progress.parts} parts "
+                f"from here on; the step and its rate stay what they were",
+            )
+        if result.is_finite:
+            progress.skipped_in_row = 0
+            progress.loss_sum += result.loss
+            progress.loss_steps += 1
+        else:
+            self._skipped(result, batch, reporter)
+        return result
+
+    def _skipped(self, result: Result, batch: Batch, reporter: Reporter | None) -> None:
+        """Note a step that changed nothing.
+
+        Raises:
+            TrainingError: there were too many in a row, or the weights themselves are not finite.
+        """
+        progress = self.progress
+        progress.skipped += 1
+        progress.skipped_in_row += 1
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in result.terms.items())
+        what = "loss" if not math.isfinite(result.loss) else "gradient"
+        text = f"the {what} is not finite at step {progress.step} ({shown}) on the images {', '.join(batch.names)}"
+        is_broken = not all(bool(torch.isfinite(weight).all()) for weight in self.stepper.parameters)
+        if is_broken or progress.skipped_in_row >= MOST_SKIPPED:
+            why = "the weights are not finite" if is_broken else f"so it was for {MOST_SKIPPED} steps in a row"
+            raise TrainingError(
+                f"{text}, and {why}; look at the images and their masks, or lower the rate with "
+                f"--set train.rate={self.options.rate / 4:g}"
+            )
+        self._say(reporter, f"{text}: the step is skipped")
+
+    @staticmethod
+    def _say(reporter: Reporter | None, text: str) -> None:
+        if reporter is not None:
+            reporter.line(text)
 
     def _note(self, speed: float, scores: dict[str, float]) -> dict[str, float | None]:
         """Add a row to the history: the mean loss since the last one, and scores where there are any."""
@@ -194,8 +278,8 @@ class _Loop:
         row: dict[str, float | None] = {
             "step": progress.step,
             "epoch": progress.images / max(1, len(self.crops)),
-            "loss": progress.loss_sum / max(1, progress.loss_steps),
-            "lr": rate_at(progress.step - 1, self.options),
+            "loss": progress.loss_sum / progress.loss_steps if progress.loss_steps else None,
+            "lr": self.rate(progress.step - 1),
             "images_per_second": speed,
             "seconds": progress.seconds,
             "val_miou": _finite(scores.get("miou")),
@@ -217,37 +301,82 @@ class _Loop:
             self.best_weights = {
                 name: tensor.detach().cpu().clone() for name, tensor in self.average.model.state_dict().items()
             }
+            self.best_is_saved = False
         if self.options.patience and progress.since_best >= self.options.patience:
             progress.stopped = f"no better mIoU in {self.options.patience} validations"
-        text = f"step {progress.step}/{self.options.steps}  loss {row['loss']:.4f}"
+        text = f"step {progress.step}/{self.options.steps}"
+        text += "" if row["loss"] is None else f"  loss {row['loss']:.4f}"
         if scores:
             text += f"  val mIoU {miou:.4f}  pixel accuracy {scores['pixel_accuracy']:.4f}{'  (best)' if is_best else ''}"
         reporter.line(f"{text}  {speed:.1f} images/s  {duration(progress.seconds)}")
-        if self.folder is not None:
-            if is_best:
-                checkpoint.save(self.average.model, self.folder.best)
-            self.folder.write_history(progress.history)
-            self._save()
+        if note_score(miou, progress, self.options):
+            reporter.line(
+                f"no better mIoU in {self.options.plateau_patience} validations: the rate falls to {progress.lowered:.2g} of it"
+            )
+        self._save(reporter, with_history=True)
 
-    def _save(self) -> None:
+    def _save(self, reporter: Reporter, with_history: bool = False, at_end: bool = False) -> None:
+        """Save what a resumed run needs; a disk that is full is told and tried again, and at the end it is an error."""
         self.saved = time.monotonic()
-        if self.folder is not None:
-            parts = {"model": self.model, "average": self.average.model, "optimiser": self.optimiser}
-            save_state(self.folder.state, self.fingerprint, self.progress, parts)
+        folder = self.writes
+        if folder is None:
+            return
+        try:
+            if not self.best_is_saved:
+                self._save_best(folder)
+            if with_history:
+                folder.write_history(self.progress.history)
+            if at_end:
+                checkpoint.save(self.average.model, folder.last)
+            save_state(folder.state, self.fingerprint, self.progress, self._parts())
+            self.saved_step = self.progress.step
+        except StorageError as error:
+            if at_end:
+                raise
+            reporter.line(
+                f"not saved at step {self.progress.step}: {error}; training goes on, the files of step {self.saved_step} stay"
+            )
+
+    def _save_best(self, folder: RunFolder) -> None:
+        """Write the best weights, from the copy that is kept in memory."""
+        assert self.best_weights is not None
+        write_tensors(folder.best, self.best_weights, {"pixelwise": self.model.card.name})
+        if not folder.card.is_file():
+            write_json(folder.card, self.model.card.to_json())
+        self.best_is_saved = True
+
+    def _parts(self) -> dict[str, Any]:
+        return {"model": self.model, "average": self.average.model, "optimiser": self.optimiser}
+
+    def _lost(self, error: RuntimeError) -> TrainingError:
+        """Say what is left after the device, or another process, has failed; save the state if it can still be read."""
+        progress, folder = self.progress, self.writes
+        if folder is not None and self.stepper.is_whole:
+            try:
+                save_state(folder.state, self.fingerprint, progress, self._parts())
+                self.saved_step = progress.step
+            except (RuntimeError, StorageError):  # what the device held is lost with it; the earlier state is whole
+                pass
+        what = "another process of the run" if is_lost_process(error) else f"the device ({self.device})"
+        kept = "nothing was saved"
+        if self.folder is not None and (self.saved_step or self.folder.state.is_file()):
+            where = f"pixelwise train --resume --out {self.folder.folder}"
+            kept = f"the state of step {self.saved_step} is saved; go on with: {where}"
+        return TrainingError(f"{what} failed at step {progress.step + 1} ({first_line(error)}); {kept}")
 
     def _finish(self, reporter: Reporter) -> None:
         progress = self.progress
         if progress.stopped == "interrupted":
             if self.folder is not None:
                 reporter.line(
-                    f"stopped at step {progress.step}; go on with: pixelwise train --resume --out {self.folder.folder}"
+                    f"stopped at step {self.saved_step}; go on with: pixelwise train --resume --out {self.folder.folder}"
                 )
             return
+        if progress.skipped:
+            reporter.line(f"{progress.skipped} of {progress.step} steps were skipped, because their loss was not finite")
         if progress.stopped:
             reporter.line(f"stopped at step {progress.step}: {progress.stopped}")
-        if self.folder is not None:
-            checkpoint.save(self.average.model, self.folder.last)
-            self._save()
+        self._save(reporter, with_history=True, at_end=True)
 
     def best_model(self) -> Segmenter:
         """Give the averaged weights of the best validation."""
@@ -259,52 +388,4 @@ class _Loop:
 
 
 def _finite(value: float | None) -> float | None:
-    return value if value is not None and np.isfinite(value) else None
-
-
-def make_fabric(options: TrainOptions) -> Fabric:
-    """Set up Lightning Fabric for the device and the precision; ``auto`` takes bfloat16 where it is computed in hardware."""
-    machine = this_machine(options.device)
-    for name in ("lightning.fabric", "lightning.pytorch"):
-        logging.getLogger(name).setLevel(logging.WARNING)  # their greetings would break the progress bar
-    precision = options.precision if options.precision != "auto" else "bf16-mixed" if machine.bf16 else "32-true"
-    fabric = Fabric(accelerator=machine.device, devices=1, precision=precision)  # type: ignore[arg-type]
-    fabric.launch()
-    return fabric
-
-
-def measured_steps(
-    model: Segmenter, train: Dataset, val: Dataset, options: TrainOptions, augment: AugmentOptions
-) -> tuple[int, float]:
-    """Turn ``options.minutes`` into a number of steps: run a few steps and one validation batch on a copy, and divide.
-
-    Gives (steps, images/s). The copy is thrown away: nothing of the run's weights or order is touched.
-    """
-    keep_freed_memory()
-    torch.set_num_threads(options.threads or usable_cores())
-    began = time.monotonic()
-    trial = _Loop(copy.deepcopy(model), train, val, replace(options, minutes=0.0, steps=10**6), augment, None, "")
-    trial.model.train()
-    times, waits = [], []
-    last = time.monotonic()
-    for batch in batches(trial.crops, trial.order, 0, 60, trial.workers, trial.device.type == "cuda"):
-        start = time.monotonic()
-        trial._step(batch)
-        waits.append(start - last)
-        last = time.monotonic()
-        times.append(last - start)
-        spent = last - began
-        if (len(times) >= 14 and spent > 10) or (len(times) >= 3 and spent > 40):
-            break
-    late = slice(len(times) // 2, None)  # the first steps are slow: kernels and memory are set up
-    seconds = float(np.median(times[late])) * 1.02
-    if not trial.crops.fits or trial.workers:  # otherwise images are read once, and no step waits from the second epoch on
-        seconds += float(np.mean(waits[late]))
-    start = time.monotonic()
-    few = val.take(range(min(len(val), options.batch)))
-    checking = 0.0
-    if len(few):
-        validate(trial.average.model, few, trial.fabric, options.batch)
-        checking = (time.monotonic() - start) / len(few) * len(val) * (options.validations or 10)
-    left = options.minutes * 60 - (time.monotonic() - began) - checking
-    return max(1, int(left / seconds)), options.batch / seconds
+    return value if value is not None and math.isfinite(value) else None

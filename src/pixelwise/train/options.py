@@ -10,6 +10,9 @@ from pixelwise.core.errors import OptionError, nearest
 from pixelwise.core.options import from_table, read_toml, to_table, write_toml
 
 
+LOGGERS = ("tensorboard", "mlflow", "wandb")
+
+
 @dataclass(frozen=True)
 class DataOptions:
     """The table ``[data]``.
@@ -20,7 +23,11 @@ class DataOptions:
         void: stored values that mean "not labelled", as ``--void`` takes them.
         classes: names or a table of them, as ``--classes`` takes them.
         train: the split to train on; empty for ``train`` where there is one, else all that is not for validation.
+        scale: what images and masks are reduced by when they are read (0.25: to a quarter of their sides); 1 leaves them, 0
+            lets the plan choose, which reduces huge images alone. Predictions come at the images' own size again.
         val: the split to validate on, or the fraction to keep aside; empty for ``val`` where there is one, else ``"0.2"``.
+        folds: divide all but the test split into so many parts for cross-validation; 0 does not.
+        fold: which of them, from 1, is validated on; 0 means all, one run each.
     """
 
     path: str = ""
@@ -29,6 +36,19 @@ class DataOptions:
     classes: str = ""
     train: str = ""
     val: str = ""
+    scale: float = 0.0
+    folds: int = 0
+    fold: int = 0
+
+    def __post_init__(self) -> None:
+        if self.folds < 0 or self.folds == 1:
+            raise OptionError(f"[data] folds: expected 2 or more, or 0 for none, got {self.folds}")
+        if not 0 <= self.fold <= self.folds:
+            raise OptionError(f"[data] fold: expected one from 1 to {self.folds} (folds), or 0 for all, got {self.fold}")
+        if self.folds and self.val:
+            raise OptionError("[data] folds and val exclude each other: each fold is validated on in its turn; leave one out")
+        if not 0 <= self.scale <= 1:
+            raise OptionError(f"[data] scale: expected a factor up to 1, or 0 to let the plan choose, got {self.scale}")
 
 
 @dataclass(frozen=True)
@@ -38,22 +58,42 @@ class TrainOptions:
     Attributes:
         seed: of weights, order and augmentation.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        devices: processes on each machine, one a device: a number, or ``auto`` for every GPU. Under torchrun or SLURM the
+            launcher's own number holds.
+        nodes: machines that take part; each is given the same command.
+        strategy: how processes work together: ``ddp``, or ``auto``, which takes it where there are several.
         precision: ``auto``, ``32-true`` or ``bf16-mixed``.
         threads: CPU threads; 0 takes all cores.
         minutes: a time to fill; becomes ``steps`` once, after a short warm-up, and is then 0.
         epochs: passes over the data; becomes ``steps``.
         steps: optimiser steps in all.
-        batch: images a step.
+        batch: images a step, over all processes.
+        accumulate: how many such batches make up one step: their gradients are added before the weights change.
+        checkpointing: keep few activations and compute the others again in the backward pass: less memory, a third more time.
+        freeze_norm: keep the statistics of batch norms as they came; for batches too small to measure them.
         crop: (height, width) an image is cropped or padded to.
+        optimiser: ``adamw``, ``adam``, ``sgd`` (with Nesterov's momentum; wants a rate about 30 times AdamW's) or ``lion``
+            (wants about a fifth of AdamW's, and more decay).
+        momentum: of ``sgd``.
+        schedule: the rate over the steps: ``cosine``, ``poly`` (power 0.9), ``onecycle``, ``plateau`` (lowered when the
+            validation mIoU stops rising) or ``constant``.
         rate: the highest learning rate.
         encoder_rate: the encoder's rate as a share of it.
+        layer_decay: the rate of each stage of the encoder as a share of the next deeper one's; 1 treats all alike.
         decay: weight decay, on weights alone, not on norms and biases.
         warmup: share of the steps in which the rate grows.
-        final_rate: share of the rate at the last step, where the cosine ends.
+        final_rate: share of the rate at the last step, where ``cosine`` and ``poly`` end; ``plateau`` goes no lower.
+        plateau_patience: validations without a better mIoU before ``plateau`` lowers the rate.
+        plateau_factor: what it is then multiplied by.
         clip: largest norm of the gradient.
         ema: decay of the averaged weights that are validated and kept; 0 for none.
         class_weights: of the cross entropy: ``none`` (the Dice term counts every class alike already), ``log`` (ENet's rule)
             or ``median`` (median frequency).
+        freeze: how many of the encoder's stages, from the finest, do not learn (their batch norms keep their statistics);
+            ``encoder`` for all of it.
+        unfreeze_at: share of the steps after which they learn too; 0 for never.
+        loggers: what is told of the run, and to whom: ``auto`` (TensorBoard; MLflow where it is installed; Weights & Biases
+            where it is installed and WANDB_API_KEY or WANDB_MODE is set), names with commas, or ``none``.
         validations: how many times to validate, evenly spaced; the last one at the last step.
         patience: stop after so many validations without a better mIoU; 0 never does.
         save_seconds: how often the state for resuming is written; 0 after every step.
@@ -62,21 +102,36 @@ class TrainOptions:
 
     seed: int = 0
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    devices: int | Literal["auto"] = 1
+    nodes: int = 1
+    strategy: Literal["auto", "ddp"] = "auto"
     precision: str = "auto"
     threads: int = 0
     minutes: float = 0.0
     epochs: float = 0.0
     steps: int = 0
     batch: int = 0
+    accumulate: int = 1
+    checkpointing: bool = False
+    freeze_norm: bool = False
     crop: tuple[int, int] = (0, 0)
+    optimiser: Literal["adamw", "adam", "sgd", "lion"] = "adamw"
+    momentum: float = 0.9
+    schedule: Literal["cosine", "poly", "onecycle", "plateau", "constant"] = "cosine"
     rate: float = 1e-3
     encoder_rate: float = 1.0
+    layer_decay: float = 1.0
     decay: float = 0.01
     warmup: float = 0.04
     final_rate: float = 0.0
+    plateau_patience: int = 2
+    plateau_factor: float = 0.3
     clip: float = 5.0
     ema: float = 0.998
     class_weights: Literal["none", "log", "median"] = "none"
+    freeze: int | Literal["encoder"] = 0
+    unfreeze_at: float = 0.0
+    loggers: str = "auto"
     validations: int = 0
     patience: int = 0
     save_seconds: float = 60.0
@@ -99,12 +154,41 @@ class TrainOptions:
         ):
             if getattr(self, name) < 0:
                 raise OptionError(f"[train] {name}: expected 0 or more, got {getattr(self, name)}")
-        if not 0 <= self.ema < 1:
-            raise OptionError(f"[train] ema: expected 0 to below 1, got {self.ema}")
+        for name in ("devices", "nodes", "accumulate", "plateau_patience"):
+            if getattr(self, name) != "auto" and getattr(self, name) < 1:
+                raise OptionError(f"[train] {name}: expected 1 or more, got {getattr(self, name)}")
+        for name in ("ema", "momentum"):
+            if not 0 <= getattr(self, name) < 1:
+                raise OptionError(f"[train] {name}: expected 0 to below 1, got {getattr(self, name)}")
+        for name in ("layer_decay", "plateau_factor"):
+            if not 0 < getattr(self, name) <= 1:
+                raise OptionError(f"[train] {name}: expected above 0 and at most 1, got {getattr(self, name)}")
+        for name in ("warmup", "final_rate"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise OptionError(f"[train] {name}: expected a share from 0 to 1, got {getattr(self, name)}")
         if self.precision not in ("auto", "32-true", "bf16-mixed"):
             raise OptionError(f"[train] precision: {nearest(self.precision, ['auto', '32-true', 'bf16-mixed'])}")
+        if self.freeze != "encoder" and self.freeze < 0:
+            raise OptionError(f"[train] freeze: expected a number of stages or 'encoder', got {self.freeze}")
+        if not 0 <= self.unfreeze_at < 1 or (self.unfreeze_at and not self.freeze):
+            raise OptionError(
+                f"[train] unfreeze_at: expected a share of the steps from 0 to below 1, with freeze, got {self.unfreeze_at}"
+            )
+        for name in filter(None, (one.strip() for one in self.loggers.split(","))):
+            if name not in LOGGERS and name not in ("auto", "none"):
+                raise OptionError(f"[train] loggers: there is no '{name}'; {nearest(name, ['auto', 'none', *LOGGERS])}")
         if sum(bool(value) for value in (self.minutes, self.epochs, self.steps)) > 1:
             raise OptionError("[train] minutes, epochs and steps exclude each other: they all say how long; give one")
+
+    @property
+    def step_images(self) -> int:
+        """Images whose gradients make up one step, over all processes."""
+        return self.batch * self.accumulate
+
+
+PLACE = frozenset(  # options that say where and how a run is computed, not what: a run may be resumed with others
+    {"device", "devices", "nodes", "strategy", "threads", "workers", "save_seconds", "checkpointing"}
+)
 
 
 @dataclass(frozen=True)
@@ -129,7 +213,9 @@ def recipe_from(tables: Mapping[str, Any], where: str = "recipe") -> Recipe:
             raise OptionError(f"{where}: there is no table [{name}]; {nearest(name, known)}")
         if not isinstance(table, Mapping):
             raise OptionError(f"{where}: [{name}] is a table of options, not {table!r}")
-    model = {"name": "unet", **tables.get("model", {})}
+    model = dict(tables.get("model", {}))
+    if "weights" not in model:  # a checkpoint says what network it is of
+        model = {"name": "unet", **model}
     return Recipe(
         from_table(DataOptions, tables.get("data", {}), "data"),
         model,

@@ -5,11 +5,14 @@ from collections.abc import Iterator
 import torch
 from lightning.fabric import Fabric
 
+from pixelwise.core.errors import TrainingError
 from pixelwise.core.predictor import PLAIN
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.decode.frame import Frame
 from pixelwise.metrics import overlap
 from pixelwise.models.segmenter import Segmenter
+from pixelwise.train.devices import gathered
+from pixelwise.train.failures import first_line, is_out_of_memory
 from pixelwise.train.loader import Batch, stacked
 from pixelwise.train.options import TrainOptions
 
@@ -22,17 +25,39 @@ def validation_steps(options: TrainOptions) -> frozenset[int]:
 
 @torch.inference_mode()
 def validate(model: Segmenter, dataset: Dataset, fabric: Fabric, batch: int) -> dict[str, float]:
-    """Score a model on whole images; images of different sizes never share a batch."""
+    """Score a model on whole images, each process on its part; images of different sizes never share a batch.
+
+    Raises:
+        TrainingError: memory does not hold one whole image.
+    """
     model.eval()
-    counts = []
-    for group in _same_size(dataset, batch):
-        images = [sample.image.to_bands(model.card.bands) for sample in group]
-        pixels = Batch(torch.from_numpy(stacked([image.pixels for image in images])), {}, ())
+    part = dataset.take(range(fabric.global_rank, len(dataset), fabric.world_size))
+    counts = [one for group in _same_size(part, batch) for one in _count(model, group, fabric)]
+    own = sum(counts[1:], counts[0]) if counts else None
+    found = [one for one in gathered(own, fabric) if one is not None]
+    return overlap.score(sum(found[1:], found[0]))
+
+
+def _count(model: Segmenter, group: list[Sample], fabric: Fabric) -> list[overlap.Counts]:
+    """Count a batch of one size, in halves where memory runs out."""
+    images = [sample.image.to_bands(model.card.bands) for sample in group]
+    pixels = Batch(torch.from_numpy(stacked([image.pixels for image in images])), {}, ())
+    try:
         with fabric.autocast():
             found = model.predict(pixels.images(fabric.device), [Frame(image.size) for image in images], PLAIN)
-        for sample, prediction in zip(group, found, strict=True):
-            counts.append(overlap.count(prediction, sample.truth))
-    return overlap.score(sum(counts[1:], counts[0]))
+        return [overlap.count(prediction, sample.truth) for sample, prediction in zip(group, found, strict=True)]
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        message = first_line(error)
+    if len(group) == 1:
+        height, width = group[0].size
+        raise TrainingError(
+            f"memory does not hold the image {group[0].name} of {height} x {width} for validation ({message}); read images "
+            f"smaller with --set data.scale=0.5, or validate on smaller ones"
+        )
+    middle = len(group) // 2
+    return [*_count(model, group[:middle], fabric), *_count(model, group[middle:], fabric)]
 
 
 def _same_size(dataset: Dataset, batch: int) -> Iterator[list[Sample]]:

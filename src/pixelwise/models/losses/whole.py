@@ -1,6 +1,6 @@
 """Sums over the whole batch, where a batch is worked off in parts or divided among processes.
 
-A loss that is a ratio of sums over the batch (cross entropy over the counted pixels, Dice) is not the mean of its parts' losses.
+A loss that is a ratio of sums over the batch (cross entropy over the counted pixels, Dice) is not the mean over its parts.
 Such a loss passes each sum through ``over_batch``; alone in one process that changes nothing. Where the batch comes in parts,
 the trainer puts a gatherer in place: the sum's value is then that of all parts, its gradient that of this part.
 """

@@ -1,0 +1,60 @@
+"""Trials before a run: a few steps on a copy of the model, from which the steps of ``--minutes`` follow."""
+
+import copy
+import time
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from pixelwise.augment import AugmentOptions
+from pixelwise.core.sample import Dataset
+from pixelwise.models.segmenter import Segmenter
+from pixelwise.train.devices import alone, processes_here, ranks
+from pixelwise.train.fit import Loop
+from pixelwise.train.machine import keep_freed_memory, usable_cores
+from pixelwise.train.options import TrainOptions
+from pixelwise.train.validate import validate
+
+
+def trial_of(model: Segmenter, train: Dataset, val: Dataset, options: TrainOptions, augment: AugmentOptions) -> Loop:
+    """Make a run of a copy of ``model``, alone in this process, with what is one process's share of a batch."""
+    keep_freed_memory()
+    torch.set_num_threads(options.threads or max(1, usable_cores() // processes_here(options)))
+    batch = max(1, options.batch // ranks(options))
+    options = replace(options, minutes=0.0, steps=options.steps or 10**6, batch=batch, devices=1, nodes=1)
+    return Loop(copy.deepcopy(model), train, val, options, augment, alone(options))
+
+
+def measured_steps(
+    model: Segmenter, train: Dataset, val: Dataset, options: TrainOptions, augment: AugmentOptions
+) -> tuple[int, float]:
+    """Turn ``options.minutes`` into a number of steps: run a few steps and one validation batch on a copy, and divide.
+
+    Gives (steps, images/s). The copy is thrown away: nothing of the run's weights or order is touched.
+    """
+    began = time.monotonic()
+    trial = trial_of(model, train, val, options, augment)
+    times, waits = [], []
+    last = time.monotonic()
+    for batch in trial.batches(0, 60):
+        start = time.monotonic()
+        trial.step(batch)
+        waits.append(start - last)
+        last = time.monotonic()
+        times.append(last - start)
+        spent = last - began
+        if (len(times) >= 14 and spent > 10) or (len(times) >= 3 and spent > 40):
+            break
+    late = slice(len(times) // 2, None)  # the first steps are slow: kernels and memory are set up
+    seconds = float(np.median(times[late])) * 1.02
+    if not trial.crops.fits or trial.workers:  # otherwise images are read once, and no step waits from the second epoch on
+        seconds += float(np.mean(waits[late]))
+    start = time.monotonic()
+    few = val.take(range(min(len(val), options.batch)))
+    checking = 0.0
+    if len(few):
+        validate(trial.average.model, few, trial.fabric, options.batch)
+        checking = (time.monotonic() - start) / len(few) * len(val) * (options.validations or 10) / ranks(options)
+    left = options.minutes * 60 - (time.monotonic() - began) - checking
+    return max(1, int(left / seconds)), options.step_images / seconds
