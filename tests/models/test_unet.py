@@ -81,7 +81,7 @@ def test_the_installed_imagenet_weights_are_found() -> None:
 
 
 def test_random_weights_are_said_aloud(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pixelwise.models.encoders.weights.hub_is_reachable", lambda: False)
+    monkeypatch.setattr("pixelwise.models.encoders.hubs.hub_is_reachable", lambda host: False)
     with pytest.warns(RandomWeights, match="several times the training"):
         model = unet.build(LABELS, encoder="resnet18")
     assert model.network.weights == "random"

@@ -38,6 +38,8 @@ def find(path: Path) -> Path:
             return path / name
     if not path.exists():
         raise MissingFile(f"{path}: expected a run folder or a checkpoint, found nothing there")
+    if folds := sorted(fold.name for fold in path.glob("fold_*") if fold.is_dir()):
+        raise MissingFile(f"{path}: holds {len(folds)} models, one a fold of a cross-validation; name one: {path / folds[0]}")
     raise MissingFile(f"{path}: expected {' or '.join(PREFERRED)} in this folder, found none; has training saved anything yet?")
 
 
@@ -52,12 +54,12 @@ def load(path: Path, labels: LabelSet | None = None) -> Segmenter:
         CheckpointError: the file is truncated, its tensors do not fit the card's network, or its classes are others.
     """
     file = find(Path(path))
-    card_path = file.parent / CARD
-    if not card_path.is_file():
+    card = card_of(file)
+    if card is None:
         raise MissingFile(
-            f"{file}: its card ({CARD}) is not beside it; a model needs both. A foreign .pth goes to --set model.weights="
+            f"{file}: its card ({CARD}) is not beside it, and a model needs both; "
+            f"training can start from such a file: pixelwise train --weights {file}"
         )
-    card = Card.from_json(read_json(card_path), str(card_path))
     if labels is not None and not labels.same_classes(card.labels):
         raise CheckpointError(
             f"{file}: the model knows the classes {', '.join(card.labels.names)}, the data {', '.join(labels.names)}; "
@@ -66,6 +68,23 @@ def load(path: Path, labels: LabelSet | None = None) -> Segmenter:
     model = build(card)
     fill(model, read_tensors(file), str(file))
     return model.eval()
+
+
+def card_of(path: Path) -> Card | None:
+    """Read the card of a run folder or of a ``.safetensors`` file; None for a foreign file, which has none.
+
+    Raises:
+        MissingFile: there is nothing at ``path``, or no weights in the folder, or no card.
+        CheckpointError: the card is damaged.
+    """
+    path = Path(path)
+    file = find(path)
+    card = file.parent / CARD
+    if file.suffix != ".safetensors" or not card.is_file():
+        if path.is_dir():
+            raise MissingFile(f"{file}: its card ({CARD}) is not beside it; a model needs both")
+        return None
+    return Card.from_json(read_json(card), str(card))
 
 
 def build(card: Card) -> Segmenter:

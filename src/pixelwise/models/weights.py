@@ -11,6 +11,8 @@ from torch import Tensor
 from pixelwise.core.errors import CheckpointError, MissingFile
 from pixelwise.core.files import write_bytes
 
+NESTED = ("state_dict_ema", "model_ema", "state_dict", "model_state_dict", "model", "network", "weights")
+
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], notes: dict[str, str] | None = None) -> None:
     """Write tensors as safetensors, whole or not at all.
@@ -24,7 +26,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], notes: dict[str, str] 
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Read the tensors of a ``.safetensors`` file or of a foreign ``.pth`` / ``.pt`` / ``.ckpt``.
 
-    A foreign file may hold the tensors themselves or have them under ``state_dict``, ``model`` or ``model_state_dict``.
+    A foreign file may hold the tensors themselves or have them under one of ``NESTED``, also one in another.
 
     Raises:
         MissingFile: there is none.
@@ -61,12 +63,14 @@ def read_state(path: Path) -> object:
 
 
 def _tensors_in(value: object, path: Path) -> dict[str, Tensor]:
-    for key in ("state_dict", "model_state_dict", "model"):
-        if isinstance(value, dict) and isinstance(value.get(key), dict):
-            value = value[key]
+    if isinstance(value, dict) and value.get("format") == "pixelwise state 1":
+        raise CheckpointError(f"{path}: it is the state a run is resumed from; give the run folder, {path.parent}, instead")
+    while isinstance(value, dict) and (inner := next((k for k in NESTED if isinstance(value.get(k), dict)), None)):
+        value = value[inner]
     if not isinstance(value, dict):
         raise CheckpointError(f"{path}: expected a dictionary of tensors, found {type(value).__name__}")
     tensors = {str(key): tensor for key, tensor in value.items() if isinstance(tensor, Tensor)}
     if not tensors:
-        raise CheckpointError(f"{path}: it holds no tensors")
+        keys = ", ".join(sorted(map(str, value))[:6]) or "nothing"
+        raise CheckpointError(f"{path}: expected tensors by name, at the top or under {', '.join(NESTED)}; found {keys}")
     return tensors

@@ -9,16 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-import torch
-
 from pixelwise.augment import warnings_for
 from pixelwise.augment.scale import scaled
 from pixelwise.core.errors import DataError, MissingFile, OptionError
 from pixelwise.core.files import write_json, write_text
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.curate.check import Audit, check
-from pixelwise.models import MODELS, checkpoint
+from pixelwise.models.encoders.weights import is_named
 from pixelwise.models.segmenter import Segmenter
+from pixelwise.train import origin
 from pixelwise.train import plan as planning
 from pixelwise.train.cost import predict_cost
 from pixelwise.train.facts import look_at
@@ -49,8 +48,8 @@ def start(recipe: Recipe, out: Path, quiet: bool = False) -> tuple[Run, Prepared
     """
     folder = RunFolder(Path(out))
     say = _printer(quiet)
-    if recipe.model["name"] not in MODELS:
-        MODELS[recipe.model["name"]]  # raises, with the nearest names
+    card = origin.card_of(recipe)
+    recipe = origin.named(recipe, card)
     said: list[str] = []
     prepared = prepare(recipe, lambda text: (said.append(text), say(text))[1])
     with folder.locked():
@@ -59,10 +58,10 @@ def start(recipe: Recipe, out: Path, quiet: bool = False) -> tuple[Run, Prepared
         say = _printer(quiet, folder.log)
         facts = look_at(prepared.train)
         machine = this_machine(recipe.train.device)
-        made = planning.plan(recipe, facts, machine)
+        made = planning.plan(origin.inherited(recipe, card, facts.bands), facts, machine)
         recipe = _absolute(made.recipe)
         prepared = _at_scale(prepared, recipe)
-        model = build(recipe, prepared.train)
+        model = origin.build(recipe, prepared.train, say)
         options = recipe.train
         cost = predict_cost(model, options.batch, options.crop, options.precision, machine)
         say("plan:\n" + planning.table([*made.reasons, *planning.cost_reasons(cost, options.steps, machine)]))
@@ -89,7 +88,7 @@ def resume(out: Path, quiet: bool = False) -> tuple[Run, Prepared, Recipe]:
     recipe = read_recipe(folder.recipe)
     prepared = _at_scale(prepare(recipe, _printer(quiet)), recipe)
     with folder.locked():
-        model = _with_training(build(recipe, prepared.train), prepared, recipe)
+        model = _with_training(origin.rebuilt(recipe, prepared.train, folder), prepared, recipe)
         run = _run(model, prepared, recipe, folder, True, quiet)
     return run, prepared, recipe
 
@@ -153,18 +152,6 @@ def _at_scale(prepared: Prepared, recipe: Recipe) -> Prepared:
     return replace(prepared, train=scaled(prepared.train, scale), val=scaled(prepared.val, scale))
 
 
-def build(recipe: Recipe, train: Dataset) -> Segmenter:
-    """Build the recipe's network for the data, its random weights drawn from the recipe's seed."""
-    options = dict(recipe.model)
-    network = MODELS[options.pop("name")]
-    kind = options.pop("kind", train.kind)
-    torch.manual_seed(recipe.train.seed)
-    options = checkpoint.fitted_options(network.build, options)
-    model: Segmenter = network.build(train.labels, kind, **options)
-    model.card = replace(model.card, scale=recipe.data.scale or 1.0)
-    return model
-
-
 def _timed(recipe: Recipe, model: Segmenter, prepared: Prepared, say: Say) -> Recipe:
     """Turn minutes into steps, once; from here on the recipe says steps alone."""
     options = recipe.train
@@ -185,10 +172,10 @@ def _with_training(model: Segmenter, prepared: Prepared, recipe: Recipe) -> Segm
         "steps": options.steps,
         "batch": options.batch,
         "crop": list(options.crop),
-        "encoder_weights": getattr(model.network, "weights", ""),
+        "encoder_weights": model.network.weights,
         "seed": options.seed,
     }
-    model.card = replace(model.card, training=training)
+    model.card = replace(model.card, training={**model.card.training, **training})
     return model
 
 
@@ -208,8 +195,9 @@ def _stamp(sample: Sample) -> list[object]:
 def _absolute(recipe: Recipe) -> Recipe:
     """Make paths absolute, so that the recipe holds from any folder."""
     data = replace(recipe.data, path=str(Path(recipe.data.path).resolve()), classes=_resolved(recipe.data.classes))
-    model = {name: _resolved(value) if name == "weights" else value for name, value in recipe.model.items()}
-    return replace(recipe, data=data, model=model)
+    weights = recipe.model.get("weights", "imagenet")
+    model = {**recipe.model, "weights": weights if is_named(weights) else str(Path(weights).resolve())}
+    return replace(recipe, data=data, model=model if "weights" in recipe.model else recipe.model)
 
 
 def _resolved(text: str) -> str:

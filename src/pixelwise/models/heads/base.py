@@ -17,7 +17,13 @@ class Head(nn.Module, ABC):
     """One for each KIND of raw output; the network before it may be any.
 
     A head's ``forward(features, size)`` gives its Raw: a NamedTuple of tensors, at the input's (H, W) or a fraction of it.
+
+    Attributes:
+        class_rows: names of its tensors that have a row a class, in the order of the labels. Fine-tuning for other labels keeps
+            the rows of classes that are known by name.
     """
+
+    class_rows: tuple[str, ...] = ()
 
     @abstractmethod
     def forward(self, features: Tensor, size: Size, targets: Any = None) -> NamedTuple:

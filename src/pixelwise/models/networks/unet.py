@@ -19,7 +19,9 @@ from pixelwise.core.image import RGB
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind
 from pixelwise.models.encoders import Encoder, build_encoder
+from pixelwise.models.encoders.weights import loaded
 from pixelwise.models.heads.pixel import PixelHead
+from pixelwise.models.network import Network
 from pixelwise.models.segmenter import Segmenter
 
 Norm = Literal["batch", "group", "none"]
@@ -41,6 +43,9 @@ def build(
     width: int = 64,
     depth: int = 4,
     bands: tuple[str, ...] = RGB,
+    levels: int = 0,
+    mean: tuple[float, ...] = (),
+    deviation: tuple[float, ...] = (),
     loss: str = "cross_entropy + dice",
     class_weights: tuple[float, ...] | None = None,
     label_smoothing: float = 0.0,
@@ -51,7 +56,7 @@ def build(
         labels: the classes.
         kind: only ``semantic``.
         encoder: ``plain`` for the paper's, else the name of a timm or smp encoder.
-        weights: of the encoder: ``imagenet``, ``none`` or a file.
+        weights: of the encoder: ``imagenet``, ``none``, a name such as ``timm:resnet50.a1_in1k``, or a file.
         decoder: channels of the expanding path, deepest first; () takes the paper's for ``plain``, else (160, 96, 48, 32).
         output_stride: where the decoder stops: logits at 1/1, 1/2 or 1/4 of the input, brought to full size bilinearly;
             0 takes 1 for ``plain`` and 2 else: the last step to full size costs a third of the training and gains little.
@@ -59,6 +64,8 @@ def build(
         dropout: before the last convolution, whole channels.
         width, depth: of the plain encoder: channels of its first level, and how many times they double.
         bands: of the input.
+        levels: how many of the encoder's levels are used, finest first; 0 takes all. Not for ``plain``, which has ``depth``.
+        mean, deviation: a band, to normalise the input in [0, 1] by; () takes those of the encoder's weights.
         loss: a weighted sum of losses by name, as in ``"0.5*focal(gamma=3) + lovasz"``.
         class_weights: one a class, in the losses that average over pixels.
         label_smoothing: of the cross entropy.
@@ -72,7 +79,11 @@ def build(
         raise OptionError("unet needs at least one class")
     plain = encoder == "plain"
     output_stride = output_stride or (1 if plain else 2)
-    path = _plain_encoder(width, depth, len(bands), norm) if plain else build_encoder(encoder, weights, len(bands))
+    path = (
+        loaded(_plain_encoder(width, depth, len(bands), norm), encoder, weights, len(bands))
+        if plain
+        else build_encoder(encoder, weights, len(bands), levels)
+    )
     widths = decoder or _decoder_widths(path, plain, output_stride)
     network = UNet(path, widths, output_stride, norm, upsampling)
     head = PixelHead(network.channels, labels, 1 if plain else 3, dropout, loss, class_weights, label_smoothing)
@@ -87,10 +98,30 @@ def build(
         "width": width,
         "depth": depth,
         "bands": list(bands),
+        "levels": levels,
+        "mean": list(mean),
+        "deviation": list(deviation),
     }
-    stride = max(path.strides)
-    card = Card("unet", "semantic", labels, bands, path.mean, path.deviation, stride, gives_probabilities=True, options=options)
+    card = Card(
+        "unet",
+        "semantic",
+        labels,
+        bands,
+        _a_band(mean, bands, "mean") or path.mean,
+        _a_band(deviation, bands, "deviation") or path.deviation,
+        stride=max(path.strides),
+        gives_probabilities=True,
+        options=options,
+    )
     return Segmenter(network, head, card)
+
+
+def _a_band(values: tuple[float, ...], bands: tuple[str, ...], what: str) -> tuple[float, ...]:
+    if values and len(values) != len(bands):
+        raise OptionError(f"[model] {what}: expected {len(bands)} numbers, one a band, got {len(values)}")
+    if what == "deviation" and not all(value > 0 for value in values):
+        raise OptionError(f"[model] deviation: expected numbers above 0, got {list(values)}")
+    return tuple(float(value) for value in values)
 
 
 def _decoder_widths(path: Encoder, plain: bool, output_stride: int) -> tuple[int, ...]:
@@ -100,7 +131,7 @@ def _decoder_widths(path: Encoder, plain: bool, output_stride: int) -> tuple[int
     return tuple(DECODER[index] if index < len(DECODER) else 16 for index in range(len(set(levels))))
 
 
-class UNet(nn.Module):
+class UNet(Network):
     """Features (N, C, H / s, W / s) for images (N, B, H, W) whose sides are multiples of the encoder's last stride."""
 
     def __init__(self, encoder: Encoder, widths: Sequence[int], output_stride: int, norm: Norm, upsampling: Upsampling) -> None:

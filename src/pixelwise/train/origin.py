@@ -1,0 +1,113 @@
+"""Where a run's first weights come from, and what it takes over from the checkpoint it starts from."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from pixelwise.core.card import Card
+from pixelwise.core.errors import OptionError
+from pixelwise.core.files import read_json
+from pixelwise.core.image import RGB
+from pixelwise.core.sample import Dataset
+from pixelwise.models import MODELS, checkpoint
+from pixelwise.models.encoders.weights import is_named, require_file
+from pixelwise.models.segmenter import Segmenter
+from pixelwise.models.transfer import require_same_network, transfer
+from pixelwise.train.options import Recipe
+from pixelwise.train.run import RunFolder
+
+COLOUR = (RGB, ("grey",))  # images of either are read as the other
+
+
+def card_of(recipe: Recipe) -> Card | None:
+    """Read the card of the Pixelwise checkpoint that ``[model] weights`` names; None if it names no such thing.
+
+    Raises:
+        OptionError: it is neither a name nor a path.
+        MissingFile: it names a file that is not there.
+        CheckpointError: the checkpoint is of another network or kind than the recipe asks for, or its card is damaged.
+    """
+    weights = recipe.model.get("weights", "imagenet")
+    if not isinstance(weights, str):
+        raise OptionError(f"[model] weights: expected a name or a path, got {weights!r}")
+    if is_named(weights):
+        return None
+    source = require_file(weights)
+    card = checkpoint.card_of(source)
+    if card is not None:
+        require_same_network(card, recipe.model.get("name", card.name), recipe.model.get("kind", card.kind), source)
+    return card
+
+
+def named(recipe: Recipe, card: Card | None) -> Recipe:
+    """Give the recipe a network: its own, else the checkpoint's, else U-Net.
+
+    Raises:
+        UnknownName: there is no such network; the message has the nearest names.
+    """
+    name = recipe.model.get("name", card.name if card is not None else "unet")
+    if name not in MODELS:
+        MODELS[name]  # raises
+    return replace(recipe, model={"name": name, **recipe.model})
+
+
+def inherited(recipe: Recipe, card: Card | None, bands: tuple[str, ...]) -> Recipe:
+    """Build as the checkpoint was built, wherever the recipe does not say otherwise; ``bands`` are the data's.
+
+    Its normalisation is kept with its bands: the weights were trained on such input.
+    """
+    if card is None:
+        return recipe
+    known = inspect.signature(MODELS[recipe.model["name"]].build).parameters
+    fitting = bands == card.bands or (bands in COLOUR and card.bands in COLOUR)
+    used = tuple(recipe.model.get("bands", card.bands if fitting else bands))
+    taken: dict[str, Any] = {**card.options, "bands": used, "mean": (), "deviation": ()}
+    if used == card.bands:
+        taken |= {"mean": card.mean, "deviation": card.deviation}
+    taken = {key: value for key, value in taken.items() if key in known and key != "weights"}
+    return replace(recipe, model={**taken, **recipe.model})
+
+
+def build(recipe: Recipe, train: Dataset, say: Callable[[str], None] | None = None) -> Segmenter:
+    """Build the recipe's network for the data, and fill it from where the recipe says.
+
+    What is not filled is drawn from the recipe's seed. What came from where is said, and kept in the card's training.
+
+    Raises:
+        CheckpointError: the weights are of another network or kind, or nothing in them fits.
+    """
+    options = dict(recipe.model)
+    network = MODELS[options.pop("name")]
+    kind = options.pop("kind", train.kind)
+    weights = options.get("weights", "imagenet")
+    is_file = not is_named(weights)
+    if is_file:
+        options["weights"] = "none"
+    if "weights" not in inspect.signature(network.build).parameters:
+        options.pop("weights", None)
+    torch.manual_seed(recipe.train.seed)
+    model: Segmenter = network.build(train.labels, kind, **checkpoint.fitted_options(network.build, options))
+    stated: dict[str, Any] = {"source": weights, "origin": model.network.weights}
+    if is_file:
+        found = transfer(model, require_file(weights))
+        model.network.weights = found.summary()
+        stated = found.to_json()
+        if say is not None:
+            say(str(found))
+    model.card = replace(model.card, scale=recipe.data.scale or 1.0, training={"weights": stated})
+    return model
+
+
+def rebuilt(recipe: Recipe, train: Dataset, folder: RunFolder) -> Segmenter:
+    """Build the network of a run that goes on: its weights are in its state, so that what it started from may be gone."""
+    if not folder.state.is_file():
+        return build(recipe, train)
+    model = build(replace(recipe, model={**recipe.model, "weights": "none"}), train)
+    card = Card.from_json(read_json(folder.card), str(folder.card))
+    model.network.weights = str(card.training.get("encoder_weights", ""))
+    return Segmenter(
+        model.network, model.head, replace(model.card, mean=card.mean, deviation=card.deviation, training=card.training)
+    )
