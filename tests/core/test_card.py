@@ -79,7 +79,13 @@ def test_a_hostile_value_is_refused_by_where_it_stands(field: str, value: Any) -
         Card.from_json({**CARD.to_json(), field: value}, "runs/a/card.json")
 
 
-@pytest.mark.parametrize("missing", sorted(CARD.to_json()))
+def test_a_card_from_before_there_were_scales_is_read_at_scale_one() -> None:
+    data = CARD.to_json()
+    del data["scale"]
+    assert Card.from_json(data).scale == 1
+
+
+@pytest.mark.parametrize("missing", sorted(set(CARD.to_json()) - {"scale"}))
 def test_a_missing_part_is_refused(missing: str) -> None:
     data = CARD.to_json()
     del data[missing]

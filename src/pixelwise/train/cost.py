@@ -47,7 +47,8 @@ def footprint(model: Segmenter, precision: str = "32-true") -> Footprint:
     """Count what ``model`` keeps for its backward pass, on two small images; the model is left as it was."""
     trial = copy.deepcopy(model).cpu().to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     sides = (2 * model.card.stride, 4 * model.card.stride)
-    kept = [_kept(trial, side, precision == "bf16-mixed") for side in sides]
+    with torch.random.fork_rng():
+        kept = [_kept(trial, side, precision == "bf16-mixed") for side in sides]
     per_pixel = (kept[1] - kept[0]) / (
         2 * (sides[1] ** 2 - sides[0] ** 2)
     )  # weights cast to 16 bits are kept once, not a pixel
@@ -64,7 +65,7 @@ def _kept(model: Segmenter, side: int, half: bool) -> int:
         return tensor
 
     images = torch.rand(2, len(model.card.bands), side, side)
-    with torch.random.fork_rng(), torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
             terms = model.loss(images, _targets(model, 2, (side, side), torch.device("cpu")))
         storages = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in kept}
