@@ -134,3 +134,81 @@ def test_what_is_reduced_stays_where_it_was() -> None:
     expected = np.zeros((16, 16), int)
     expected[4:6, 10:12] = 255
     assert small.tolist() == expected.tolist()
+
+
+def test_quarter_turns_are_exact_and_change_height_and_width() -> None:
+    for count in range(4):
+        matrix, size = geometry.quarter_turns((2, 3), count)
+        assert warp(matrix, size) == np.rot90(IDS, count).tolist()
+
+
+def test_a_perspective_moves_the_corners_where_it_was_told() -> None:
+    moves = np.array([[0.1, 0.05], [-0.1, 0.0], [0.0, -0.2], [0.05, 0.1]])
+    matrix = geometry.perspective((10, 20), moves)
+    for corner, move in zip([(-0.5, -0.5), (19.5, -0.5), (19.5, 9.5), (-0.5, 9.5)], moves, strict=True):
+        assert geometry.moved(matrix, *corner) == pytest.approx((corner[0] + 20 * move[0], corner[1] + 10 * move[1]), abs=1e-4)
+    assert not geometry.is_affine(matrix)
+    assert geometry.is_affine(geometry.affine((10, 20), 30, 10))
+
+
+def test_growth_is_that_of_a_small_square_in_the_middle() -> None:
+    for matrix in (geometry.scale(0.5, 2), geometry.perspective((40, 60), np.array([[0.2, 0.1], [0, 0], [0, 0], [-0.1, 0.1]]))):
+        x, y = geometry.moved(np.linalg.inv(matrix), 29.5, 19.5)
+        steps = [np.subtract(geometry.moved(matrix, x + dx, y + dy), (29.5, 19.5)) * 1e4 for dx, dy in ((1e-4, 0), (0, 1e-4))]
+        area = abs(steps[0][0] * steps[1][1] - steps[0][1] * steps[1][0])
+        assert geometry.shrink_of(matrix, (40, 60)) == pytest.approx(np.sqrt(area), rel=1e-3)
+
+
+@pytest.mark.parametrize("smooth", [False, True])
+def test_a_field_without_moves_changes_nothing_and_an_even_one_shifts(smooth: bool) -> None:
+    still = geometry.Field(np.zeros((3, 4, 2)), smooth)
+    assert geometry.warp_ids(IDS, geometry.IDENTITY, (2, 3), field=still).tolist() == IDS.tolist()
+    even = geometry.Field(np.full((3, 4, 2), 1.0) * [1, 0], smooth)  # looks one cell, here one pixel, to the right
+    assert geometry.warp_ids(IDS, geometry.IDENTITY, (2, 3), field=even).tolist() == [[2, 3, 0], [5, 6, 0]]
+
+
+def test_a_linear_field_goes_through_its_knots() -> None:
+    knots = np.random.default_rng(0).uniform(-0.2, 0.2, (4, 5, 2))
+    moves = geometry.Field(knots, smooth=False).moves((301, 401))  # a knot lies half a pixel from a pixel's centre
+    assert moves[0][100, 200] == pytest.approx(knots[1, 2, 0] * 401 / 4, abs=0.3)
+    assert moves[1][200, 300] == pytest.approx(knots[2, 3, 1] * 301 / 3, abs=0.3)
+
+
+@pytest.mark.parametrize("smooth", [False, True])
+@pytest.mark.parametrize("seed", range(5))
+def test_the_strongest_field_does_not_fold(smooth: bool, seed: int) -> None:
+    knots = np.random.default_rng(seed).choice([-geometry.FOLD, geometry.FOLD], (5, 6, 2))
+    x, y = geometry.lookup(geometry.IDENTITY, geometry.Field(knots, smooth), (160, 200))
+    area = np.gradient(x, axis=1) * np.gradient(y, axis=0) - np.gradient(x, axis=0) * np.gradient(y, axis=1)
+    assert area.min() > -1e-3
+
+
+@pytest.mark.parametrize(
+    "matrix", [geometry.affine((30, 40), 20, 5), geometry.perspective((30, 40), np.full((4, 2), 0.1) * [[1], [0], [-1], [0]])]
+)
+def test_the_map_of_a_still_field_is_the_matrix(matrix: AnyArray) -> None:
+    x, y = geometry.lookup(matrix, geometry.Field(np.zeros((2, 2, 2)), True), (30, 40))
+    for row, column in ((0, 0), (13, 27), (29, 39)):
+        assert geometry.moved(matrix, float(x[row, column]), float(y[row, column])) == pytest.approx((column, row), abs=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.int64])
+def test_ids_survive_fields_and_perspectives(dtype: type[np.generic]) -> None:
+    ids = np.kron(np.array([[1, 0], [120, 7]]), np.ones((9, 9))).astype(dtype)
+    field = geometry.Field(np.random.default_rng(0).uniform(-0.25, 0.25, (4, 4, 2)), True)
+    perspective = geometry.perspective((18, 18), np.array([[0.1, 0.1], [0, 0.1], [-0.1, 0], [0, 0]]))
+    for warped in (
+        geometry.warp_ids(ids, geometry.IDENTITY, (18, 18), field=field),
+        geometry.warp_ids(ids, perspective, (18, 18)),
+    ):
+        assert warped.dtype == dtype
+        assert set(np.unique(warped)) == {0, 1, 7, 120}
+
+
+@pytest.mark.parametrize("bands", [1, 2, 3, 4, 7])
+def test_three_channels_are_resampled_like_any_other_number(bands: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, bands), np.uint8)
+    matrix, fill = geometry.affine((20, 30), 12, 4), np.arange(bands) * 20.0
+    whole = geometry.warp_image(pixels, matrix, (20, 30), fill)
+    each = [geometry.warp_image(pixels[:, :, k : k + 1].copy(), matrix, (20, 30), fill[k : k + 1]) for k in range(bands)]
+    assert np.abs(whole.astype(int) - np.concatenate(each, axis=2)).max() <= 1

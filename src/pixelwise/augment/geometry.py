@@ -5,6 +5,7 @@ both look at the same places.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -151,18 +152,27 @@ def warp_image(pixels: AnyArray, matrix: FloatArray, size: Size, fill: FloatArra
         matrix = matrix @ scale(pixels.shape[0] / height, pixels.shape[1] / width)
         pixels = _three(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA))
     maps = None if field is None else lookup(matrix, field, size)
-    channels = pixels.shape[2]
-    if channels == 3:  # OpenCV resamples four channels in half the time of three
-        warped = _resampled(cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA), matrix, maps, size, cv2.INTER_LINEAR, [*fill.tolist(), 0])
-        return cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB)
-    if channels <= 4:
-        return _three(_resampled(pixels, matrix, maps, size, cv2.INTER_LINEAR, fill.tolist()))
-    groups = [slice(start, start + 4) for start in range(0, channels, 4)]  # OpenCV fills borders of at most 4 channels
-    parts = [
-        _resampled(np.ascontiguousarray(pixels[:, :, g]), matrix, maps, size, cv2.INTER_LINEAR, fill[g].tolist())
-        for g in groups
-    ]
-    return np.concatenate([_three(part) for part in parts], axis=2)
+    parts = [_warped(part, matrix, maps, size, colour) for part, colour in _groups(pixels, fill)]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
+
+
+def _groups(pixels: AnyArray, fill: FloatArray) -> Iterator[tuple[AnyArray, list[float]]]:
+    """Divide channels into groups of 4, 3 or 1: OpenCV fills borders of at most four, and resamples two coarsely."""
+    start, channels = 0, pixels.shape[2]
+    while start < channels:
+        count = next(count for count in (4, 3, 1) if count <= channels - start)
+        part = slice(start, start + count)
+        yield np.ascontiguousarray(pixels[:, :, part]), fill[part].tolist()
+        start += count
+
+
+def _warped(
+    pixels: AnyArray, matrix: FloatArray, maps: tuple[FloatArray, FloatArray] | None, size: Size, fill: list[float]
+) -> AnyArray:
+    if pixels.shape[2] == 3:  # OpenCV resamples four channels in half the time of three
+        four = cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA)
+        return cv2.cvtColor(_resampled(four, matrix, maps, size, cv2.INTER_LINEAR, [*fill, 0.0]), cv2.COLOR_RGBA2RGB)
+    return _three(_resampled(pixels, matrix, maps, size, cv2.INTER_LINEAR, fill))
 
 
 def warp_ids(

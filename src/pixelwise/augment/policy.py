@@ -30,7 +30,8 @@ class Draw:
     Attributes:
         matrix: (3, 3), from pixel indices (x, y, 1) of the image to those of the output.
         size: (height, width) of the output.
-        words: what was drawn of the geometry, for people.
+        factor: the scale drawn; the matrix has it already.
+        words: what else was drawn of the geometry, for people.
         field: moves that are not linear, on top of the matrix.
         brightness, contrast, gamma, gains: as ``colour.jitter`` takes them.
         hue, saturation, order: a turn in degrees, a factor, and the channels' new order; empty for the old one.
@@ -43,6 +44,7 @@ class Draw:
 
     matrix: FloatArray
     size: Size
+    factor: float = 1.0
     words: tuple[str, ...] = ()
     field: geometry.Field | None = None
     brightness: float = 1.0
@@ -85,11 +87,8 @@ def draw(
     """
     if truth is not None and truth.size != tuple(size):
         raise SizeMismatch(f"expected a truth of the image's {size[0]} x {size[1]}, got {truth.size[0]} x {truth.size[1]}")
-    matrix, words = _placed(options, rng, size, crop, truth)
-    drawn = Draw(
-        matrix,
-        crop,
-        words,
+    drawn = replace(
+        _placed(options, rng, size, crop, truth),
         brightness=1 + rng.uniform(-options.brightness, options.brightness),
         contrast=1 + rng.uniform(-options.contrast, options.contrast),
         gains=tuple((1 + rng.uniform(-options.gain, options.gain, bands)).tolist()),
@@ -107,9 +106,7 @@ def draw(
     return _with_covers(_with_sharpness(_with_field(drawn, options, rng), options, rng), options, rng)
 
 
-def _placed(
-    options: AugmentOptions, rng: np.random.Generator, size: Size, crop: Size, truth: Segmentation | None
-) -> tuple[FloatArray, tuple[str, ...]]:
+def _placed(options: AugmentOptions, rng: np.random.Generator, size: Size, crop: Size, truth: Segmentation | None) -> Draw:
     """Draw the matrix: turn, rotate and shear, perspective, scale, place in the crop, mirror."""
     words = []
     factor = math.exp(rng.uniform(math.log(options.scale[0]), math.log(options.scale[1])))
@@ -137,12 +134,11 @@ def _placed(
         matrix = geometry.flip_vertically(crop[0]) @ matrix
         words.append("flipped vertically")
     parts = {
-        f"scale {factor:.2f}": factor != 1,
         f"turn {90 * turns}°": turns,
         f"rotate {degrees:.0f}°": abs(degrees) >= 0.5,
         f"shear {slant:.0f}°": abs(slant) >= 0.5,
     }
-    return matrix, (*(text for text, is_on in parts.items() if is_on), *words)
+    return Draw(matrix, crop, factor, (*(text for text, is_on in parts.items() if is_on), *words))
 
 
 def _place(rng: np.random.Generator, length: float, window: int) -> float:

@@ -88,9 +88,8 @@ def describe(drawn: Draw, share: float = 1.0) -> tuple[str, ...]:
     """Say in a few words each what a draw does, strongest changes alone; ``share`` is the scale the page is drawn at."""
     noises = {"noise": "noise", "shot": "photon noise", "speckle": "speckle", "salt_pepper": "salt and pepper"}
     blurs = {"blur": "blur", "motion": "motion blur", "median": "median filter", "defocus": "out of focus"}
-    words = [word for word in drawn.words if not word.startswith("scale ")]
-    if scales := [word for word in drawn.words if word.startswith("scale ")]:
-        words.insert(0, f"scale {float(scales[0].removeprefix('scale ')) / share:.2f}")
+    factor = drawn.factor / share
+    words = [f"scale {factor:.2f}"] if abs(factor - 1) >= 0.005 else []
     parts = {
         f"brightness {drawn.brightness - 1:+.0%}": abs(drawn.brightness - 1) >= 0.05,
         f"contrast {drawn.contrast - 1:+.0%}": abs(drawn.contrast - 1) >= 0.05,
@@ -107,7 +106,7 @@ def describe(drawn: Draw, share: float = 1.0) -> tuple[str, ...]:
         f"fog {drawn.fog:.0%}": drawn.fog,
         f"{len(drawn.holes)} cut out": drawn.holes,
     }
-    return (*words, *(text for text, is_on in parts.items() if is_on))
+    return (*words, *drawn.words, *(text for text, is_on in parts.items() if is_on))
 
 
 def write_augment_page(path: Path, page: AugmentPage) -> None:
