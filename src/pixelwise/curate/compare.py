@@ -1,7 +1,7 @@
 """What is wrong with items beside the others of their set: copies, leaks, odd images, smeared and swapped masks."""
 
 from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pixelwise.core.sample import Dataset
 from pixelwise.curate.duplicates import Copy, find_copies
@@ -12,6 +12,7 @@ from pixelwise.curate.problem import Problem, splits_of
 from pixelwise.curate.progress import Progress
 from pixelwise.curate.smears import find_smears
 from pixelwise.formats.masks import MaskFile
+from pixelwise.formats.names import place_of
 from pixelwise.formats.scan import Scan
 
 
@@ -30,9 +31,20 @@ def copies(
     dataset: Dataset, looks: Sequence[Looked], scan: Scan, progress: Progress | None = None, near: bool = True
 ) -> Iterator[Problem]:
     """Tell images that are copies of others: an error where the two are in different splits."""
-    splits = splits_of(dataset.splits, len(dataset))
+    splits = _splits(dataset)
     for copy in find_copies(dataset, looks, progress, near):
         yield _copy(dataset, copy, splits[copy.row], splits[copy.of], _same_masks(dataset, copy, scan))
+
+
+def _splits(dataset: Dataset) -> list[frozenset[str]]:
+    """Give each sample's splits; one that is in no list counts for the split that its folder is named after."""
+    found = splits_of(dataset.splits, len(dataset))
+    for row, (names, sample) in enumerate(zip(found, dataset, strict=True)):
+        source = sample.truth_source
+        if not names and isinstance(source, MaskFile) and source.image.is_relative_to(source.root):
+            place = place_of(PurePosixPath(source.image.relative_to(source.root).parent.as_posix()))
+            found[row] = frozenset(() if place.split is None else (place.split,))
+    return found
 
 
 def _copy(dataset: Dataset, copy: Copy, here: frozenset[str], there: frozenset[str], same_masks: bool | None) -> Problem:

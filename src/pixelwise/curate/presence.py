@@ -79,13 +79,14 @@ def _rare(where: str, present: Presence, total: IntArray) -> list[Problem]:
     ]
     if not rare:
         return []
-    shown = [
-        f"'{present.labels.names[index]}' ({int(total[index]):,} pixels in {images[index]} image{'s' if images[index] > 1 else ''})"
-        for index in sorted(rare, key=lambda index: total[index])[:_NAMED]
-    ]
-    more = f" and {len(rare) - len(shown)} more classes" if len(rare) > len(shown) else ""
-    text = f"{where}: very little of {', '.join(shown)}{more}; add images of it, weigh it in the loss, or merge it with another"
+    shown = [_amount(present.labels.names[index], total[index], images[index]) for index in sorted(rare, key=total.__getitem__)]
+    more = f" and {len(rare) - _NAMED} more classes" if len(rare) > _NAMED else ""
+    text = f"{where}: very little of {', '.join(shown[:_NAMED])}{more}; add images of it, weigh it in the loss, or merge it with another"
     return [Problem("rare class", where, text, severity="note")]
+
+
+def _amount(name: str, pixels: int, images: int) -> str:
+    return f"'{name}' ({pixels:,} pixel{'s' if pixels > 1 else ''} in {images} image{'s' if images > 1 else ''})"
 
 
 def _names(labels: LabelSet, indices: Sequence[int]) -> str:
