@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from pixelwise.core.errors import OptionError
-from pixelwise.train.schedules import rate_at
 from pixelwise.train.options import Recipe, TrainOptions, read_recipe, recipe_from, write_recipe
+from pixelwise.train.schedules import rate_at
 
 
 def test_a_recipe_comes_back_equal(tmp_path: Path) -> None:

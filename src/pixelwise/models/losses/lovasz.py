@@ -25,7 +25,7 @@ def lovasz(pixels: Pixels, *, bins: int = 4096) -> Tensor:
     probabilities = pixels.probabilities
     with torch.no_grad():
         gains, offset = _gains(pixels, bins)
-    return over_batch((probabilities * gains).sum() + offset)
+    return over_batch((probabilities * gains).sum() + offset, follows=True)
 
 
 def _gains(pixels: Pixels, bins: int) -> tuple[Tensor, Tensor]:

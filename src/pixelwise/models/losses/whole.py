@@ -12,17 +12,17 @@ from typing import TypeAlias
 
 from torch import Tensor
 
-Gather: TypeAlias = Callable[[Tensor], Tensor]
+Gather: TypeAlias = Callable[[Tensor, bool], Tensor]
 _gather: ContextVar[Gather | None] = ContextVar("gather", default=None)
 
 
-def over_batch(part: Tensor) -> Tensor:
+def over_batch(part: Tensor, follows: bool = False) -> Tensor:
     """Give the sum over the whole batch, of which ``part`` is this part's sum.
 
-    Must be called in the same order for every part, and not on what follows from another such sum.
+    Must be called in the same order for every part; ``follows`` says that ``part`` was computed from another such sum.
     """
     gather = _gather.get()
-    return part if gather is None else gather(part)
+    return part if gather is None else gather(part, follows)
 
 
 @contextmanager
