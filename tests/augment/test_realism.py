@@ -113,3 +113,12 @@ def test_facts_are_taken_from_a_few_samples_and_broken_ones_are_skipped() -> Non
     assert facts.above_below > 0.5 > facts.left_right
     assert look_at(Dataset([], LABELS, "semantic")) == Facts()
     assert warnings_for(AugmentOptions("strong"), Dataset([], LABELS, "semantic")) == []
+
+
+def test_a_policy_set_on_top_of_options_that_are_all_given_is_told_of() -> None:
+    found = warnings_for(replace(AugmentOptions(), policy="strong"), Facts())
+    assert found == [
+        "policy = strong changes nothing: every option is given beside it, with the values of 'default'; "
+        "leave out those that the policy is to fill"
+    ]
+    assert warnings_for(AugmentOptions("medium", rotate=3), Facts()) == []

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import cv2
 import numpy as np
 
-from pixelwise.augment.options import AugmentOptions
+from pixelwise.augment.options import POLICIES, AugmentOptions
 from pixelwise.core.arrays import AnyArray, BoolArray, FloatArray
 from pixelwise.core.errors import PixelwiseError
 from pixelwise.core.image import RGB, Image
@@ -192,7 +192,16 @@ def warnings_for(options: AugmentOptions, data: Facts | Dataset) -> list[str]:
     if not options.strengths:
         return []
     facts = data if isinstance(data, Facts) else look_at(data)
-    return [*_of_layout(options, facts), *_of_shape(options, facts), *_of_colour(options, facts)]
+    return [*_of_policy(options), *_of_layout(options, facts), *_of_shape(options, facts), *_of_colour(options, facts)]
+
+
+def _of_policy(options: AugmentOptions) -> list[str]:
+    """Tell a policy that has no say, as when one is set on top of a saved recipe, which states every option."""
+    if options == AugmentOptions(options.policy):
+        return []
+    same = [name for name in POLICIES if replace(options, policy=name) == AugmentOptions(name)]  # type: ignore[arg-type]
+    said = f"policy = {options.policy} changes nothing: every option is given beside it, with the values of"
+    return [f"{said} '{same[0]}'; leave out those that the policy is to fill"] if same else []
 
 
 def _of_layout(options: AugmentOptions, facts: Facts) -> list[str]:
