@@ -148,19 +148,18 @@ class Stepper:
 
     @torch.no_grad()
     def _totals(self, parts: Sequence[Batch], step: int) -> list[Tensor]:
-        """Run all parts through without gradients; give each sum of the losses over the whole batch, in order."""
-        found: list[list[Tensor]] = []
-        for place, part in enumerate(parts):
-            own: list[Tensor] = []
+        """Run all parts through without gradients; give each sum of the losses over the whole batch, in order.
 
-            def note(value: Tensor, own: list[Tensor] = own) -> Tensor:
-                own.append(value)
-                return value
-
-            with gathering(note), still_statistics(self.model):
-                self._loss(self.model, part, step, place)
-            found.append(own)
-        return [summed(torch.stack(each).sum(dim=0), self.fabric) for each in zip(*found, strict=True)]
+        Sums that follow from others are wrong the first time, and are taken once more when those are known.
+        """
+        totals = _Totals()
+        while totals.are_wanted:
+            for place, part in enumerate(parts):
+                totals.begin()
+                with gathering(totals), still_statistics(self.model):
+                    self._loss(self.model, part, step, place)
+            totals.end(self.fabric)
+        return totals.known
 
     def _loss(self, module: Any, part: Batch, step: int, place: int) -> dict[str, Tensor]:
         seed = self.options.seed * 1_000_003 + step  # dropout draws by step and part, so a resumed run draws the same
@@ -179,6 +178,36 @@ class Stepper:
         return Result(dict(zip(terms, values, strict=True)), norm_value, stops > 0)
 
 
+class _Totals:
+    """Note the sums of each part, and add them up over parts and processes."""
+
+    def __init__(self) -> None:
+        self.known: list[Tensor] = []
+        self.are_wanted = True
+        self._added: list[Tensor] = []
+        self._follows: list[bool] = []
+        self._place = 0
+
+    def begin(self) -> None:
+        """Begin a part."""
+        self._place = 0
+
+    def __call__(self, part: Tensor, follows: bool) -> Tensor:
+        place = self._place
+        self._place += 1
+        if place == len(self._added):
+            self._added.append(torch.zeros_like(part))
+            self._follows.append(follows)
+        self._added[place] = self._added[place] + part
+        return self.known[place] if self.known and not follows else part
+
+    def end(self, fabric: Fabric) -> None:
+        """End a run through all parts."""
+        self.are_wanted = not self.known and any(self._follows)
+        self.known = [summed(one, fabric) for one in self._added]
+        self._added, self._follows = [], []
+
+
 class _Whole:
     """Complete the sums of one part's loss to those of the whole batch.
 
@@ -190,7 +219,7 @@ class _Whole:
         self.fabric, self.scale = fabric, fabric.world_size / weight
         self.totals, self.is_only_part = totals, is_only_part
 
-    def __call__(self, part: Tensor) -> Tensor:
+    def __call__(self, part: Tensor, follows: bool) -> Tensor:
         own = part.detach()
         total = summed(own, self.fabric) if self.is_only_part else self.totals.pop(0)
         return total + (part - own) * self.scale if part.requires_grad else total
