@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pixelwise.curate.check import Audit, Problem
+    from pixelwise.curate.fix import Mended
 
 app = typer.Typer(help="Check and describe labelled data.", no_args_is_help=True)
 app.command("augment")(augment_data)
@@ -32,6 +33,11 @@ ClassesOption = Annotated[
     typer.Option("--classes", metavar="NAMES", help="Class names: a file, names in value order, or value=name,…"),
 ]
 FormatOption = Annotated[str | None, typer.Option("--format", metavar="NAME", help="Label format; found out if not given.")]
+FixOption = Annotated[bool, typer.Option("--fix", help="Write a cleaned copy to the new folder --out DIR.")]
+OutOption = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="PATH", help="Page (.html) to write with pictures of what was found; with --fix, a folder."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")]
 
 
@@ -42,18 +48,54 @@ def check_data(
     classes: ClassesOption = None,
     format: FormatOption = None,
     as_json: JsonOption = False,
+    out: OutOption = None,
+    fix: FixOption = False,
 ) -> int:
-    """Audit a data set: values and classes, sizes, missing partners, broken files. Exit code 1 if anything is wrong."""
-    audit = _audit(path, void, classes, format)
+    """Audit a data set, and change nothing in it.
+
+    Told are values and classes, broken files, missing partners, sizes; copies and leaks between splits; blurred, resized and
+    swapped masks; images far from the rest; rare and absent classes. Exit code 1 if anything is wrong.
+    """
+    _check_out(path, out, fix)
+    audit = _audit(path, void, classes, format, full=True)
+    mended = _mend(audit, out, path) if fix and out is not None else None
+    if out is not None and not fix:
+        from pixelwise.cli.audit_page import write_page
+
+        write_page(audit, out, _verdict(audit))
     if as_json:
-        print(json.dumps(audit.to_json(), indent=2, ensure_ascii=False, allow_nan=False))
+        data = audit.to_json() | ({} if mended is None else {"fixed": mended.to_json()})
+        print(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))
     else:
-        console = _console()
-        _print_head(console, audit)
-        _print_values(console, audit)
-        _print_problems(console, audit)
-        _print_verdict(console, audit)
-    return 0 if audit.clean else 1
+        _print_audit(audit)
+        if mended is not None:
+            _print_mended(_console(), mended)
+        elif out is not None:
+            _console().print(f"the page is {out}", soft_wrap=True, markup=False)
+    return 0 if audit.clean or (mended is not None and not mended.left) else 1
+
+
+def _check_out(path: Path, out: Path | None, fix: bool) -> None:
+    """Refuse a wrong ``--out`` before minutes are spent on the audit."""
+    from pixelwise.core.errors import OptionError
+    from pixelwise.curate.fix import check_place
+
+    if fix and out is None:
+        raise OptionError("--fix writes a cleaned copy to a new place and never touches the data: say where with --out DIR")
+    if out is None:
+        return
+    if fix:
+        check_place(out, path)
+    elif out.suffix.lower() not in (".html", ".htm"):
+        raise OptionError(f"--out {out}: expected a page to write, such as audit.html; or add --fix to write a cleaned copy")
+    elif out.is_dir():
+        raise OptionError(f"--out {out}: expected a page to write, found a folder of that name; choose another name")
+
+
+def _mend(audit: "Audit", out: Path, path: Path) -> "Mended":
+    from pixelwise.curate.fix import write_fixed
+
+    return write_fixed(audit, out, path)
 
 
 @app.command("info")
@@ -65,7 +107,7 @@ def info(
     as_json: JsonOption = False,
 ) -> int:
     """Describe a data set: images, splits, sizes, and the pixels of each class."""
-    audit = _audit(path, void, classes, format)
+    audit = _audit(path, void, classes, format, full=False)
     pixels: Counter[str] = Counter()
     images: Counter[str] = Counter()
     for row in audit.rows:
@@ -96,14 +138,14 @@ def _console() -> "Console":
     return Console(highlight=False)
 
 
-def _audit(path: Path, void: str | None, classes: str | None, format: str | None) -> "Audit":
+def _audit(path: Path, void: str | None, classes: str | None, format: str | None, full: bool) -> "Audit":
     from pixelwise.curate.check import check
     from pixelwise.formats import read
 
     with _Steps() as steps:
         steps("layout", 0, 1)
         dataset = read(path, format=format)
-        return check(dataset, void=void, classes=classes, progress=steps)
+        return check(dataset, void=void, classes=classes, progress=steps, full=full)
 
 
 class _Steps:
@@ -133,6 +175,32 @@ class _Steps:
     def __exit__(self, *_: object) -> None:
         if self._drawn:
             print("\r" + " " * 60 + "\r", end="", file=sys.stderr, flush=True)
+
+
+def _print_audit(audit: "Audit") -> None:
+    console = _console()
+    _print_head(console, audit)
+    _print_values(console, audit)
+    _print_problems(console, audit)
+    for reason in audit.reasons:
+        console.print(f"not settled: {reason.text}", style="bold yellow", soft_wrap=True, markup=False)
+        console.print(f"  settle it with {reason.flag}", soft_wrap=True, markup=False)
+    console.print(_verdict(audit), style="green" if audit.clean else None, soft_wrap=True, markup=False)
+
+
+def _print_mended(console: "Console", mended: "Mended") -> None:
+    console.print(
+        f"the cleaned copy is {mended.folder}: {mended.kept} images, {len(mended.dropped)} left out, "
+        f"{len(mended.moved)} taken out of a second split",
+        soft_wrap=True,
+        markup=False,
+    )
+    if mended.left:
+        console.print(f"not mended: {len(mended.left)}", style="bold", markup=False)
+    for problem in mended.left[:_SHOWN]:
+        console.print(f"  {problem.text}", soft_wrap=True, markup=False)
+    if len(mended.left) > _SHOWN:
+        console.print(f"  … and {len(mended.left) - _SHOWN} more (see --json)", markup=False)
 
 
 def _print_head(console: "Console", audit: "Audit") -> None:
@@ -171,35 +239,36 @@ def _print_table(console: "Console", header: tuple[str, ...], rows: list[tuple[s
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in header:
-        table.add_column(name, justify="left" if name == "class" else "right", no_wrap=name != "class")
+        table.add_column(name, justify="left" if name in ("class", "found", "") else "right", no_wrap=name != "class")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     console.print(table)
 
 
 def _print_problems(console: "Console", audit: "Audit") -> None:
-    by_kind: dict[str, list[Problem]] = {}
+    styles = {"error": "bold red", "warning": "bold yellow", "note": "bold"}
+    groups: dict[tuple[str, str], list[Problem]] = {}
     for problem in audit.problems:
-        by_kind.setdefault(problem.kind, []).append(problem)
-    for kind, problems in by_kind.items():
-        console.print(f"{kind}: {len(problems)}", style="bold", markup=False)
+        groups.setdefault((problem.severity, problem.kind), []).append(problem)
+    if len(groups) > 1:
+        rows = [(severity, kind, str(len(problems))) for (severity, kind), problems in groups.items()]
+        _print_table(console, ("", "found", "items"), rows)
+    for (severity, kind), problems in groups.items():
+        console.print(f"{severity}: {kind}: {len(problems)}", style=styles[severity], markup=False)
         for problem in problems[:_SHOWN]:
             console.print(f"  {problem.text}", soft_wrap=True, markup=False)
         if len(problems) > _SHOWN:
             console.print(f"  … and {len(problems) - _SHOWN} more (see --json)", markup=False)
 
 
-def _print_verdict(console: "Console", audit: "Audit") -> None:
-    for reason in audit.reasons:
-        console.print(f"not settled: {reason.text}", style="bold yellow", soft_wrap=True, markup=False)
-        console.print(f"  settle it with {reason.flag}", soft_wrap=True, markup=False)
-    left_out = len(audit.dataset) - len(audit.good)
+def _verdict(audit: "Audit") -> str:
+    """Sum up the audit in a sentence."""
+    told = [f"{count} {name}{'s' if count > 1 else ''}" for name, count in audit.counts.items() if count]
+    found = ", ".join(told) or "no problems"
     if audit.clean:
-        console.print("all good: the map is settled and nothing is wrong", style="green", markup=False)
-    elif audit.settled:
-        console.print(
-            f"the map is settled; {len(audit.problems)} problems, {left_out} images left out", soft_wrap=True, markup=False
-        )
-    else:
-        tail = f"; {len(audit.problems)} problems, {left_out} images left out" if audit.problems else ""
-        console.print(f"training will refuse this data until the map is settled{tail}", soft_wrap=True, markup=False)
+        notes = f" ({found})" if told else ""
+        return f"all good: the map is settled and nothing is wrong{notes}"
+    tail = f"{found}, {len(audit.dataset) - len(audit.good)} images left out"
+    if audit.settled:
+        return f"the map is settled; {tail}"
+    return f"training will refuse this data until the map is settled{f'; {tail}' if told else ''}"

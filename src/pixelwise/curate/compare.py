@@ -134,8 +134,8 @@ def _smeared(dataset: Dataset, scan: Scan, bad: Collection[int], root: Path, pro
 def _swapped(dataset: Dataset, misfit: Misfit) -> Problem:
     file, image = mask_name(dataset, misfit.row), image_name(dataset, misfit.row)
     how = (
-        f"its borders follow the edges of {image} at {misfit.own:.1f} deviations above other images' masks, where "
-        f"{misfit.usual:.1f} are usual"
+        f"its borders fit the edges of {image} with {misfit.own:.1f}, where {misfit.usual:.1f} is usual and 0 is a mask of "
+        f"some other image"
     )
     if misfit.better is None:
         text = f"{file}: this seems to be the mask of another image: {how}; look at the two, and find the right mask"

@@ -81,7 +81,8 @@ def _rare(where: str, present: Presence, total: IntArray) -> list[Problem]:
         return []
     shown = [_amount(present.labels.names[index], total[index], images[index]) for index in sorted(rare, key=total.__getitem__)]
     more = f" and {len(rare) - _NAMED} more classes" if len(rare) > _NAMED else ""
-    text = f"{where}: very little of {', '.join(shown[:_NAMED])}{more}; add images of it, weigh it in the loss, or merge it with another"
+    advice = "add images of it, weigh it in the loss, or merge it with another class"
+    text = f"{where}: very little of {', '.join(shown[:_NAMED])}{more}; {advice}"
     return [Problem("rare class", where, text, severity="note")]
 
 

@@ -4,15 +4,16 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from pixelwise.augment import warnings_for
 from pixelwise.augment.scale import scaled
 from pixelwise.core.errors import DataError, MissingFile, OptionError
 from pixelwise.core.files import write_json, write_text
+from pixelwise.core.options import to_table
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.curate.check import Audit, check
 from pixelwise.models.encoders.weights import is_named
@@ -20,10 +21,11 @@ from pixelwise.models.segmenter import Segmenter
 from pixelwise.train import origin
 from pixelwise.train import plan as planning
 from pixelwise.train.cost import predict_cost
+from pixelwise.train.devices import leads, ranks, share, together
 from pixelwise.train.facts import look_at
-from pixelwise.train.fit import Run, fit
+from pixelwise.train.fit import Run, fit_in
 from pixelwise.train.machine import environment, this_machine
-from pixelwise.train.options import Recipe, read_recipe, tables_of, write_recipe
+from pixelwise.train.options import PLACE, Recipe, read_recipe, recipe_from, tables_of, write_recipe
 from pixelwise.train.run import RunFolder
 from pixelwise.train.trial import measured_steps
 
@@ -46,6 +48,8 @@ def start(recipe: Recipe, out: Path, quiet: bool = False) -> tuple[Run, Prepared
         UnsettledLabels: the value -> class map is ambiguous; the message names the flag that settles it.
         RunInUse: ``out`` holds another run.
     """
+    if not leads(recipe.train):
+        return follow(recipe, Path(out))
     folder = RunFolder(Path(out))
     say = _printer(quiet)
     card = origin.card_of(recipe)
@@ -71,31 +75,67 @@ def start(recipe: Recipe, out: Path, quiet: bool = False) -> tuple[Run, Prepared
         write_json(folder.card, _with_training(model, prepared, recipe).card.to_json())
         write_json(folder.environment, environment())
         write_recipe(folder.recipe, recipe)
+        _meet(recipe, folder, False)
         run = _run(model, prepared, recipe, folder, False, quiet)
     return run, prepared, recipe
 
 
-def resume(out: Path, quiet: bool = False) -> tuple[Run, Prepared, Recipe]:
+def resume(out: Path, quiet: bool = False, place: Mapping[str, Any] | None = None) -> tuple[Run, Prepared, Recipe]:
     """Go on with the run in ``out`` where it was stopped; a finished run is only loaded.
 
+    Args:
+        place: options of ``[train]`` that say where and how it is computed, not what (``PLACE``), in place of the recipe's.
+
     Raises:
+        OptionError: ``place`` holds another option.
         MissingFile: ``out`` holds no run.
         CheckpointError: its state is damaged, or its data changed.
     """
     folder = RunFolder(Path(out))
     if not folder.recipe.is_file():
         raise MissingFile(f"{out}: expected a run folder to resume, found no recipe.toml in it; start a run with --data")
-    recipe = read_recipe(folder.recipe)
+    recipe = _placed(read_recipe(folder.recipe), place or {})
+    if not leads(recipe.train):
+        return follow(recipe, Path(out))
     prepared = _at_scale(prepare(recipe, _printer(quiet)), recipe)
     with folder.locked():
+        _meet(recipe, folder, True)
         model = _with_training(origin.rebuilt(recipe, prepared.train, folder), prepared, recipe)
         run = _run(model, prepared, recipe, folder, True, quiet)
     return run, prepared, recipe
 
 
+def follow(recipe: Recipe, out: Path) -> tuple[Run, Prepared, Recipe]:
+    """Take part in a run that another process leads: it plans and says what to do, and writes."""
+    fabric = together(recipe.train)
+    tables, resumes = share(({}, False), fabric)
+    recipe, folder = recipe_from(tables), RunFolder(out)
+    prepared = _at_scale(prepare(recipe, _printer(True)), recipe)
+    model = _with_training(origin.rebuilt(recipe, prepared.train, folder), prepared, recipe)
+    return _run(model, prepared, recipe, folder, resumes, True), prepared, recipe
+
+
+def _meet(recipe: Recipe, folder: RunFolder, resumes: bool) -> None:
+    """Start the other processes of the run, where it has some, and tell them what was planned."""
+    if ranks(recipe.train) == 1:
+        return
+    command = [sys.executable, "-m", "pixelwise.train.follow", str(folder.folder.resolve()), json.dumps(to_table(recipe.train))]
+    share((tables_of(recipe), resumes), together(recipe.train, command))
+
+
+def _placed(recipe: Recipe, place: Mapping[str, Any]) -> Recipe:
+    if strange := sorted(set(place) - PLACE):
+        raise OptionError(
+            f"[train] {strange[0]} belongs to what a run is, and cannot change when it is resumed; "
+            f"only {', '.join(sorted(PLACE))} can"
+        )
+    return recipe_from({**tables_of(recipe), "train": {**to_table(recipe.train), **place}})
+
+
 def _run(model: Segmenter, prepared: Prepared, recipe: Recipe, folder: RunFolder, resume: bool, quiet: bool) -> Run:
     stamp = fingerprint(recipe, prepared)
-    return fit(model, prepared.train, prepared.val, recipe.train, recipe.augment, folder.folder, resume, quiet, stamp)
+    train, val = prepared.train, prepared.val
+    return fit_in(folder.folder, model, train, val, recipe.train, recipe.augment, resume, quiet, stamp)
 
 
 def prepare(recipe: Recipe, say: Say = print) -> Prepared:
@@ -109,6 +149,7 @@ def prepare(recipe: Recipe, say: Say = print) -> Prepared:
         void=options.void or None,
         classes=options.classes or None,
         progress=_counter(say),
+        full=False,
     )
     for problem in audit.problems[:20]:
         say(f"  {problem.text}")
@@ -182,7 +223,9 @@ def _with_training(model: Segmenter, prepared: Prepared, recipe: Recipe) -> Segm
 def fingerprint(recipe: Recipe, prepared: Prepared) -> str:
     """Sum up recipe and data, so that a state is never resumed on others."""
     files = [_stamp(sample) for dataset in (prepared.train, prepared.val) for sample in dataset]
-    text = json.dumps([tables_of(recipe), files, prepared.train.labels.to_json()], sort_keys=True, default=str)
+    tables = tables_of(recipe)
+    tables["train"] = {name: value for name, value in tables["train"].items() if name not in PLACE}
+    text = json.dumps([tables, files, prepared.train.labels.to_json()], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
