@@ -18,13 +18,16 @@ if TYPE_CHECKING:
     from pixelwise.formats import read
     from pixelwise.load import load
     from pixelwise.metrics.evaluate import evaluate
+    from pixelwise.predict.flipped import Flipped
     from pixelwise.predict.folder import predict
+    from pixelwise.predict.tiled import Tiled
     from pixelwise.train import fit
 
 __version__ = "0.1.0"
 
 _PLACES = {
     "Dataset": "pixelwise.core.sample",
+    "Flipped": "pixelwise.predict.flipped",
     "Image": "pixelwise.core.image",
     "Label": "pixelwise.core.labels",
     "LabelSet": "pixelwise.core.labels",
@@ -33,6 +36,7 @@ _PLACES = {
     "Request": "pixelwise.core.predictor",
     "Sample": "pixelwise.core.sample",
     "Segmentation": "pixelwise.core.segmentation",
+    "Tiled": "pixelwise.predict.tiled",
     "evaluate": "pixelwise.metrics.evaluate",
     "fit": "pixelwise.train",
     "load": "pixelwise.load",
@@ -43,6 +47,7 @@ _PLACES = {
 
 __all__ = [
     "Dataset",
+    "Flipped",
     "Image",
     "Label",
     "LabelSet",
@@ -51,6 +56,7 @@ __all__ = [
     "Request",
     "Sample",
     "Segmentation",
+    "Tiled",
     "evaluate",
     "fit",
     "load",

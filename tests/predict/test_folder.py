@@ -10,14 +10,13 @@ import pytest
 from pixelwise.core import runs
 from pixelwise.core.card import Card
 from pixelwise.core.errors import MissingFile, OptionError, StorageError
-from pixelwise.core.image import as_image, write_image
+from pixelwise.core.image import write_image
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.predictor import PLAIN
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.methods.predictor import Method
 from pixelwise.metrics.predictions import read_predictions
 from pixelwise.predict.folder import predict
-from pixelwise.predict.measure import measure, perimeter
 
 OTSU = Method("otsu")
 
@@ -76,7 +75,21 @@ def test_the_csv_has_one_row_a_segment(images, tmp_path):
     with open(tmp_path / "out" / "segments.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 6
-    assert (rows[3]["class"], rows[3]["area"], rows[3]["left"], rows[3]["bottom"]) == ("foreground", "50", "6", "10")
+    assert rows[3] == {
+        "image": str(images / "b.png"),
+        "segment": "1",
+        "class": "foreground",
+        "score": "",
+        "area": "50",
+        "box_x": "6",
+        "box_y": "5",
+        "box_width": "10",
+        "box_height": "5",
+        "centroid_x": "10.5",
+        "centroid_y": "7.0",
+        "perimeter": "26.0",
+        "mean_grey": "200.0",
+    }
 
 
 def test_bad_files_are_listed_and_the_rest_finished(images, tmp_path):
@@ -207,18 +220,15 @@ def test_more_than_255_segments_take_16_bits(tmp_path):
         assert np.array(mask).max() == 400
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_perimeter_equals_scikit_images(seed):
-    import cv2
-    from skimage.measure import perimeter as peer
-
-    noise = np.random.default_rng(seed).random((40, 50)).astype(np.float32)
-    mask = cv2.GaussianBlur(noise, (0, 0), 1 + seed) > 0.5
-    assert perimeter(mask) == pytest.approx(peer(np.pad(mask, 1), neighborhood=4))
-
-
-def test_colours_are_measured_by_band_on_a_scale_of_255():
-    pixels = np.zeros((2, 2, 3), np.uint16)
-    pixels[:, :, 1] = 65535
-    found = Segmentation.from_class_map(np.zeros((2, 2), np.uint8), LabelSet.of(["a"]))
-    assert next(measure(as_image(pixels), found))["mean_colour"] == [0, 255, 0]
+def test_the_csv_quotes_names_and_has_a_column_for_each_band_of_any_image(tmp_path):
+    name = 'leaf, "young"'
+    found = Segmentation.from_class_map(np.zeros((20, 30), np.uint8), LabelSet.of([name]))
+    write_image(tmp_path / "in" / "a,b.png", picture())
+    write_image(tmp_path / "in" / "colour.png", np.full((20, 30, 3), (10, 20, 30), np.uint8))
+    predict(Fixed(found), tmp_path / "in", tmp_path / "out")
+    assert ',0,"leaf, ""young""",,600,' in (tmp_path / "out" / "segments.csv").read_text()
+    with open(tmp_path / "out" / "segments.csv", newline="") as file:
+        first, second = csv.DictReader(file)
+    assert (first["image"], first["class"]) == (str(tmp_path / "in" / "a,b.png"), name)
+    assert [first[f"mean_{band}"] for band in ("grey", "red", "green", "blue")] != ["", "", "", ""]
+    assert [second[f"mean_{band}"] for band in ("grey", "red", "green", "blue")] == ["", "10.0", "20.0", "30.0"]

@@ -3,48 +3,83 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
+
+from pixelwise.core.errors import OptionError
+
+TILE_HELP = "Cut images into tiles of H,W pixels; auto cuts only those too large for one pass, none never."
+OVERLAP_HELP = "Pixels neighbouring tiles share; a quarter of the shorter side if not given."
+FLIPS_HELP = "Average each image with its mirror image: twice the time, a little more accurate."
+TURNS_HELP = "Average over quarter turns and their mirror images: eight times the time, for images without an up."
 
 
 def predict(
     model: Annotated[str, typer.Argument(help="A run folder, a checkpoint, or a method's name such as otsu.", metavar="MODEL")],
     inputs: Annotated[list[str], typer.Argument(help="Images, folders, or patterns such as 'scans/*.tif'.", metavar="INPUT…")],
     out: Annotated[Path, typer.Option("--out", help="Folder for the results.", metavar="DIR")],
+    tile: Annotated[str, typer.Option(help=TILE_HELP, metavar="H,W")] = "auto",
+    overlap: Annotated[int | None, typer.Option(help=OVERLAP_HELP)] = None,
+    flips: Annotated[bool, typer.Option("--flips", help=FLIPS_HELP)] = False,
+    turns: Annotated[bool, typer.Option("--turns", help=TURNS_HELP)] = False,
     threshold: Annotated[
         float | None, typer.Option(help="Foreground above this probability (one-class models), from 0 to 1.")
     ] = None,
     binary: Annotated[bool, typer.Option("--binary", help="Write the one foreground class as 0 and 255.")] = False,
     overlay: Annotated[bool, typer.Option(help="Draw <stem>_overlay.jpg.")] = True,
     batch: Annotated[int, typer.Option(help="Images of one size segmented at once.", min=1)] = 8,
+    again: Annotated[bool, typer.Option("--again", "--force", help="Segment images that are done already, too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
     """Segment images and write masks, overlays, segments.json, segments.csv and failures.json to a folder.
 
-    A bad image is listed at the end and the rest go on; the exit code is then 1.
+    Started again, it goes on where it stopped: images done with the same model and options are left as they are. A bad image
+    is listed at the end and the rest go on; the exit code is then 1.
     """
     from pixelwise.cli.progress import progress_bar
     from pixelwise.load import load
+    from pixelwise.predict.automatic import arranged
     from pixelwise.predict.folder import predict as predict_folder
 
-    predictor = load(model)
-    with progress_bar("predict") as progress:
-        summary = predict_folder(
-            predictor,
-            inputs,
-            out,
-            threshold=threshold,
-            binary=binary,
-            overlay=overlay,
-            batch=batch,
-            progress=progress,
-        )
+    sides = parse_tile(tile)
+    predictor = arranged(load(model), sides, overlap, flips, turns, lambda sentence: print(sentence, file=sys.stderr))
+    try:
+        with progress_bar("predict") as progress:
+            summary = predict_folder(
+                predictor,
+                inputs,
+                out,
+                threshold=threshold,
+                binary=binary,
+                overlay=overlay,
+                batch=batch,
+                again=again,
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        print(f"interrupted; what is done is in {out}, and the same command goes on from there", file=sys.stderr)
+        raise typer.Exit(130) from None
     if as_json:
         print(json.dumps(summary.to_json(), indent=2, ensure_ascii=False))
     else:
-        print(f"{summary.count} images, {summary.segments} segments -> {summary.out}")
+        print(str(summary).partition("\n")[0])
     for file, error in summary.failures:
         print(f"failed: {file}: {error}", file=sys.stderr)
     if summary.failures:
         raise typer.Exit(1)
+
+
+def parse_tile(text: str) -> tuple[int, int] | Literal["auto"] | None:
+    """Read the value of ``--tile``: height,width, or one number for a square, or ``auto``, or ``none``.
+
+    Raises:
+        OptionError: it is none of these.
+    """
+    word = text.strip().lower()
+    if word in ("auto", "none"):
+        return "auto" if word == "auto" else None
+    parts = [part.strip() for part in word.replace("x", ",").split(",")]
+    if len(parts) > 2 or not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise OptionError(f"--tile {text}: expected height,width in pixels as in --tile 512,768, one number, auto or none")
+    return int(parts[0]), int(parts[-1])

@@ -47,13 +47,15 @@ def _run(
     for place, (_, image) in enumerate(window):
         places.setdefault((image.size, image.pixels.shape[2], image.pixels.dtype.name), []).append(place)
     found: dict[int, Segmentation | PixelwiseError] = {}
+    given = 0
     for (size, _, _), rows in places.items():
         step = max(1, min(batch, most // max(_pixels(size), 1)))
         for start in range(0, len(rows), step):
             chunk = rows[start : start + step]
             found.update(zip(chunk, _segment(predictor, [window[row][1] for row in chunk], request), strict=True))
-    for place, (key, image) in enumerate(window):
-        yield key, image, found[place]
+            while given in found:  # as early as the order allows: an interruption loses little, and little is held
+                yield *window[given], found.pop(given)
+                given += 1
 
 
 def _segment(predictor: Predictor, images: Sequence[Image], request: Request) -> list[Segmentation | PixelwiseError]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pixelwise.core.errors import MissingFile, PixelwiseError, StorageError, UnreadableFile
+from pixelwise.core.errors import MissingFile, PixelwiseError, RunInUse, StorageError, UnreadableFile
 
 
 def _explain(path: Path, error: OSError) -> StorageError:
@@ -41,6 +41,35 @@ def make_folder(path: Path) -> Path:
             raise StorageError(f"{path}: expected a folder, found a file; choose another --out") from None
         raise _explain(path, error) from None
     return path
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep a second process from working in ``folder`` while the block runs; no file is left, whatever ends the process.
+
+    Raises:
+        RunInUse: another process works in it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows has no fcntl; two processes in one folder are then the user's to avoid
+        yield
+        return
+    try:
+        place = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise _explain(folder, error) from None
+    try:
+        try:
+            fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            message = f"{folder}: another process is writing to this folder; wait for it or choose another --out"
+            raise RunInUse(message) from None
+        except OSError:  # some network file systems have no locks
+            pass
+        yield
+    finally:
+        os.close(place)
 
 
 @contextlib.contextmanager

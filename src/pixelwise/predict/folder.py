@@ -2,16 +2,16 @@
 
 Written for each image: ``<stem>.png`` (class ids of semantic segmentations, segment ids of the others, with a colour table)
 and ``<stem>_overlay.jpg``; once: ``segments.json``, ``segments.csv``, ``labels.json`` (what the ids stand for) and
-``failures.json``. Every file is whole or not there, and no input is ever written over.
+``failures.json``. Every file is whole or not there, and no input is ever written over. A run that is stopped, by whatever,
+goes on where it was when it is started again.
 """
 
-import csv
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
@@ -19,16 +19,18 @@ from pixelwise.core.arrays import IntArray
 from pixelwise.core.batches import stream
 from pixelwise.core.card import Card
 from pixelwise.core.errors import OptionError, PixelwiseError, StorageError
-from pixelwise.core.files import make_folder, replacing, write_json
+from pixelwise.core.files import locked, make_folder, write_json
 from pixelwise.core.image import Image, read_image, write_ids, write_image
 from pixelwise.core.labels import VOID, LabelSet, colour_of, foreground_of
 from pixelwise.core.predictor import Predictor, Request
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.predict.inputs import find_images, name_results
+from pixelwise.predict.fingerprint import fingerprint
+from pixelwise.predict.inputs import Job, find_images, jobs_of
+from pixelwise.predict.journal import Journal, count_segments
 from pixelwise.predict.measure import measure
 
-_COLUMNS = ("file", "id", "class", "score", "area", "left", "top", "right", "bottom", "x", "y", "perimeter", "mean_colour")
 _LONGEST_JPEG = 65_500
+_WRITER = "results 1"  # results of another form than this program's are made again
 
 
 @dataclass(frozen=True)
@@ -37,24 +39,33 @@ class Summary:
 
     Attributes:
         out: the folder with the results.
-        count: how many images were segmented.
+        count: how many of the images have results there now.
         segments: how many segments were found in them.
-        failures: the images that were not, and why.
+        failures: the images that have none, and why.
+        kept: how many of ``count`` were done by an earlier run and are as they were.
     """
 
     out: Path
     count: int
     segments: int
     failures: tuple[tuple[str, str], ...]
+    kept: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Write as plain JSON values."""
         failures = [{"file": file, "error": error} for file, error in self.failures]
-        return {"out": str(self.out), "count": self.count, "segments": self.segments, "failures": failures}
+        return {
+            "out": str(self.out),
+            "count": self.count,
+            "segments": self.segments,
+            "kept": self.kept,
+            "failures": failures,
+        }
 
     def __str__(self) -> str:
         """Say it in one line, and one more for each failure."""
-        lines = [f"{self.count} images, {self.segments} segments -> {self.out}"]
+        kept = f" ({self.kept} of them done before)" if self.kept else ""
+        lines = [f"{self.count} images{kept}, {self.segments} segments -> {self.out}"]
         return "\n".join([*lines, *(f"failed: {file}: {error}" for file, error in self.failures)])
 
 
@@ -67,9 +78,13 @@ def predict(
     binary: bool = False,
     overlay: bool = True,
     batch: int = 8,
+    again: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Summary:
     """Segment images and write the results to ``out``; a bad image is listed, and the rest go on.
+
+    An image whose results are there already is left alone, if the file, the predictor and the options are what they were: a
+    predictor is known by its ``fingerprint()``, or by its card where it has none.
 
     Args:
         inputs: image files, folders (with those below them) and patterns such as ``"scans/*.tif"``.
@@ -77,41 +92,69 @@ def predict(
         binary: write the one foreground class as 0 and 255 instead of ids.
         overlay: draw ``<stem>_overlay.jpg`` too (not of images with a side past 65,500 pixels, which JPEG cannot hold).
         batch: how many images of one size are segmented at once.
+        again: segment every image, whatever is there.
         progress: called with (images done, images in all).
 
     Raises:
         MissingFile: there is no image at all.
         OptionError: ``threshold`` or ``binary`` do not fit the predictor, or ``out`` is the folder of the images.
         StorageError: ``out`` cannot be written.
+        RunInUse: another process writes to ``out``.
     """
     card, out = predictor.card, Path(out)
     _check(card, threshold, binary)
     request = Request(threshold=threshold)
     images, missing = find_images([inputs] if isinstance(inputs, str | Path) else list(inputs), out)
     make_folder(out)
-    failures = [(str(path), reason) for path, reason in missing]
-    jobs = list(zip(images, name_results(images, out), strict=True))
-    count = segments = 0
-    with _Tables(out) as tables:
-        for (path, stem), image, found in stream(predictor, _opened(jobs, failures, progress), batch, request):
-            try:
-                if isinstance(found, PixelwiseError):
-                    raise found
-                names = _write_pictures(out, stem, image, found, binary, overlay)
-            except StorageError:
-                raise  # no space: the rest would fail alike
-            except PixelwiseError as error:
-                failures.append((str(path), _reason(path, error)))
-                continue
-            segments += tables.add({"file": str(path), **names, "size": list(image.size), "kind": found.kind}, image, found)
-            count += 1
+    with locked(out):
+        settings = json.dumps([_WRITER, fingerprint(predictor), threshold, binary])
+        jobs = jobs_of(images, out, overlay, hashlib.sha256(settings.encode()).hexdigest())
+        journal = Journal(out, jobs, again)
+        _write_labels(card, out, binary)
+        failures = [(str(path), reason) for path, reason in missing]
+        segments = count_segments(out) if journal.is_complete else 0
+        if not journal.is_complete:
+            with journal:
+                _segment(predictor, request, jobs, journal, failures, binary, batch, progress)
+            segments = journal.segments
+        write_json(out / "failures.json", [{"file": file, "error": error} for file, error in failures])
+    return Summary(out, len(jobs) + len(missing) - len(failures), segments, tuple(failures), len(journal.done))
+
+
+def _segment(
+    predictor: Predictor,
+    request: Request,
+    jobs: Sequence[Job],
+    journal: Journal,
+    failures: list[tuple[str, str]],
+    binary: bool,
+    batch: int,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    """Segment what is not done, and enter each image in the journal once its pictures are written."""
+    left = [job for job in jobs if job.stamp not in journal.done]
+    written, failed = len(jobs) - len(left), len(failures)
+    for job, image, found in stream(predictor, _opened(left, failures), batch, request):
+        try:
+            if isinstance(found, PixelwiseError):
+                raise found
+            names = _write_pictures(journal.folder, job, image, found, binary)
+            entry = {"file": str(job.path), **names, "size": list(image.size), "kind": found.kind}
+            journal.add(job, {**entry, "segments": list(measure(image, found))}, image.bands)
+            written += 1
+        except StorageError:
+            raise  # no space: the rest would fail alike
+        except PixelwiseError as error:
+            failures.append((str(job.path), _reason(job.path, error)))
+        if progress is not None:
+            progress(written + len(failures) - failed, len(jobs))
+
+
+def _write_labels(card: Card, out: Path, binary: bool) -> None:
+    """Say what the values of the PNGs stand for, before the first of them is there."""
     stored = _stored_labels(card.labels, binary)
-    write_json(
-        out / "labels.json",
-        {"model": card.name, "kind": card.kind, "labels": card.labels.to_json(), "stored": stored.to_json()},
-    )
-    write_json(out / "failures.json", [{"file": file, "error": error} for file, error in failures])
-    return Summary(out, count, segments, tuple(failures))
+    about = {"model": card.name, "kind": card.kind, "labels": card.labels.to_json(), "stored": stored.to_json()}
+    write_json(out / "labels.json", about)
 
 
 def _check(card: Card, threshold: float | None, binary: bool) -> None:
@@ -122,34 +165,27 @@ def _check(card: Card, threshold: float | None, binary: bool) -> None:
         raise OptionError(f"--threshold wants a model of one foreground class; '{card.name}' has {len(card.labels)} classes")
 
 
-def _opened(
-    jobs: Sequence[tuple[Path, str]], failures: list[tuple[str, str]], progress: Callable[[int, int], None] | None
-) -> Iterator[tuple[tuple[Path, str], Image]]:
-    for done, (path, stem) in enumerate(jobs, start=1):
+def _opened(jobs: Sequence[Job], failures: list[tuple[str, str]]) -> Iterator[tuple[Job, Image]]:
+    for job in jobs:
         try:
-            yield (path, stem), read_image(path)
+            yield job, read_image(job.path)
         except PixelwiseError as error:
-            failures.append((str(path), _reason(path, error)))
-        if progress is not None:
-            progress(done, len(jobs))
+            failures.append((str(job.path), _reason(job.path, error)))
 
 
 def _reason(path: Path, error: PixelwiseError) -> str:
     return str(error).removeprefix(f"{path}: ")
 
 
-def _write_pictures(
-    out: Path, stem: str, image: Image, found: Segmentation, binary: bool, overlay: bool
-) -> dict[str, str | None]:
-    overlay = overlay and 0 < max(found.size) <= _LONGEST_JPEG
-    names: dict[str, str | None] = {"mask": f"{stem}.png", "overlay": f"{stem}_overlay.jpg" if overlay else None}
+def _write_pictures(out: Path, job: Job, image: Image, found: Segmentation, binary: bool) -> dict[str, str | None]:
+    drawn = job.overlay if job.overlay and 0 < max(found.size) <= _LONGEST_JPEG else None
     ids, colours = _binary(found) if binary else _ids(found)
-    write_ids(out / f"{stem}.png", ids, colours)
-    if overlay:
-        from pixelwise.draw.overlay import overlay as drawn
+    write_ids(out / job.mask, ids, colours)
+    if drawn is not None:
+        from pixelwise.draw.overlay import overlay
 
-        write_image(out / f"{stem}_overlay.jpg", drawn(image, found))
-    return names
+        write_image(out / drawn, overlay(image, found))
+    return {"mask": job.mask, "overlay": drawn}
 
 
 def _ids(found: Segmentation) -> tuple[IntArray, IntArray]:
@@ -173,45 +209,3 @@ def _stored_labels(labels: LabelSet, binary: bool) -> LabelSet:
     foreground = foreground_of(labels)
     other = 1 - foreground if len(labels) == 2 else VOID
     return LabelSet(labels.labels, {0: other, 255: foreground})
-
-
-class _Tables:
-    """Write ``segments.json`` and ``segments.csv`` image by image, so that memory does not grow with their number."""
-
-    def __init__(self, out: Path) -> None:
-        self._out = out
-        self._stack = ExitStack()
-        self._json: TextIO
-        self._csv: TextIO
-        self._count = 0
-
-    def __enter__(self) -> "_Tables":
-        with ExitStack() as stack:
-            self._json = self._opened(stack, "segments.json")
-            self._csv = self._opened(stack, "segments.csv")
-            self._json.write("[")
-            csv.writer(self._csv, lineterminator="\n").writerow(_COLUMNS)
-            self._stack = stack.pop_all()
-        return self
-
-    def _opened(self, stack: ExitStack, name: str) -> TextIO:
-        temporary = stack.enter_context(replacing(self._out / name))
-        return stack.enter_context(open(temporary, "w", encoding="utf-8", newline=""))
-
-    def add(self, entry: dict[str, Any], image: Image, found: Segmentation) -> int:
-        """Add one image; return the number of its segments."""
-        segments = list(measure(image, found))
-        self._json.write(",\n" if self._count else "\n")
-        self._json.write(json.dumps({**entry, "segments": segments}, ensure_ascii=False, allow_nan=False))
-        rows = csv.writer(self._csv, lineterminator="\n")
-        for one in segments:
-            centroid, colour = one["centroid"] or ["", ""], " ".join(str(value) for value in one["mean_colour"] or [])
-            row = [one["id"], one["class"], one["score"], one["area"], *one["box"], *centroid, one["perimeter"], colour]
-            rows.writerow([entry["file"], *row])
-        self._count += 1
-        return len(segments)
-
-    def __exit__(self, *error: Any) -> None:
-        if error[0] is None:
-            self._json.write("\n]\n")
-        self._stack.__exit__(*error)

@@ -1,12 +1,48 @@
 """Find the images a person means by files, folders and patterns, and name what is written for each."""
 
 import glob
+import hashlib
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pixelwise.core.errors import MissingFile, OptionError
 from pixelwise.core.image import SUFFIXES
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image to segment.
+
+    Attributes:
+        path: of the image, as the person gave it.
+        mask, overlay: the names of what is written for it; ``overlay`` is empty where none is.
+        stamp: of the image, those names and the settings: equal stamps have equal results.
+    """
+
+    path: Path
+    mask: str
+    overlay: str
+    stamp: str
+
+
+def jobs_of(images: Sequence[Path], out: Path, overlay: bool, settings: str) -> list[Job]:
+    """Name the results of each image, and stamp it with ``settings``; a file that changed has another size or time."""
+    found = []
+    for path, stem in zip(images, name_results(images, out), strict=True):
+        mask, drawn = f"{stem}.png", f"{stem}_overlay.jpg" if overlay else ""
+        text = "\n".join([settings, os.path.abspath(path), *_state(path), mask, drawn])
+        found.append(Job(path, mask, drawn, hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()))
+    return found
+
+
+def _state(path: Path) -> list[str]:
+    try:
+        found = path.stat()
+    except OSError:  # reading the image will say what is wrong with it
+        return ["gone"]
+    return [str(found.st_size), str(found.st_mtime_ns)]
 
 
 def find_images(inputs: Sequence[str | Path], out: Path) -> tuple[list[Path], list[tuple[Path, str]]]:

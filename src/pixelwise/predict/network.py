@@ -1,5 +1,6 @@
 """A network as a predictor: images of any size and mode in, batched by equal size, in inference mode."""
 
+import hashlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -16,6 +17,7 @@ from pixelwise.core.predictor import PLAIN, Request
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.decode.frame import Frame
 from pixelwise.models.segmenter import Segmenter
+from pixelwise.predict.fingerprint import card_fingerprint
 
 BATCH_PIXELS = 4_000_000  # together in one forward pass; more gain nothing and cost memory
 
@@ -41,6 +43,14 @@ class Network:
     def card(self) -> Card:
         """What the model is."""
         return self.model.card
+
+    def fingerprint(self) -> str:
+        """Sum up the card, the weights and the precision."""
+        sums = hashlib.sha256(f"{card_fingerprint(self)} {self.half}".encode())
+        for name, value in self.model.state_dict().items():
+            sums.update(name.encode())
+            sums.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+        return sums.hexdigest()
 
     def __call__(self, images: Sequence[Image], request: Request = PLAIN) -> list[Segmentation]:
         """Segment each image; images of different sizes never share a batch, so none is padded for another's sake.
@@ -77,7 +87,10 @@ class Network:
             if "not enough memory" not in str(error):  # what torch's allocator of main memory says
                 raise
             reason = "do not fit the main memory"
-        raise TooLarge(f"{len(pixels)} x {frames[0].size[0]} x {frames[0].size[1]} pixels {reason}; cut the image into parts")
+        raise TooLarge(
+            f"{len(pixels)} x {frames[0].size[0]} x {frames[0].size[1]} pixels {reason}; cut it into tiles: "
+            f"--tile 1024,1024, or Tiled(predictor, tile=(1024, 1024)) in Python"
+        )
 
     def _precision(self) -> AbstractContextManager[object]:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.half)
