@@ -21,7 +21,7 @@ from pixelwise.models.segmenter import Segmenter
 from pixelwise.train import origin
 from pixelwise.train import plan as planning
 from pixelwise.train.cost import predict_cost
-from pixelwise.train.devices import leads, ranks, share, together
+from pixelwise.train.devices import leads, part, ranks, share, together
 from pixelwise.train.facts import look_at
 from pixelwise.train.fit import Run, fit_in
 from pixelwise.train.machine import environment, this_machine
@@ -75,8 +75,7 @@ def start(recipe: Recipe, out: Path, quiet: bool = False) -> tuple[Run, Prepared
         write_json(folder.card, _with_training(model, prepared, recipe).card.to_json())
         write_json(folder.environment, environment())
         write_recipe(folder.recipe, recipe)
-        _meet(recipe, folder, False)
-        run = _run(model, prepared, recipe, folder, False, quiet)
+        run = _lead(model, prepared, recipe, folder, False, quiet)
     return run, prepared, recipe
 
 
@@ -99,15 +98,14 @@ def resume(out: Path, quiet: bool = False, place: Mapping[str, Any] | None = Non
         return follow(recipe, Path(out))
     prepared = _at_scale(prepare(recipe, _printer(quiet)), recipe)
     with folder.locked():
-        _meet(recipe, folder, True)
         model = _with_training(origin.rebuilt(recipe, prepared.train, folder), prepared, recipe)
-        run = _run(model, prepared, recipe, folder, True, quiet)
+        run = _lead(model, prepared, recipe, folder, True, quiet)
     return run, prepared, recipe
 
 
 def follow(recipe: Recipe, out: Path) -> tuple[Run, Prepared, Recipe]:
     """Take part in a run that another process leads: it plans and says what to do, and writes."""
-    fabric = together(recipe.train)
+    fabric = together(recipe.train, _follower(recipe, out))
     tables, resumes = share(({}, False), fabric)
     recipe, folder = recipe_from(tables), RunFolder(out)
     prepared = _at_scale(prepare(recipe, _printer(True)), recipe)
@@ -115,12 +113,20 @@ def follow(recipe: Recipe, out: Path) -> tuple[Run, Prepared, Recipe]:
     return _run(model, prepared, recipe, folder, resumes, True), prepared, recipe
 
 
-def _meet(recipe: Recipe, folder: RunFolder, resumes: bool) -> None:
-    """Start the other processes of the run, where it has some, and tell them what was planned."""
+def _lead(model: Segmenter, prepared: Prepared, recipe: Recipe, folder: RunFolder, resumes: bool, quiet: bool) -> Run:
+    """Run; where the run has several processes, start the others and tell them what was planned."""
     if ranks(recipe.train) == 1:
-        return
-    command = [sys.executable, "-m", "pixelwise.train.follow", str(folder.folder.resolve()), json.dumps(to_table(recipe.train))]
-    share((tables_of(recipe), resumes), together(recipe.train, command))
+        return _run(model, prepared, recipe, folder, resumes, quiet)
+    try:
+        share((tables_of(recipe), resumes), together(recipe.train, _follower(recipe, folder.folder)))
+        return _run(model, prepared, recipe, folder, resumes, quiet)
+    finally:
+        part()
+
+
+def _follower(recipe: Recipe, out: Path) -> list[str]:
+    """Give the command that starts another process of a run."""
+    return [sys.executable, "-m", "pixelwise.train.follow", str(out.resolve()), json.dumps(to_table(recipe.train))]
 
 
 def _placed(recipe: Recipe, place: Mapping[str, Any]) -> Recipe:
