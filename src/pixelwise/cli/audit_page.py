@@ -59,7 +59,7 @@ def _findings(audit: "Audit") -> list["Finding"]:
     from pixelwise.report.audit import Finding
 
     found = []
-    for problem in audit.problems:
+    for problem in (*audit.problems, *audit.notes):
         samples = [(_caption(audit.dataset, row), audit.dataset[row]) for row in problem.rows]
         found.append(Finding(problem.severity, problem.kind, problem.text, samples))
     return found

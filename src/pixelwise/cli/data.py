@@ -248,7 +248,7 @@ def _print_table(console: "Console", header: tuple[str, ...], rows: list[tuple[s
 def _print_problems(console: "Console", audit: "Audit") -> None:
     styles = {"error": "bold red", "warning": "bold yellow", "note": "bold"}
     groups: dict[tuple[str, str], list[Problem]] = {}
-    for problem in audit.problems:
+    for problem in (*audit.problems, *audit.notes):
         groups.setdefault((problem.severity, problem.kind), []).append(problem)
     if len(groups) > 1:
         rows = [(severity, kind, str(len(problems))) for (severity, kind), problems in groups.items()]

@@ -34,8 +34,9 @@ class Audit:
         good: the samples that can be used.
         reasons: why the map is not settled; empty where it is.
         rows: the stored values.
-        problems: all that is wrong or worth knowing, errors first.
+        problems: all that is wrong, errors first.
         sizes: how many images have which (height, width).
+        notes: what is worth knowing and makes no data set bad.
     """
 
     dataset: Dataset
@@ -44,6 +45,7 @@ class Audit:
     rows: tuple[ValueRow, ...]
     problems: tuple[Problem, ...]
     sizes: Mapping[Size, int] = field(default_factory=dict)
+    notes: tuple[Problem, ...] = ()
 
     @property
     def labels(self) -> LabelSet:
@@ -57,13 +59,13 @@ class Audit:
 
     @property
     def clean(self) -> bool:
-        """Tell whether the map is settled and nothing is wrong; notes count for nothing."""
-        return self.settled and all(problem.severity == "note" for problem in self.problems)
+        """Tell whether the map is settled and nothing is wrong."""
+        return self.settled and not self.problems
 
     @property
     def counts(self) -> dict[Severity, int]:
-        """Count the problems by severity."""
-        found = Counter(problem.severity for problem in self.problems)
+        """Count problems and notes by severity."""
+        found = Counter(problem.severity for problem in (*self.problems, *self.notes))
         return {severity: found[severity] for severity in SEVERITIES}
 
     def message(self) -> str:
@@ -117,6 +119,7 @@ class Audit:
             "sizes": [{"height": size[0], "width": size[1], "images": count} for size, count in self.sizes.items()],
             "counts": self.counts,
             "problems": [one.to_json() for one in self.problems],
+            "notes": [one.to_json() for one in self.notes],
         }
 
 

@@ -21,7 +21,7 @@ from pixelwise.curate.audit import Audit, ValueRow
 from pixelwise.curate.items import noted, problems_of, split_twice
 from pixelwise.curate.looks import Look, look_at_all
 from pixelwise.curate.presence import find_absent, presence
-from pixelwise.curate.problem import Fault, Problem, ordered
+from pixelwise.curate.problem import Fault, Problem, divided
 from pixelwise.curate.progress import Progress
 from pixelwise.formats import masks, read
 from pixelwise.formats.masks import MaskFile
@@ -76,7 +76,8 @@ def check(
     good = dataset.take([row for row in range(len(dataset)) if row not in bad])
     shapes = Counter(size for size in sizes if isinstance(size, tuple))
     rows = _rows(scan, proposal.labels)
-    return Audit(dataset, good, proposal.reasons, rows, tuple(ordered(problems)), dict(shapes.most_common()))
+    wrong, notes = divided(problems)
+    return Audit(dataset, good, proposal.reasons, rows, wrong, dict(shapes.most_common()), notes)
 
 
 def _counts(dataset: Dataset, scan: Scan) -> list[dict[int, int]] | None:

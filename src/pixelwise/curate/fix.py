@@ -72,7 +72,7 @@ def write_fixed(audit: Audit, out: Path, source: Path | None = None) -> Mended:
     dataset, moved = _one_split_each(audit.dataset)
     kept = dataset.take([row for row in range(len(dataset)) if row not in dropped])
     masks.write(kept, out)
-    left = tuple(problem for problem in audit.problems if problem.severity != "note" and not _mended(problem, dropped))
+    left = tuple(problem for problem in audit.problems if not _mended(problem, dropped))
     reasons = {dataset[row].name: why for row, why in sorted(dropped.items())}
     return Mended(out, len(kept), reasons, moved, left)
 

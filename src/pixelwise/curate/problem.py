@@ -29,7 +29,6 @@ Fault: TypeAlias = Literal[
     "odd image",
     "absent class",
     "rare class",
-    "scene",
 ]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
@@ -72,9 +71,11 @@ class Problem:
         }
 
 
-def ordered(problems: Iterable[Problem]) -> list[Problem]:
-    """Put errors first and notes last, else as they were found."""
-    return sorted(problems, key=lambda problem: SEVERITIES.index(problem.severity))
+def divided(problems: Iterable[Problem]) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
+    """Divide into what is wrong, errors first, and notes; each else in the order it was found."""
+    found = sorted(problems, key=lambda problem: SEVERITIES.index(problem.severity))
+    wrong = tuple(problem for problem in found if problem.severity != "note")
+    return wrong, tuple(found[len(wrong) :])
 
 
 def splits_of(splits: Mapping[str, Sequence[int]], count: int) -> list[frozenset[str]]:
