@@ -103,7 +103,12 @@ def test_hue_and_gain_on_grey_images_are_warned_of() -> None:
 
 def test_one_band_has_no_hue_and_16_bits_have_no_jpeg() -> None:
     grey = Dataset([Sample.of("a", Image(np.zeros((9, 9, 1), np.uint8), ("grey",)))], LABELS, "semantic")
-    assert warnings_for(replace(NONE, hue=10), grey) == ["hue changes nothing: the images have no bands red, green and blue"]
+    assert warnings_for(replace(NONE, hue=10), grey) == ["hue changes nothing: the images are grey"]
+    bands = ("near infrared", "red", "green")
+    other = Dataset([Sample.of("a", Image(np.arange(27, dtype=np.uint8).reshape(3, 3, 3) * 9, bands))], LABELS, "semantic")
+    assert warnings_for(replace(NONE, hue=10), other) == [
+        "hue changes nothing: the images have other bands than red, green and blue"
+    ]
     assert "jpeg" in warnings_for(replace(NONE, jpeg=0.5), made(circles(), dtype=np.uint16))[0]
 
 

@@ -38,7 +38,16 @@ def test_an_image_without_labels_is_refused_by_name() -> None:
         row_of(Sample.of("bare", Image(np.zeros((8, 8, 3), np.uint8))), NONE, 1, seed=0)
 
 
-def test_words_tell_what_was_drawn_and_nothing_else() -> None:
-    assert describe(Draw(np.eye(3), (4, 4))) == ()
-    drawn = Draw(np.eye(3), (4, 4), 0.7, ("flipped",), contrast=0.8, saturation=0.0, noise=0.05, noise_kind="shot", blur=0.1)
-    assert describe(drawn) == ("scale 0.70", "flipped", "contrast -20%", "no colour", "photon noise 5.0%")
+def test_words_tell_what_was_drawn_and_shows_and_nothing_else() -> None:
+    colour, grey = Image(np.zeros((4, 4, 3), np.uint8)), Image(np.zeros((4, 4, 1), np.uint16), ("grey",))
+    assert describe(Draw(np.eye(3), (4, 4)), colour) == ()
+    drawn = Draw(np.eye(3), (4, 4), 0.7, ("flipped",), contrast=0.8, saturation=0.0, noise=0.05, noise_kind="shot", quality=40)
+    assert describe(drawn, colour) == (
+        "scale 0.70",
+        "flipped",
+        "contrast -20%",
+        "no colour",
+        "photon noise 5.0%",
+        "JPEG quality 40",
+    )
+    assert describe(drawn, grey) == ("scale 0.70", "flipped", "contrast -20%", "photon noise 5.0%")

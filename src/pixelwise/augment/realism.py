@@ -244,13 +244,11 @@ def _of_shape(options: AugmentOptions, facts: Facts) -> list[str]:
 def _of_colour(options: AugmentOptions, facts: Facts) -> list[str]:
     found = []
     colours = [name for name in ("hue", "saturation", "grey") if getattr(options, name)]
-    if colours and not facts.is_rgb:
-        found.append(f"{_nothing(colours)}: the images have no bands red, green and blue")
-    elif facts.is_rgb and not facts.has_colour:
-        if colours:
-            found.append(f"{_nothing(colours)}: the images are grey")
-        if options.gain:
-            found.append("gain gives colour to images that are all grey; set gain = 0")
+    if colours and not (facts.is_rgb and facts.has_colour):
+        reason = "are grey" if not facts.has_colour else "have other bands than red, green and blue"
+        found.append(f"{_nothing(colours)}: the images {reason}")
+    if options.gain and facts.is_rgb and not facts.has_colour:
+        found.append("gain gives colour to images that are all grey; set gain = 0")
     if options.shuffle and not facts.has_colour:
         found.append("shuffle changes nothing: the channels of these images are alike")
     if options.jpeg and not facts.takes_jpeg:

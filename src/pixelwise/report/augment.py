@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from pixelwise.augment import AugmentOptions, Draw, apply, draw
+from pixelwise.augment.focus import takes_jpeg
 from pixelwise.core.arrays import Size
 from pixelwise.core.files import write_text
-from pixelwise.core.image import Image
+from pixelwise.core.image import RGB, Image
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Sample
 from pixelwise.core.segmentation import Segmentation
@@ -75,7 +76,7 @@ def row_of(sample: Sample, options: AugmentOptions, count: int, seed: int, index
     bands = image.pixels.shape[2]
     draws = [draw(scaled, np.random.default_rng([seed, 1, k, index]), image.size, size, bands, truth) for k in range(count)]
     original = Shown((f"original, {image.size[0]} x {image.size[1]}",), *_pictures(image, truth))
-    shown = (Shown(describe(one, share), *_pictures(*apply(image, truth, one))) for one in draws)
+    shown = (Shown(describe(one, image, share), *_pictures(*apply(image, truth, one))) for one in draws)
     return Row(sample.name, (original, *shown))
 
 
@@ -84,8 +85,9 @@ def _pictures(image: Image, truth: Segmentation) -> tuple[Picture, Picture]:
     return embedded("image", plain, _SIDE), embedded("masks", masked, _SIDE)
 
 
-def describe(drawn: Draw, share: float = 1.0) -> tuple[str, ...]:
-    """Say in a few words each what a draw does, strongest changes alone; ``share`` is the scale the page is drawn at."""
+def describe(drawn: Draw, image: Image, share: float = 1.0) -> tuple[str, ...]:
+    """Say in a few words each what a draw does to an image, as far as it shows; ``share`` is the scale the page is drawn at."""
+    is_rgb = image.bands == RGB
     noises = {"noise": "noise", "shot": "photon noise", "speckle": "speckle", "salt_pepper": "salt and pepper"}
     blurs = {"blur": "blur", "motion": "motion blur", "median": "median filter", "defocus": "out of focus"}
     factor = drawn.factor / share
@@ -94,14 +96,14 @@ def describe(drawn: Draw, share: float = 1.0) -> tuple[str, ...]:
         f"brightness {drawn.brightness - 1:+.0%}": abs(drawn.brightness - 1) >= 0.05,
         f"contrast {drawn.contrast - 1:+.0%}": abs(drawn.contrast - 1) >= 0.05,
         f"gamma {drawn.gamma:.2f}": abs(drawn.gamma - 1) >= 0.05,
-        f"hue {drawn.hue:+.0f}°": abs(drawn.hue) >= 1,
-        "no colour": drawn.saturation == 0,
-        f"saturation {drawn.saturation - 1:+.0%}": drawn.saturation and abs(drawn.saturation - 1) >= 0.05,
+        f"hue {drawn.hue:+.0f}°": is_rgb and abs(drawn.hue) >= 1,
+        "no colour": is_rgb and drawn.saturation == 0,
+        f"saturation {drawn.saturation - 1:+.0%}": is_rgb and drawn.saturation and abs(drawn.saturation - 1) >= 0.05,
         "channels shuffled": drawn.order,
         f"{noises[drawn.noise_kind]} {drawn.noise:.1%}": drawn.noise >= 0.001,
         f"{blurs[drawn.blur_kind]} {drawn.blur:.1f} px": drawn.blur > 0.3,
         f"sharpened {drawn.sharpen:.1f}": drawn.sharpen,
-        f"JPEG quality {drawn.quality}": drawn.quality,
+        f"JPEG quality {drawn.quality}": drawn.quality and takes_jpeg(image.pixels),
         f"shadow {drawn.shadow:.0%}": drawn.shadow,
         f"fog {drawn.fog:.0%}": drawn.fog,
         f"{len(drawn.holes)} cut out": drawn.holes,
