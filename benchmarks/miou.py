@@ -1,29 +1,50 @@
-"""Count the confusion of 24-megapixel class maps: Pixelwise against the textbook's loop over classes.
+"""From logits and from class maps to the IoU of every class: Pixelwise against the textbook's loop, and torchmetrics.
 
-The textbook compares both maps with every class in turn. Both give the same IoU of every class, which is checked first.
-Rounds alternate; the ratio is that of the median speeds, so above 1 is faster. Run: python benchmarks/miou.py
+The textbook peer is the loop of segmentation tutorials: softmax and argmax in torch, then for each class ``prediction == c``,
+``truth == c``, ``logical_and``, ``logical_or`` and their sums fetched with ``.item()``, on int64 maps, for that is what argmax
+and mask tensors are there. Pixelwise holds class maps as bytes; that is part of what is compared, and the loop in NumPy on
+those bytes, its fastest form, is printed beside it.
+
+All give the same IoU, checked first, and the counts are those of scikit-learn's confusion matrix. Rounds alternate and medians
+are compared, so above 1 is faster. torchmetrics' MeanIoU is fed strips of 500 rows, as whole maps would take it several
+gigabytes. Run: python benchmarks/miou.py
 """
 
 import statistics
 import time
+import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
+import torch
+from sklearn.metrics import confusion_matrix
+from torch import Tensor
+from torchmetrics.segmentation import MeanIoU
 
 from pixelwise.core.arrays import FloatArray, IntArray
+from pixelwise.decode.pixel import highest
 from pixelwise.metrics.overlap import confusion
 
-HEIGHT, WIDTH, CLASSES, VOID, ROUNDS = 4000, 6000, 11, 255, 5
+CLASSES, VOID, ROUNDS = 23, 255, 5
+SIZE, LOGITS = (4000, 6000), (3, CLASSES, 704, 1056)
 
 
-def draw_maps() -> tuple[IntArray, IntArray]:
-    """Draw a truth of blocks with void borders, and a prediction that is wrong at a tenth of the pixels."""
-    rng = np.random.default_rng(0)
-    blocks = rng.integers(0, CLASSES, (HEIGHT // 50, WIDTH // 50)).astype(np.uint8)
-    truth = np.kron(blocks, np.ones((50, 50), np.uint8))
-    prediction = np.where(rng.random(truth.shape) < 0.1, rng.integers(0, CLASSES, truth.shape), truth).astype(np.uint8)
-    truth[::50] = VOID
-    return truth, prediction
+def draw_maps(shape: tuple[int, ...], rng: np.random.Generator, wrong: float) -> tuple[IntArray, IntArray]:
+    """Draw a truth of blocks, and a prediction of blocks a little beside it, that is another class at a share of pixels."""
+    height, width = shape[-2:]
+    blocks = rng.integers(0, CLASSES, (*shape[:-2], -(-height // 50), -(-width // 50))).astype(np.uint8)
+    truth = blocks.repeat(50, axis=-2).repeat(50, axis=-1)[..., :height, :width]
+    prediction = np.roll(truth, 3, axis=-1)
+    strange = rng.random(shape) < wrong
+    return np.ascontiguousarray(truth), np.where(strange, rng.integers(0, CLASSES, shape), prediction).astype(np.uint8)
+
+
+def draw_logits(rng: np.random.Generator) -> tuple[Tensor, IntArray]:
+    """Draw logits that are right at most pixels of a truth."""
+    truth, prediction = draw_maps((LOGITS[0], *LOGITS[2:]), rng, 0.05)
+    logits = rng.standard_normal(LOGITS, np.float32)
+    np.put_along_axis(logits, prediction[:, None].astype(np.int64), 6.0, axis=1)
+    return torch.from_numpy(logits), truth
 
 
 def ours(truth: IntArray, prediction: IntArray) -> FloatArray:
@@ -32,29 +53,98 @@ def ours(truth: IntArray, prediction: IntArray) -> FloatArray:
     return right / (table.sum(axis=1) + table[:, :-1].sum(axis=0) - right)
 
 
-def textbook(truth: IntArray, prediction: IntArray) -> FloatArray:
-    labelled = truth != VOID
+def textbook(truth: Tensor, prediction: Tensor) -> FloatArray:
     found = []
     for index in range(CLASSES):
-        true, predicted = (truth == index) & labelled, (prediction == index) & labelled
-        found.append((true & predicted).sum() / (true | predicted).sum())
+        predicted, true = prediction == index, truth == index
+        both = torch.logical_and(predicted, true).sum().item()
+        found.append(both / torch.logical_or(predicted, true).sum().item())
     return np.array(found)
 
 
-def seconds(function: Callable[[IntArray, IntArray], FloatArray], maps: tuple[IntArray, IntArray]) -> float:
+def textbook_on_bytes(truth: IntArray, prediction: IntArray) -> FloatArray:
+    found = []
+    for index in range(CLASSES):
+        predicted, true = prediction == index, truth == index
+        found.append(np.logical_and(predicted, true).sum() / np.logical_or(predicted, true).sum())
+    return np.array(found)
+
+
+def seconds(function: Callable[[], object]) -> float:
     start = time.perf_counter()
-    function(*maps)
+    function()
     return time.perf_counter() - start
 
 
+def alternating(rounds: int, **ways: Callable[[], object]) -> dict[str, float]:
+    """Time the ways in turn; give each one's median."""
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            times[name].append(seconds(way))
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def from_logits(rng: np.random.Generator) -> None:
+    logits, truth = draw_logits(rng)
+    truth_long = torch.from_numpy(truth).long()
+
+    def mine() -> FloatArray:
+        return ours(truth, highest(logits.numpy()))
+
+    def peer() -> FloatArray:
+        return textbook(truth_long, torch.argmax(torch.softmax(logits, dim=1), dim=1))
+
+    if not np.allclose(mine(), peer(), rtol=0, atol=1e-12):
+        raise SystemExit("the two do not agree on the logits")
+    times = alternating(ROUNDS, mine=mine, peer=peer)
+    print(f"logits {LOGITS}: ours {times['mine'] * 1000:.1f} ms, textbook {times['peer'] * 1000:.1f} ms")
+    print(f"RATIO miou_logits ours/peer {times['peer'] / times['mine']:.2f}")
+
+
+def from_maps(rng: np.random.Generator, wrong: float) -> float:
+    truth, prediction = draw_maps(SIZE, rng, wrong)
+    part = slice(0, 500)
+    if not np.array_equal(
+        confusion(truth[part], prediction[part], CLASSES, VOID)[:, :CLASSES],
+        confusion_matrix(truth[part].ravel(), prediction[part].ravel(), labels=range(CLASSES)),
+    ):
+        raise SystemExit("the counts are not those of scikit-learn")
+    longs = [torch.from_numpy(each).long() for each in (truth, prediction)]
+    if not np.allclose(ours(truth, prediction), textbook(*longs), rtol=0, atol=1e-12):
+        raise SystemExit("the two do not agree on the maps")
+    times = alternating(
+        ROUNDS,
+        mine=lambda: ours(truth, prediction),
+        loop=lambda: textbook(*longs),
+        on_bytes=lambda: textbook_on_bytes(truth, prediction),
+    )
+    tracemalloc.start()
+    ours(truth, prediction)
+    extra = tracemalloc.get_traced_memory()[1] / 1e6
+    tracemalloc.stop()
+    mine, loop = times["mine"], times["loop"]
+    print(
+        f"maps {SIZE}, {wrong:.0%} of pixels scattered: ours {mine * 1000:.1f} ms and {extra:.1f} MB extra, textbook "
+        f"{loop * 1000:.0f} ms ({loop / mine:.1f}x), in NumPy on bytes {times['on_bytes'] * 1000:.0f} ms "
+        f"({times['on_bytes'] / mine:.1f}x)"
+    )
+    if wrong:
+        return loop / mine
+    metric = MeanIoU(num_classes=CLASSES, input_format="index")
+    strips = [(longs[1][None, top : top + 500], longs[0][None, top : top + 500]) for top in range(0, SIZE[0], 500)]
+    theirs = seconds(lambda: [metric.update(*strip) for strip in strips])
+    print(f"torchmetrics MeanIoU on the same maps: {theirs:.2f} s")
+    print(f"RATIO miou_torchmetrics ours/peer {theirs / mine:.1f}")
+    return loop / mine
+
+
 def main() -> None:
-    maps = draw_maps()
-    if not np.array_equal(ours(*maps), textbook(*maps)):
-        raise SystemExit("the two do not agree")
-    rounds = [(seconds(ours, maps), seconds(textbook, maps)) for _ in range(ROUNDS)]
-    mine, peer = (statistics.median(each) for each in zip(*rounds, strict=True))
-    print(f"{HEIGHT} x {WIDTH}, {CLASSES} classes: ours {mine * 1000:.1f} ms, textbook {peer * 1000:.1f} ms")
-    print(f"RATIO miou ours/peer {peer / mine:.2f}")
+    rng = np.random.default_rng(0)
+    from_logits(rng)
+    scattered = from_maps(rng, 0.1)
+    print(f"RATIO miou_scattered ours/peer {scattered:.2f}")
+    print(f"RATIO miou ours/peer {from_maps(rng, 0.0):.2f}")
 
 
 if __name__ == "__main__":

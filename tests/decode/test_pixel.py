@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from pixelwise.core.errors import DataError
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.predictor import PLAIN, Request
 from pixelwise.decode.frame import Frame
-from pixelwise.decode.pixel import PixelReduced, decode
+from pixelwise.decode.pixel import PixelReduced, decode, highest
 
 LABELS = LabelSet.of(["background", "leaf"])
 LEAF = np.array([[0.1, 0.4, 0.6], [0.9, 0.45, 0.2]], np.float32)
@@ -64,3 +65,25 @@ def test_each_image_gets_its_own_frame() -> None:
     twice = PixelReduced(*(np.concatenate([part, part]) for part in reduced()))
     small, whole = decode(twice, [Frame((1, 1)), Frame((2, 3))], LABELS, PLAIN)
     assert (small.size, whole.size) == ((1, 1), (2, 3))
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 30, 40), (1, 23, 300, 400), (1, 1, 3, 3), (1, 300, 4, 5), (1, 3, 0, 4)])
+def test_the_highest_logit_is_numpys_argmax(shape):
+    logits = np.random.default_rng(0).standard_normal(shape).astype(np.float32).round(1)  # rounded: equals are met often
+    assert np.array_equal(highest(logits), logits.argmax(axis=1))
+    turned = np.ascontiguousarray(logits.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)  # channels last
+    assert np.array_equal(highest(turned), logits.argmax(axis=1))
+
+
+def test_infinite_logits_are_ordered_and_nan_is_refused():
+    logits = np.zeros((1, 3, 200, 200), np.float32)
+    logits[:, 0], logits[:, 2] = -np.inf, np.inf
+    assert (highest(logits) == 2).all()
+    logits[0, 1, 150, 7] = np.nan
+    with pytest.raises(DataError, match="NaN"):
+        highest(logits)
+
+
+def test_no_class_is_refused():
+    with pytest.raises(DataError, match="at least one class"):
+        highest(np.zeros((1, 0, 2, 2), np.float32))

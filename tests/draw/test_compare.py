@@ -6,7 +6,7 @@ import pytest
 from pixelwise.core.errors import SizeMismatch
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import KINDS, Segmentation
-from pixelwise.draw.compare import RIGHT, WRONG, compare, error_map, errors, side_by_side
+from pixelwise.draw.compare import EXTRA, RIGHT, WRONG, class_errors, compare, differences, error_map, errors, side_by_side
 from pixelwise.draw.legend import legend
 from pixelwise.draw.text import fitted, width_of
 from pixelwise.scenes import scenes
@@ -114,3 +114,32 @@ def test_a_legend_shows_the_colour_of_every_class_it_is_asked_for():
     assert tuple(labels.colours[4].tolist()) not in some
     assert legend(LabelSet(())).shape[1:] == (480, 3)
     assert legend(LabelSet.of(["Fußgänger " * 30]), width=120).shape[1] == 120
+
+
+def nearest_of(pixel, colours):
+    return min(colours, key=lambda name: np.abs(np.subtract(colours[name], pixel.astype(int))).sum())
+
+
+COLOURS = {"right": RIGHT, "wrong": WRONG, "extra": EXTRA, "nothing": (174, 174, 174)}  # grey 128, faded
+GREY = np.full((1, 5, 3), 128, np.uint8)
+
+
+def test_a_class_is_right_missed_or_too_much_and_void_is_left_out():
+    drawn = class_errors(semantic([[1, 0, 1, 0, 1]]), semantic([[1, 1, 0, 0, 255]]), "b", GREY)
+    assert [nearest_of(pixel, COLOURS) for pixel in drawn[0]] == ["right", "wrong", "extra", "nothing", "nothing"]
+
+
+def test_two_predictions_differ_where_one_alone_is_right_or_both_are_wrong_differently():
+    abc = LabelSet.of(["a", "b", "c"])
+    left, right, truth = ([[0, 1, 1, 0, 0]], [[0, 0, 2, 1, 1]], [[0, 0, 0, 1, 255]])
+    drawn = differences(*(semantic(each, abc) for each in (left, right, truth)), GREY)
+    assert [nearest_of(pixel, COLOURS) for pixel in drawn[0]] == ["nothing", "right", "extra", "right", "nothing"]
+    turned = differences(*(semantic(each, abc) for each in (right, left, truth)), GREY)
+    assert nearest_of(turned[0, 1], COLOURS) == "wrong"
+
+
+@pytest.mark.parametrize("draw", [class_errors, differences])
+def test_maps_over_an_image_of_another_size_are_refused(draw):
+    one = semantic([[0, 1]])
+    with pytest.raises(SizeMismatch):
+        draw(one, one, *(["b"] if draw is class_errors else [one]), GREY)

@@ -8,11 +8,16 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from pixelwise.core.card import Card
 from pixelwise.core.errors import DataError, SizeMismatch, StorageError
 from pixelwise.core.labels import LabelSet
+from pixelwise.core.predictor import PLAIN
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.metrics import overlap
+from pixelwise.metrics.evaluate import evaluate
+from pixelwise.report.bars import forest_row, size_chart
 from pixelwise.report.charts import ticks, training_charts
+from pixelwise.report.evaluation import page_of
 from pixelwise.report.examples import best_middle_worst, embedded
 from pixelwise.report.page import Example, Page, render, write_page
 from pixelwise.scenes import LABELS, scenes
@@ -273,3 +278,77 @@ def test_ticks_are_few_and_within_the_range(low, high):
 
 def test_ticks_of_no_range_are_one():
     assert ticks(2, 2) == [2]
+
+
+RELIABILITY = [
+    {"low": row / 15, "high": (row + 1) / 15, "pixels": 100 * row, "confidence": (row + 0.5) / 15, "accuracy": 0.9 * row / 15}
+    if row
+    else {"low": 0.0, "high": 1 / 15, "pixels": 0, "confidence": None, "accuracy": None}
+    for row in range(15)
+]
+BY_SIZE = [
+    {"from": 1, "below": 16, "segments": 40, "pixels": 300, "found": 0.25, "recall": 0.31},
+    {"from": 16, "below": None, "segments": 0, "pixels": 0, "found": None, "recall": None},
+]
+
+
+def test_calibration_and_sizes_are_drawn_with_their_figures_as_tips():
+    page = render(Page("t", {"ece": 0.1}, AB, reliability=RELIABILITY, by_size=BY_SIZE))
+    assert page.count('<rect class="bar"') == 14 + 1
+    assert "0.93 to 1.00: 1,400 pixels, sure 0.967, right 0.840" in page
+    assert "1 to 15 pixels: 40 segments, recall 0.310, 0.250 of them at least half right" in page
+    assert "Where it can be trusted" not in render(Page("t", {}, AB))
+
+
+def test_bars_are_as_high_as_their_share():
+    chart = size_chart([{"from": 1, "below": None, "segments": 1, "pixels": 1, "found": 1.0, "recall": 0.25}])
+    bar = re.search(r'class="bar" x="[\d.]+" y="([\d.]+)" width="[\d.]+" height="([\d.]+)"', chart)
+    assert float(bar[2]) == pytest.approx(200 * 0.25)
+    assert float(bar[1]) == pytest.approx(10 + 200 * 0.75)
+
+
+def test_a_difference_is_drawn_on_its_side_of_the_middle():
+    right, left = forest_row(0.5, (0.25, 1.0), 1.0), forest_row(-1.0, (-1.0, 0.5), 1.0)
+    assert 'class="sure"' in right
+    assert 'cx="118.0"' in right
+    assert 'class="unsure"' in left
+    assert 'cx="4.0"' in left
+
+
+def test_no_interval_is_not_taken_for_a_score():
+    page = render(Page("t", {"miou": 0.5, "miou_interval": None}, AB, {"a": {"iou": 0.5, "iou_interval": None}}))
+    assert re.findall(r'data-score="(\w+)"', page) == ["miou"]
+    assert "interval" not in re.sub(r"<style>.*</style>|<script.*</script>", "", page, flags=re.DOTALL)
+
+
+def test_a_class_has_its_interval_beside_its_first_score():
+    scores = {"iou": 0.5, "iou_interval": (0.41, 0.61), "dice": 0.6, "dice_interval": (0.5, 0.7)}
+    page = render(Page("t", {}, AB, {"a": scores}))
+    assert "0.4100 to 0.6100" in page
+    assert "0.5000 to 0.7000" not in page
+
+
+def test_an_evaluation_shows_each_class_at_its_best_and_worst():
+    drawn = scenes(5, (48, 64), seed=4)
+
+    class Shifted:
+        card = Card("shifted", "semantic", LABELS)
+
+        def __call__(self, images, request=PLAIN):
+            truths = {sample.image.pixels.tobytes(): sample.truth for sample in drawn}
+            maps = [truths[image.pixels.tobytes()].class_map() for image in images]
+            return [Segmentation.from_class_map(np.roll(each, 4, axis=1), LABELS) for each in maps]
+
+    report = evaluate(Shifted(), drawn, ["overlap", "sizes"])
+    page = page_of(report, drawn, lambda sample: Shifted()([sample.image])[0], "t")
+    ends = report.details["by_class"]
+    assert {one.name for one in page.class_examples} == set(ends)
+    first = page.class_examples[0]
+    assert first.name == min(ends, key=lambda name: report.per_class[name]["iou"])
+    assert [picture.caption for picture in first.pictures] == [
+        f"{end}: IoU {ends[first.name][end]['iou']:.4f}, {ends[first.name][end]['name']}" for end in ("best", "worst")
+    ]
+    assert all(ends[name]["worst"]["iou"] <= ends[name]["best"]["iou"] for name in ends)
+    text = render(page)
+    assert "Best and worst by class" in text
+    assert "recall by size" in text

@@ -16,6 +16,7 @@ from pixelwise.core.errors import DataError, OptionError
 from pixelwise.metrics.interval import PLAIN, Bootstrap, Interval, Resampled, interval, joined, score_draws
 from pixelwise.metrics.tally import Families, Tally, chosen, resampled
 
+_ROUNDING = 1e-12  # a difference below it is that of the order in which equal numbers were added
 RULES = {
     "difference": "<name> of B less <name> of A, each computed on the images both could score; fractions, not percentages",
     "<name>_interval": "the middle 95 % of the differences over data sets drawn with replacement from those images, the same "
@@ -104,8 +105,9 @@ class Comparison:
         if by_class:
             lines += ["", *_table(f"class, by {next(iter(next(iter(self.per_class.values()))))}", by_class)]
         if differing := [image for image in self.images if image["difference"]][:6]:
-            lines += ["", f"images that differ most ({self.main}):"]
-            width = max(len(image["name"]) for image in differing)
+            title = f"image, by {self.main}"
+            width = max(len(title), *(len(image["name"]) for image in differing))
+            lines += ["", f"  {title:<{width}}  {'A':>6}  {'B':>6}  {'B - A':>7}"]
             lines += [
                 f"  {image['name']:<{width}}  {_shown(image['a'])}  {_shown(image['b'])}  {image['difference']:+.4f}"
                 for image in differing
@@ -190,6 +192,7 @@ def _difference(
     a: FloatArray, b: FloatArray, drawn_a: FloatArray, drawn_b: FloatArray, is_lower_better: bool, bootstrap: Bootstrap
 ) -> Difference:
     differences = drawn_b - drawn_a
+    differences[np.abs(differences) < _ROUNDING] = 0
     bounds = interval(differences, bootstrap.level) if len(differences) > 1 else None
     if bounds is None:
         return Difference(float(a[0]), float(b[0]), None, None, None)

@@ -70,7 +70,8 @@ def _strip(truth: IntArray, prediction: IntArray, coding: _Coding) -> IntArray:
     found = np.zeros((classes, classes + 1), np.int64)
     ranges = [0, classes, 0, classes]
     found[:, :classes] = cv2.calcHist([rows, columns], [0, 1], None, [classes, classes], ranges)  # values outside are left out
-    if int(found.sum()) + int(np.count_nonzero(truth == coding.void)) != truth.size:
+    counted = int(found.sum())
+    if counted != truth.size and counted + int(np.count_nonzero(truth == coding.void)) != truth.size:
         return _pairs(truth, prediction, coding)  # some value is none of the classes
     return found
 

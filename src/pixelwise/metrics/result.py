@@ -76,7 +76,7 @@ class Report:
         ]
         lines += _class_table(self.per_class, self.class_intervals)
         if any(each is not None for each in self.intervals.values()):
-            lines += ["", f"[ ]: {self.rules['interval']}" if "interval" in self.rules else ""]
+            lines += ["", "[low, high]: 95 % interval over images drawn anew; its rule is in --json and the report"]
         lines += [f"note: {note}" for note in self.notes]
         lines += [f"failed: {name}: {error}" for name, error in self.failures]
         return "\n".join(lines)

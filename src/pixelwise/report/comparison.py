@@ -42,7 +42,7 @@ def render_comparison(found: Comparison, dataset: Dataset, a: Segment, b: Segmen
     return filled(
         "comparison.html.jinja",
         found=found,
-        about={str(name): str(value) for name, value in found.about.items()},
+        about={"a": "A", "b": "B", "data": dataset.name, **{name: str(value) for name, value in found.about.items()}},
         notes=[*found.notes, *(f"{name} could not be scored: {error}" for name, error in found.failures), *notes],
         scores=_rows(found.scores),
         classes=_rows({name: each[key] for name, each in found.per_class.items()}, is_class=True),
