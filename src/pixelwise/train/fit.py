@@ -14,18 +14,23 @@ import torch
 from lightning.fabric import Fabric
 
 from pixelwise.augment import AugmentOptions
-from pixelwise.core.errors import PixelwiseError, StorageError, TrainingError
+from pixelwise.core.errors import OptionError, PixelwiseError, StorageError, TrainingError
 from pixelwise.core.files import write_json
+from pixelwise.core.options import to_table
 from pixelwise.core.sample import Dataset
 from pixelwise.models import checkpoint
 from pixelwise.models.recompute import frozen_norms, recomputed
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.weights import write_tensors
-from pixelwise.train.devices import Share, fits, processes_here, share, together
+from pixelwise.train.balance import class_presence, repeat_factors
+from pixelwise.train.devices import Share, fits, leads, processes_here, share, together
+from pixelwise.train.examples import examples
 from pixelwise.train.facts import look_at
 from pixelwise.train.failures import first_line, is_lost_device, is_lost_process
+from pixelwise.train.freeze import Frozen
 from pixelwise.train.interrupt import gentle_stop
 from pixelwise.train.loader import Batch, Crops, Order, batches
+from pixelwise.train.loggers import Loggers, listening
 from pixelwise.train.machine import free_memory, keep_freed_memory, this_machine, usable_cores
 from pixelwise.train.optimise import Average, make_optimiser
 from pixelwise.train.options import DataOptions, Recipe, TrainOptions
@@ -64,10 +69,9 @@ def fit(
     val: Dataset,
     options: TrainOptions | None = None,
     augment: AugmentOptions | None = None,
-    out: Path | None = None,
+    out: Path | str | None = None,
     resume: bool = False,
     quiet: bool = False,
-    fingerprint: str = "",
 ) -> Run:
     """Train ``model`` in place.
 
@@ -76,20 +80,45 @@ def fit(
         train, val: data sets with settled labels; ``val`` may be empty, and the last weights are then the best.
         options: what they leave open (steps, batch, crop, precision) is planned from the data and the machine.
         augment: what to draw; None for the defaults.
-        out: the run folder, made and checked by the caller; None keeps nothing.
+        out: the run folder, a new one or that of the run to resume, kept from other processes meanwhile; None keeps nothing.
         resume: go on from the state in ``out`` where there is one.
         quiet: print nothing.
-        fingerprint: of data and recipe; a state with another one is refused.
 
     Raises:
+        RunInUse: ``out`` holds another run or other files, or another process trains into it.
         TrainingError: there is no image to train on; the loss stays not finite (the batch's images are named); memory does not
             hold one image; the device fails.
         OptionError: the options do not fit each other or the machine.
         StorageError: the last weights cannot be written. Earlier in training the files of an earlier step are then kept.
     """
+    options = options or TrainOptions()
+    if out is None or not leads(options):
+        return fit_in(None if out is None else Path(out), model, train, val, options, augment, resume, quiet)
+    folder = RunFolder(Path(out))
+    with folder.locked():
+        if not (resume and folder.state.is_file()):
+            folder.open_new()
+        return fit_in(folder.folder, model, train, val, options, augment, resume, quiet)
+
+
+def fit_in(
+    out: Path | None,
+    model: Segmenter,
+    train: Dataset,
+    val: Dataset,
+    options: TrainOptions,
+    augment: AugmentOptions | None = None,
+    resume: bool = False,
+    quiet: bool = False,
+    fingerprint: str = "",
+) -> Run:
+    """Train as ``fit`` does, into a folder that the caller has made and locked.
+
+    ``fingerprint`` is of data and recipe: a state with another one is refused.
+    """
     if not len(train):
         raise TrainingError("there is no image to train on")
-    options, augment = options or TrainOptions(), augment or AugmentOptions()
+    augment = augment or AugmentOptions()
     fabric = together(options)
     options = share(_complete(model, train, val, options, augment) if fabric.is_global_zero else options, fabric)
     fits(options)
@@ -100,7 +129,13 @@ def fit(
     if resume and folder is not None and folder.state.is_file():
         loop.restore()
     log = folder.log if folder and fabric.is_global_zero else None
-    with Reporter(log, options.steps, quiet or not fabric.is_global_zero) as reporter, gentle_stop() as asked_to_stop:
+    with (
+        Reporter(log, options.steps, quiet or not fabric.is_global_zero) as reporter,
+        listening(
+            options.loggers, out if loop.writes else None, _params(model, options, augment), loop.progress.step, reporter.line
+        ) as loop.loggers,
+        gentle_stop() as asked_to_stop,
+    ):
         loop.run(reporter, asked_to_stop)
     return Run(out, loop.best_model(), loop.progress, loop.progress.stopped)
 
@@ -114,6 +149,16 @@ def _complete(model: Segmenter, train: Dataset, val: Dataset, options: TrainOpti
 
         options = replace(options, minutes=0.0, steps=measured_steps(model, train, val, options, augment)[0])
     return options
+
+
+def _params(model: Segmenter, options: TrainOptions, augment: AugmentOptions) -> dict[str, Any]:
+    """Name all options of a run, for its loggers."""
+    tables = {
+        "model": {"name": model.card.name, "kind": model.card.kind, **model.card.options},
+        "augment": to_table(augment),
+        "train": to_table(options),
+    }
+    return {f"{table}.{name}": value for table, values in tables.items() for name, value in values.items()}
 
 
 class Loop:
@@ -136,6 +181,11 @@ class Loop:
         self.model.train()
         if options.freeze_norm:
             frozen_norms(self.model)
+        self.frozen = Frozen(self.model, options)
+        if not options.unfreeze_at:  # what is never released needs no optimiser
+            self.frozen.apply(0)
+        elif fabric.world_size > 1:
+            raise OptionError("[train] unfreeze_at: several processes agree on what learns at the start; leave it out")
         self.average = Average(self.model, options.ema)
         self.optimiser = make_optimiser(self.model, options)
         self.stepper = Stepper(self.model, self.optimiser, self.average, fabric, options)
@@ -146,9 +196,12 @@ class Loop:
         self.crops = Crops(
             train, copy.deepcopy(model.head).cpu(), augment, options.crop, options.seed, model.card.bands, memory
         )
-        order = Order(len(train), options.step_images, options.seed)
+        factors = repeat_factors(class_presence(train), options.rare_share) if options.sampling == "balanced" else None
+        order = Order(len(train), options.step_images, options.seed, factors)
         self.order = Share(order, fabric.global_rank, fabric.world_size)
         self.progress = Progress()
+        self.loggers = Loggers({}, str)
+        self.terms: dict[str, float] = {}
         self.best_weights: dict[str, torch.Tensor] | None = None
         self.best_is_saved = True
         self.saved, self.saved_step = time.monotonic(), 0
@@ -185,6 +238,8 @@ class Loop:
         """
         if self.progress.step:
             reporter.line(f"resuming at step {self.progress.step} of {self.options.steps}")
+        if frozen := self.frozen.describe(self.progress.step):
+            reporter.line(frozen)
         try:
             with recomputed(self.model) if self.options.checkpointing else nullcontext():
                 self._run(reporter, asked_to_stop)
@@ -228,6 +283,8 @@ class Loop:
     def step(self, batch: Batch, reporter: Reporter | None = None, stop: bool = False) -> Result:
         """Take one step and note it."""
         progress, parts = self.progress, self.stepper.parts
+        if said := self.frozen.apply(progress.step):
+            self._say(reporter, said)
         result = self.stepper(batch, progress.step, self.rate(progress.step), stop)
         progress.step += 1
         progress.images += self.options.step_images
@@ -239,6 +296,7 @@ class Loop:
                 f"from here on; the step and its rate stay what they were",
             )
         if result.is_finite:
+            self.terms = result.terms
             progress.skipped_in_row = 0
             progress.loss_sum += result.loss
             progress.loss_steps += 1
@@ -287,6 +345,10 @@ class Loop:
         }
         progress.loss_sum, progress.loss_steps = 0.0, 0
         progress.history.append(row)
+        figures = {(name if "val_" in name else f"train_{name}").replace("_", "/", 1): value for name, value in row.items()}
+        del figures["train/step"]
+        terms = {f"loss/{name}": value for name, value in self.terms.items()}
+        self.loggers.scalars(progress.step, {**figures, **terms})
         return row
 
     def _validate(self, reporter: Reporter, speed: float) -> None:
@@ -313,7 +375,14 @@ class Loop:
             reporter.line(
                 f"no better mIoU in {self.options.plateau_patience} validations: the rate falls to {progress.lowered:.2g} of it"
             )
+        self._show()
         self._save(reporter, with_history=True)
+
+    def _show(self) -> None:
+        """Give the loggers a few validation images."""
+        if self.loggers.names and len(self.val):
+            pictures = examples(self.average.model, self.val, self.fabric)
+            self.loggers.images(self.progress.step, pictures)
 
     def _save(self, reporter: Reporter, with_history: bool = False, at_end: bool = False) -> None:
         """Save what a resumed run needs; a disk that is full is told and tried again, and at the end it is an error."""
@@ -367,6 +436,7 @@ class Loop:
     def _finish(self, reporter: Reporter) -> None:
         progress = self.progress
         if progress.stopped == "interrupted":
+            self.loggers.state = "interrupted"
             if self.folder is not None:
                 reporter.line(
                     f"stopped at step {self.saved_step}; go on with: pixelwise train --resume --out {self.folder.folder}"

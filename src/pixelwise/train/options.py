@@ -8,9 +8,7 @@ from typing import Any, Literal
 from pixelwise.augment import AugmentOptions
 from pixelwise.core.errors import OptionError, nearest
 from pixelwise.core.options import from_table, read_toml, to_table, write_toml
-
-
-LOGGERS = ("tensorboard", "mlflow", "wandb")
+from pixelwise.train.loggers import LOGGERS
 
 
 @dataclass(frozen=True)
@@ -87,8 +85,10 @@ class TrainOptions:
         plateau_factor: what it is then multiplied by.
         clip: largest norm of the gradient.
         ema: decay of the averaged weights that are validated and kept; 0 for none.
-        class_weights: of the cross entropy: ``none`` (the Dice term counts every class alike already), ``log`` (ENet's rule)
-            or ``median`` (median frequency).
+        class_weights: in the losses that average over pixels: ``none`` (the Dice term counts every class alike already),
+            ``log`` (ENet's rule) or ``median`` (median frequency); a class without a training pixel gets 0.
+        sampling: ``uniform``, or ``balanced``: images of rare classes are drawn more often, the others less.
+        rare_share: for ``balanced``: a class that fewer of the images hold is rare.
         freeze: how many of the encoder's stages, from the finest, do not learn (their batch norms keep their statistics);
             ``encoder`` for all of it.
         unfreeze_at: share of the steps after which they learn too; 0 for never.
@@ -129,6 +129,8 @@ class TrainOptions:
     clip: float = 5.0
     ema: float = 0.998
     class_weights: Literal["none", "log", "median"] = "none"
+    sampling: Literal["uniform", "balanced"] = "uniform"
+    rare_share: float = 0.25
     freeze: int | Literal["encoder"] = 0
     unfreeze_at: float = 0.0
     loggers: str = "auto"
@@ -163,7 +165,7 @@ class TrainOptions:
         for name in ("layer_decay", "plateau_factor"):
             if not 0 < getattr(self, name) <= 1:
                 raise OptionError(f"[train] {name}: expected above 0 and at most 1, got {getattr(self, name)}")
-        for name in ("warmup", "final_rate"):
+        for name in ("warmup", "final_rate", "rare_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise OptionError(f"[train] {name}: expected a share from 0 to 1, got {getattr(self, name)}")
         if self.precision not in ("auto", "32-true", "bf16-mixed"):

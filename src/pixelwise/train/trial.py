@@ -22,7 +22,10 @@ def trial_of(model: Segmenter, train: Dataset, val: Dataset, options: TrainOptio
     keep_freed_memory()
     torch.set_num_threads(options.threads or max(1, usable_cores() // processes_here(options)))
     batch = max(1, options.batch // ranks(options))
-    options = replace(options, minutes=0.0, steps=options.steps or 10**6, batch=batch, devices=1, nodes=1)
+    freeze = 0 if options.unfreeze_at else options.freeze  # measured as after the release, so that the time is not overrun
+    options = replace(
+        options, minutes=0.0, steps=options.steps or 10**6, batch=batch, devices=1, nodes=1, freeze=freeze, unfreeze_at=0.0
+    )
     return Loop(copy.deepcopy(model), train, val, options, augment, alone(options))
 
 
