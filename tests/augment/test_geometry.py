@@ -212,3 +212,14 @@ def test_three_channels_are_resampled_like_any_other_number(bands: int) -> None:
     whole = geometry.warp_image(pixels, matrix, (20, 30), fill)
     each = [geometry.warp_image(pixels[:, :, k : k + 1].copy(), matrix, (20, 30), fill[k : k + 1]) for k in range(bands)]
     assert np.abs(whole.astype(int) - np.concatenate(each, axis=2)).max() <= 1
+
+
+def test_a_panorama_wider_than_opencv_looks_up_in_is_distorted_all_the_same() -> None:
+    ids = np.zeros((12, 40_000), np.uint8)
+    ids[4, 39_995] = 9
+    still = geometry.Field(np.zeros((3, 3, 2)), True)
+    matrix = geometry.shift(-39_990, 0)
+    assert np.argwhere(geometry.warp_ids(ids, matrix, (12, 12), field=still) == 9).tolist() == [[4, 5]]
+    pixels = np.repeat(ids[:, :, None], 3, axis=2)
+    assert np.argwhere(geometry.warp_image(pixels, matrix, (12, 12), np.zeros(3), still)[:, :, 0]).tolist() == [[4, 5]]
+    assert not geometry.warp_ids(ids, geometry.shift(0, 50), (12, 12), field=still).any()  # all from outside

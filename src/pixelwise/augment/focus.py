@@ -64,8 +64,8 @@ def sharpened(pixels: AnyArray, strength: float) -> AnyArray:
 
 
 def takes_jpeg(pixels: AnyArray) -> bool:
-    """Tell whether JPEG can hold the pixels: 8 bits, one channel or three."""
-    return pixels.dtype == np.uint8 and pixels.shape[2] in (1, 3)
+    """Tell whether JPEG can hold the pixels: 8 bits, one channel or three, at most 65,500 pixels a side."""
+    return pixels.dtype == np.uint8 and pixels.shape[2] in (1, 3) and max(pixels.shape[:2]) <= 65_500
 
 
 def jpeg(pixels: AnyArray, quality: int) -> AnyArray:
@@ -73,8 +73,6 @@ def jpeg(pixels: AnyArray, quality: int) -> AnyArray:
     if not takes_jpeg(pixels):
         return pixels
     stored = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.shape[2] == 3 else pixels
-    done, coded = cv2.imencode(".jpg", stored, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    if not done:
-        return pixels  # more than 65,535 pixels a side
-    found = cv2.imdecode(coded, cv2.IMREAD_UNCHANGED)
+    _, coded = cv2.imencode(".jpg", stored, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    found = np.asarray(cv2.imdecode(coded, cv2.IMREAD_UNCHANGED))
     return cv2.cvtColor(found, cv2.COLOR_BGR2RGB) if found.ndim == 3 else found[:, :, None]

@@ -16,6 +16,7 @@ from pixelwise.core.arrays import AnyArray, FloatArray, IntArray, Size
 from pixelwise.core.masks import DisjointMasks, Masks, OverlappingMasks
 
 IDENTITY = np.eye(3)
+_MOST_LOOKED_UP = 32_766
 FOLD = 0.25  # of a cell: the furthest each knot of a field may go in x and in y before the image may fold
 
 
@@ -56,7 +57,7 @@ def affine(size: Size, degrees: float, shear: float) -> FloatArray:
     angle, slant = math.radians(degrees), math.tan(math.radians(shear))
     turn = np.array([[math.cos(angle), math.sin(angle), 0], [-math.sin(angle), math.cos(angle), 0], [0, 0, 1]])
     centre = shift((size[1] - 1) / 2, (size[0] - 1) / 2)
-    return centre @ turn @ np.array([[1, slant, 0], [0, 1, 0], [0, 0, 1]]) @ np.linalg.inv(centre)
+    return np.asarray(centre @ turn @ np.array([[1, slant, 0], [0, 1, 0], [0, 0, 1]]) @ np.linalg.inv(centre))
 
 
 def shift(right: float, down: float) -> FloatArray:
@@ -209,10 +210,26 @@ def _resampled(
 ) -> AnyArray:
     width_height, outside = (size[1], size[0]), cv2.BORDER_CONSTANT
     if maps is not None:
-        return cv2.remap(source, *maps, way, borderMode=outside, borderValue=fill)
+        part, across, down = _within_reach(source, *maps)
+        return cv2.remap(part, across, down, way, borderMode=outside, borderValue=fill)
     if is_affine(matrix):
         return cv2.warpAffine(source, matrix[:2], width_height, flags=way, borderMode=outside, borderValue=fill)
     return cv2.warpPerspective(source, matrix, width_height, flags=way, borderMode=outside, borderValue=fill)
+
+
+def _within_reach(source: AnyArray, across: FloatArray, down: FloatArray) -> tuple[AnyArray, FloatArray, FloatArray]:
+    """Cut a source of more than 32,766 pixels a side, the most that OpenCV looks up in, to what the maps look at."""
+    if max(source.shape[:2]) <= _MOST_LOOKED_UP:
+        return source, across, down
+    (top, bottom), (left, right) = _reach(down, source.shape[0]), _reach(across, source.shape[1])
+    part = np.ascontiguousarray(source[top:bottom, left:right])
+    return part, across - np.float32(left), down - np.float32(top)
+
+
+def _reach(places: FloatArray, length: int) -> tuple[int, int]:
+    """Give the first and the last pixel (exclusive) of an axis that a lookup needs; at least one."""
+    first = int(np.clip(np.floor(places.min()) - 1, 0, length - 1))
+    return first, int(np.clip(np.ceil(places.max()) + 2, first + 1, length))
 
 
 def _three(pixels: AnyArray) -> AnyArray:

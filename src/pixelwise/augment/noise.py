@@ -31,7 +31,7 @@ def _tile() -> ByteArray:
     normal = np.random.default_rng(20_240).standard_normal(_TILE, np.float32)
     tile = np.clip(np.rint(normal * _STEPS) + _ZERO, 0, 255).astype(np.uint8)
     tile.setflags(write=False)
-    return tile
+    return np.asarray(tile, np.uint8)
 
 
 def _windows(count: int, rng: np.random.Generator) -> Iterator[tuple[slice, ByteArray, float]]:

@@ -143,7 +143,7 @@ def _placed(options: AugmentOptions, rng: np.random.Generator, size: Size, crop:
 
 def _place(rng: np.random.Generator, length: float, window: int) -> float:
     """Choose by how much to move: a crop anywhere inside a larger image, a smaller one anywhere inside the crop."""
-    return float(rng.uniform(*sorted((0.0, window - length))))
+    return float(rng.uniform(min(0.0, window - length), max(0.0, window - length)))
 
 
 def _centred(place: float, length: float, window: int) -> float:
@@ -257,7 +257,7 @@ def _looked(pixels: AnyArray, bands: tuple[str, ...], drawn: Draw) -> AnyArray:
 def _mean(pixels: AnyArray) -> FloatArray:
     """Fill what lies outside with the image's mean: neither an edge to learn nor a colour that says "outside"."""
     step = max(1, min(pixels.shape[:2]) // 32)
-    return pixels[::step, ::step].reshape(-1, pixels.shape[2]).mean(axis=0, dtype=np.float64)
+    return np.asarray(pixels[::step, ::step].reshape(-1, pixels.shape[2]).mean(axis=0, dtype=np.float64))
 
 
 def apply_truth(truth: Segmentation, drawn: Draw) -> Segmentation:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 import cv2
 import numpy as np
 
+from pixelwise.augment.colour import top_of
+from pixelwise.augment.focus import takes_jpeg
 from pixelwise.augment.options import POLICIES, AugmentOptions
 from pixelwise.core.arrays import AnyArray, BoolArray, FloatArray
 from pixelwise.core.errors import PixelwiseError
@@ -58,11 +60,11 @@ def look_at(dataset: Dataset, bands: tuple[str, ...] | None = None) -> Facts:
 
     ``bands`` are those the model takes, if they are not the images' own.
     """
-    rows = np.unique(np.linspace(0, len(dataset) - 1, min(MOST_SAMPLES, len(dataset))).astype(int)) if len(dataset) else []
+    shown = min(MOST_SAMPLES, len(dataset))
     names, seen = dataset.labels.names, []
-    for row in rows:
+    for row in (place * len(dataset) // shown for place in range(shown)):
         try:
-            sample = dataset[int(row)]
+            sample = dataset[row]
             image = sample.image if bands is None else sample.image.to_bands(bands)
             seen.append(_Look.of(image, sample.truths[0] if sample.truths else None, len(names)))
         except PixelwiseError:
@@ -70,7 +72,7 @@ def look_at(dataset: Dataset, bands: tuple[str, ...] | None = None) -> Facts:
     facts = Facts(samples=len(seen), sided=_sided(names))
     if not seen:
         return facts
-    halves = sum(look.halves for look in seen)
+    halves = np.sum([look.halves for look in seen], axis=0)
     above_below, left_right = _difference(halves[0], halves[1]), _difference(halves[2], halves[3])
     lean = _shares(halves[0]) - _shares(halves[1])
     described = [*names, "background"]
@@ -103,15 +105,14 @@ class _Look:
         pixels = image.pixels
         step = max(1, max(pixels.shape[:2]) // 128)
         few = pixels[::step, ::step].astype(np.float64)
-        top = {"uint8": 255.0, "uint16": 65535.0}.get(pixels.dtype.name, 1.0)
-        has_colour = bool(np.ptp(few, axis=2).mean() > 0.004 * top)
-        takes_jpeg = pixels.dtype == np.uint8 and pixels.shape[2] in (1, 3)
-        halves, outline, straight = np.zeros((4, classes + 1)), 0.0, 0.0
+        has_colour = bool(np.ptp(few, axis=2).mean() > 0.004 * top_of(pixels))
+        halves: FloatArray = np.zeros((4, classes + 1))
+        outline, straight = 0.0, 0.0
         if truth is not None:
             places = _small_map(truth, classes)
             halves = _halves(places, classes)
             outline, straight = _outlines(places)
-        return cls(halves, outline, straight, has_colour, image.bands == RGB, takes_jpeg)
+        return cls(halves, outline, straight, has_colour, image.bands == RGB, takes_jpeg(pixels))
 
 
 def _small_map(truth: Segmentation, classes: int) -> AnyArray:
