@@ -11,7 +11,7 @@ from pixelwise.train.cost import Footprint
 from pixelwise.train.facts import Facts, look_at
 from pixelwise.train.machine import Machine
 from pixelwise.train.options import Recipe, TrainOptions
-from pixelwise.train.plan import Plan, class_weights, crop_for, plan, table
+from pixelwise.train.plan import Plan, crop_for, plan, table
 
 CPU = Machine("cpu", "a processor", 2, 6 * 2**30, bf16=True)
 GPU = Machine("cuda", "an accelerator", 16, 64 * 2**30, bf16=True)
@@ -74,15 +74,12 @@ def test_crops_are_multiples_of_the_stride(size: tuple[int, int], crop: tuple[in
     assert crop_for(size, 144_000) == crop
 
 
-def test_weights_by_enets_rule() -> None:
-    expected = 1 / np.log(1.02 + np.array([0.75, 0.25]))
-    assert class_weights("log", np.array([0.75, 0.25])) == pytest.approx(tuple(expected / expected.mean()))
-
-
-def test_an_absent_class_has_no_weight() -> None:
-    for rule in ("log", "median"):
-        weights = class_weights(rule, np.array([0.5, 0.5, 0.0]))
-        assert weights == pytest.approx((1, 1, 0))
+def test_an_absent_class_is_named_and_weighs_nothing() -> None:
+    facts = replace(PHOTOS, shares=np.array([0.5, 0.0, 0.5]), names=("sky", "fence", "road"))
+    made = planned(facts, class_weights="log")
+    assert made.recipe.model["class_weights"] == pytest.approx((1, 0, 1))
+    assert ("absent classes", "1", "no training pixel of fence: they weigh nothing and are not learnt") in made.reasons
+    assert all(what != "absent classes" for what, _, _ in planned().reasons)
 
 
 def test_grey_images_become_three_bands_and_many_bands_stay() -> None:

@@ -34,6 +34,7 @@ class Facts:
         widths: (L,) mean width in pixels of what belongs to a class, 2 area / boundary; nan for a class without pixels.
         mean, deviation: of each band, in [0, 1]; empty where the first images differ in bands.
         largest: (H, W) of the image with the most pixels.
+        names: of the classes.
     """
 
     count: int
@@ -46,6 +47,7 @@ class Facts:
     mean: tuple[float, ...] = ()
     deviation: tuple[float, ...] = ()
     largest: Size = (0, 0)
+    names: tuple[str, ...] = ()
 
 
 def look_at(train: Dataset) -> Facts:
@@ -79,6 +81,7 @@ def look_at(train: Dataset) -> Facts:
         mean=mean,
         deviation=deviation,
         largest=(int(largest[0]), int(largest[1])),
+        names=tuple(train.labels.names),
     )
 
 

@@ -2,6 +2,7 @@
 
 import queue
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from pixelwise.augment import AugmentOptions, apply, draw
-from pixelwise.core.arrays import AnyArray, Size
+from pixelwise.core.arrays import AnyArray, FloatArray, IntArray, Size
 from pixelwise.core.image import Image
 from pixelwise.core.sample import Dataset
 from pixelwise.core.segmentation import Segmentation
@@ -45,29 +46,48 @@ class Batch:
 
 
 class Order:
-    """Which samples make up each step: one permutation an epoch, cut into batches without regard to where an epoch ends."""
+    """Which samples make up each step: as many an epoch as there are, cut into batches without regard to where an epoch ends.
 
-    def __init__(self, count: int, batch: int, seed: int) -> None:
-        self.count, self.batch, self.seed = count, batch, seed
-        self._epoch, self._rows = -1, np.arange(0)
+    Each comes once an epoch, or, with ``factors`` (one a sample), as often as its factor's share of their sum asks for,
+    rounded up or down by chance. The order of an epoch follows from (seed, epoch) alone.
+    """
 
-    def keys(self, step: int) -> list[tuple[int, int]]:
-        """Give (epoch, sample) for each image of a step.
+    def __init__(self, count: int, batch: int, seed: int, factors: FloatArray | None = None) -> None:
+        self.count, self.batch, self.seed, self.factors = count, batch, seed, factors
+        self._epoch = -1
+        self._rows: list[tuple[int, ...]] = []
+
+    def keys(self, step: int) -> list[tuple[int, ...]]:
+        """Give (epoch, sample) for each image of a step, and (epoch, sample, k) where a sample comes again for the kth time.
 
         >>> Order(3, 2, seed=0).keys(1) == Order(3, 2, seed=0).keys(1)
         True
         """
         places = range(step * self.batch, (step + 1) * self.batch)
-        return [(place // self.count, int(self._permutation(place // self.count)[place % self.count])) for place in places]
+        return [self._keys_of(place // self.count)[place % self.count] for place in places]
 
-    def _permutation(self, epoch: int) -> AnyArray:
+    def _keys_of(self, epoch: int) -> list[tuple[int, ...]]:
         if epoch != self._epoch:
-            self._epoch, self._rows = epoch, np.random.default_rng([self.seed, 0, epoch]).permutation(self.count)
+            seen: Counter[int] = Counter()
+            self._rows = []
+            for sample in self._drawn(np.random.default_rng([self.seed, 0, epoch])).tolist():
+                self._rows.append((epoch, sample, seen[sample]) if seen[sample] else (epoch, sample))
+                seen[sample] += 1
+            self._epoch = epoch
         return self._rows
+
+    def _drawn(self, rng: np.random.Generator) -> IntArray:
+        """Draw an epoch's samples; with factors by one comb of even teeth over all shares laid end to end in random order."""
+        rows = rng.permutation(self.count)
+        if self.factors is None:
+            return rows
+        ends = np.cumsum(self.factors[rows])
+        teeth = (np.arange(self.count) + rng.random()) * (ends[-1] / self.count)
+        return rng.permutation(rows[np.searchsorted(ends, teeth, side="right").clip(max=self.count - 1)])
 
 
 class Crops:
-    """Augmented crops of a data set, by (epoch, sample); holds no random state.
+    """Augmented crops of a data set, by the keys of ``Order``; holds no random state.
 
     Images and truths are kept in memory once read, as long as they fit into ``memory`` bytes.
     """
@@ -84,10 +104,10 @@ class Crops:
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, key: tuple[int, int]) -> tuple[AnyArray, dict[str, AnyArray], str]:
-        epoch, index = key
+    def __getitem__(self, key: tuple[int, ...]) -> tuple[AnyArray, dict[str, AnyArray], str]:
+        index = key[1]
         image, truth = self._read(index)
-        rng = np.random.default_rng([self.seed, 1, epoch, index])
+        rng = np.random.default_rng([self.seed, 1, *key])
         drawn = draw(self.augment, rng, image.size, self.crop, len(self.bands), truth)
         image, truth = apply(image, truth, drawn)
         return image.pixels, self.head_targets(truth), self.dataset[index].name
@@ -130,7 +150,7 @@ def batches(crops: Crops, order: Order, first: int, last: int, workers: int = 0,
     yield from _threaded(crops, order, first, last)
 
 
-def _forked(crops: Crops, keys: Iterator[list[tuple[int, int]]], workers: int, pin: bool) -> Iterator[Batch]:
+def _forked(crops: Crops, keys: Iterator[list[tuple[int, ...]]], workers: int, pin: bool) -> Iterator[Batch]:
     """Prepare batches in processes.
 
     OpenCV's threads are ended first: a fork copies its pool without the threads, and the copy waits for them forever.

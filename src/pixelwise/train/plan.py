@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from pixelwise.core.arrays import FloatArray, Size
+from pixelwise.core.arrays import Size
 from pixelwise.core.errors import OptionError
 from pixelwise.models import MODELS
+from pixelwise.train.balance import class_weights
 from pixelwise.train.cost import Cost, Footprint, footprint_of
 from pixelwise.train.facts import Facts
 from pixelwise.train.machine import Machine
@@ -55,24 +56,6 @@ def crop_for(size: Size, pixels: int, stride: int = STRIDE) -> Size:
     most = max(stride, math.ceil(pixels * 1.1 / min(height, width)) // stride * stride)  # a strip of 1 x 20000 stays a strip
     height, width = min(height, most), min(width, most)
     return height, width
-
-
-def class_weights(rule: str, shares: FloatArray) -> tuple[float, ...] | None:
-    """Weigh classes against their imbalance; a class without pixels gets 0. The mean weight is 1.
-
-    ``log``: 1 / ln(1.02 + share), ENet (arXiv 1606.02147, section 4.1). ``median``: median share / share, Eigen and Fergus
-    (ICCV 2015, section 5.3.2).
-
-    >>> [round(weight, 2) for weight in class_weights("median", np.array([0.5, 0.3, 0.2]))]
-    [0.58, 0.97, 1.45]
-    """
-    if rule == "none":
-        return None
-    present = shares > 0
-    median = np.median(shares[present])
-    weights = 1 / np.log(1.02 + shares) if rule == "log" else median / np.where(present, shares, 1)
-    weights = np.where(present, weights, 0)
-    return tuple(float(weight) for weight in weights / weights[present].mean())
 
 
 def plan(
@@ -224,13 +207,19 @@ def _why_crop(crop: Size, full: Size, facts: Facts, machine: Machine) -> str:
 
 
 def _weigh_classes(options: TrainOptions, model: dict[str, Any], facts: Facts, reasons: Reasons) -> None:
-    weights = class_weights(options.class_weights, facts.shares)
-    present = facts.shares[facts.shares > 0]
-    spread = float(present.max() / present.min())
-    what = "the Dice term counts classes alike" if weights is None else "rare classes weigh more in the cross entropy"
+    weights = class_weights(options.class_weights, facts.shares, facts.presence)
+    present = facts.shares > 0
+    spread = float(facts.shares[present].max() / facts.shares[present].min())
+    what = "regions in the loss count classes alike" if weights is None else "rare classes weigh more in the loss"
     reasons.append(
         ("class weights", options.class_weights, f"{what}; the largest has {spread:,.0f} times the smallest's pixels")
     )
+    if not present.all():
+        absent = [facts.names[place] if facts.names else str(place) for place in np.flatnonzero(~present)]
+        shown = ", ".join(absent[:5]) + (f" and {len(absent) - 5} more" if len(absent) > 5 else "")
+        reasons.append(
+            ("absent classes", str(len(absent)), f"no training pixel of {shown}: they weigh nothing and are not learnt")
+        )
     if weights is not None and "class_weights" not in model:
         model["class_weights"] = weights
 

@@ -103,6 +103,8 @@ class _Softmax(torch.autograd.Function):
         predicted = probabilities.sum(dim=(0, 2, 3))
         ctx.save_for_backward(probabilities, truth, hits)
         ctx.set_materialize_grads(False)
+        is_last = logits.is_contiguous(memory_format=torch.channels_last) and not logits.is_contiguous()
+        ctx.layout = torch.channels_last if is_last else torch.contiguous_format  # what the step before computes fastest with
         return probabilities, surprise, shared, predicted
 
     @staticmethod
@@ -124,14 +126,13 @@ class _Softmax(torch.autograd.Function):
         if surprise is not None:
             at_truth -= surprise
         at_truth *= labelled
-        upstream = own
-        if predicted is not None:
-            each = predicted.view(1, -1, 1, 1)
-            upstream = each if upstream is None else upstream + each
-        if upstream is None:
-            gradient = probabilities * -at_truth.unsqueeze(1)
-        else:
-            mean = (probabilities * upstream).sum(dim=1) + at_truth
-            gradient = (upstream - mean.unsqueeze(1)) * probabilities
+        by_class = probabilities.new_zeros(count) if predicted is None else predicted
+        mean = (by_class @ probabilities.flatten(2)).view_as(at_truth).add_(at_truth)
+        if own is not None:
+            mean += (probabilities * own).sum(dim=1)
+        gradient = by_class.view(1, -1, 1, 1) - mean.unsqueeze(1)
+        if own is not None:
+            gradient += own
+        gradient *= probabilities
         gradient.scatter_add_(1, index.unsqueeze(1), at_truth.unsqueeze(1))
-        return gradient, None
+        return gradient.contiguous(memory_format=ctx.layout), None
