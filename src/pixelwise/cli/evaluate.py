@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pixelwise.cli.wrapping import FLIPS, OVERLAP, TILE, TURNS, wrapping
+
 if TYPE_CHECKING:
     from pixelwise.cli.subject import Subject
     from pixelwise.metrics.interval import Bootstrap
@@ -26,6 +28,10 @@ def evaluate(
     metrics: Annotated[str, typer.Option(help="Metrics or single scores, with commas: overlap, or miou,dice.")] = "overlap",
     void: Annotated[str | None, typer.Option(help="Mask values that mean not labelled: 255, or 0,255, or none.")] = None,
     classes: Annotated[str | None, typer.Option(help="Class names: a file, names in value order, or value=name.")] = None,
+    tile: Annotated[str, typer.Option(help=TILE, metavar="H,W")] = "auto",
+    overlap: Annotated[int | None, typer.Option(help=OVERLAP)] = None,
+    flips: Annotated[bool, typer.Option("--flips", help=FLIPS)] = False,
+    turns: Annotated[bool, typer.Option("--turns", help=TURNS)] = False,
     threshold: Annotated[
         float | None, typer.Option(help="Foreground above this probability (one-class models), from 0 to 1.")
     ] = None,
@@ -50,11 +56,13 @@ def evaluate(
     names = [name.strip() for name in metrics.split(",") if name.strip()]
     families_of(names)  # a typo is told before the work, not after
     bootstrap = bootstrap_of(resamples, group)
+    is_asked = tile != "auto" or overlap is not None or flips or turns
+    wrap = wrapping(tile, overlap, flips, turns) if is_asked else None
     dataset = with_held_out(read(data, void=void, classes=classes), Path(model))
     chosen = choose_split(dataset, split)
     if chosen.note:
         print(chosen.note, file=sys.stderr)
-    subject = open_subject(model, chosen, batch, threshold)
+    subject = open_subject(model, chosen, batch, threshold, wrap)
     report = score(subject, names if out is None else with_page_metrics(names, subject), bootstrap)
     report = replace(report, notes=(*report.notes, *dataset.notes))
     if out is not None:

@@ -3,26 +3,21 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from pixelwise.core.errors import OptionError
-
-TILE_HELP = "Cut images into tiles of H,W pixels; auto cuts only those too large for one pass, none never."
-OVERLAP_HELP = "Pixels neighbouring tiles share; a quarter of the shorter side if not given."
-FLIPS_HELP = "Average each image with its mirror image: twice the time, a little more accurate."
-TURNS_HELP = "Average over quarter turns and their mirror images: eight times the time, for images without an up."
+from pixelwise.cli.wrapping import FLIPS, OVERLAP, TILE, TURNS, wrapping
 
 
 def predict(
     model: Annotated[str, typer.Argument(help="A run folder, a checkpoint, or a method's name such as otsu.", metavar="MODEL")],
     inputs: Annotated[list[str], typer.Argument(help="Images, folders, or patterns such as 'scans/*.tif'.", metavar="INPUT…")],
     out: Annotated[Path, typer.Option("--out", help="Folder for the results.", metavar="DIR")],
-    tile: Annotated[str, typer.Option(help=TILE_HELP, metavar="H,W")] = "auto",
-    overlap: Annotated[int | None, typer.Option(help=OVERLAP_HELP)] = None,
-    flips: Annotated[bool, typer.Option("--flips", help=FLIPS_HELP)] = False,
-    turns: Annotated[bool, typer.Option("--turns", help=TURNS_HELP)] = False,
+    tile: Annotated[str, typer.Option(help=TILE, metavar="H,W")] = "auto",
+    overlap: Annotated[int | None, typer.Option(help=OVERLAP)] = None,
+    flips: Annotated[bool, typer.Option("--flips", help=FLIPS)] = False,
+    turns: Annotated[bool, typer.Option("--turns", help=TURNS)] = False,
     threshold: Annotated[
         float | None, typer.Option(help="Foreground above this probability (one-class models), from 0 to 1.")
     ] = None,
@@ -39,11 +34,9 @@ def predict(
     """
     from pixelwise.cli.progress import progress_bar
     from pixelwise.load import load
-    from pixelwise.predict.automatic import arranged
     from pixelwise.predict.folder import predict as predict_folder
 
-    sides = parse_tile(tile)
-    predictor = arranged(load(model), sides, overlap, flips, turns, lambda sentence: print(sentence, file=sys.stderr))
+    predictor = wrapping(tile, overlap, flips, turns)(load(model))
     try:
         with progress_bar("predict") as progress:
             summary = predict_folder(
@@ -68,18 +61,3 @@ def predict(
         print(f"failed: {file}: {error}", file=sys.stderr)
     if summary.failures:
         raise typer.Exit(1)
-
-
-def parse_tile(text: str) -> tuple[int, int] | Literal["auto"] | None:
-    """Read the value of ``--tile``: height,width, or one number for a square, or ``auto``, or ``none``.
-
-    Raises:
-        OptionError: it is none of these.
-    """
-    word = text.strip().lower()
-    if word in ("auto", "none"):
-        return "auto" if word == "auto" else None
-    parts = [part.strip() for part in word.replace("x", ",").split(",")]
-    if len(parts) > 2 or not all(part.isdecimal() and int(part) > 0 for part in parts):
-        raise OptionError(f"--tile {text}: expected height,width in pixels as in --tile 512,768, one number, auto or none")
-    return int(parts[0]), int(parts[-1])

@@ -96,7 +96,7 @@ def open_subject(
 
     Args:
         source: what ``load`` takes, or a folder of predictions.
-        wrap: put around a model before it is run, as tiles or flips are.
+        wrap: put around a model before it is run, as tiles or flips are; without it, huge images alone are tiled.
 
     Raises:
         UnknownName: there is nothing of that name.
@@ -133,6 +133,7 @@ def _predictions(folder: Path, chosen: Chosen) -> Subject:
 
 def _model(source: str, chosen: Chosen, batch: int, threshold: float | None, wrap: Wrap | None) -> Subject:
     from pixelwise.cli.scoring import run_facts
+    from pixelwise.cli.wrapping import wrapping
     from pixelwise.core.predictor import Request
     from pixelwise.load import load
     from pixelwise.metrics.evaluate import as_known, count, notes_on
@@ -140,7 +141,7 @@ def _model(source: str, chosen: Chosen, batch: int, threshold: float | None, wra
     predictor, chosen, notes = prepare(load(source), chosen, batch)
     card, training = predictor.card, predictor.card.training
     dataset = as_known(chosen.dataset, predictor)
-    predictor = wrap(predictor) if wrap is not None else predictor
+    predictor = (wrap or wrapping("auto", None, False, False))(predictor)
     trained_on = str(training.get("data", ""))
     if chosen.split == "all" and trained_on and Path(trained_on).name == chosen.dataset.name:
         notes.append(f"the images scored may include those the model was trained on ({trained_on})")

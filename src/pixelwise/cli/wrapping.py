@@ -1,0 +1,46 @@
+"""The options ``--tile --overlap --flips --turns``: what is laid around a model before it is run."""
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+from pixelwise.core.errors import OptionError
+
+if TYPE_CHECKING:
+    from pixelwise.core.predictor import Predictor
+
+TILE = "Cut images into tiles of H,W pixels; auto: only those too large for one pass of a network; none: never."
+OVERLAP = "Pixels that neighbouring tiles share; a quarter of the shorter side if not given."
+FLIPS = "Average each image with its mirror image: about twice the time, a little more accurate."
+TURNS = "Average over quarter turns and mirror images: eight times the time, for images without an up."
+
+
+def wrapping(tile: str, overlap: int | None, flips: bool, turns: bool) -> "Callable[[Predictor], Predictor]":
+    """Give what lays tiles and flips around a predictor; if it must cut an image unasked, it says so on stderr.
+
+    Raises:
+        OptionError: ``tile`` is no size.
+    """
+    sides = parse_tile(tile)
+
+    def wrap(predictor: "Predictor") -> "Predictor":
+        from pixelwise.predict.automatic import arranged
+
+        return arranged(predictor, sides, overlap, flips, turns, lambda sentence: print(sentence, file=sys.stderr))
+
+    return wrap
+
+
+def parse_tile(text: str) -> tuple[int, int] | Literal["auto"] | None:
+    """Read the value of ``--tile``: height,width, or one number for a square, or ``auto``, or ``none``.
+
+    Raises:
+        OptionError: it is none of these.
+    """
+    word = text.strip().lower()
+    if word in ("auto", "none"):
+        return "auto" if word == "auto" else None
+    parts = [part.strip() for part in word.replace("x", ",").split(",")]
+    if len(parts) > 2 or not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise OptionError(f"--tile {text}: expected height,width in pixels as in --tile 512,768, one number, auto or none")
+    return int(parts[0]), int(parts[-1])
