@@ -139,9 +139,22 @@ def test_crops_fall_everywhere_inside_a_larger_image() -> None:
     for seed in range(60):
         drawn = draw(NONE, np.random.default_rng(seed), (100, 20), (20, 20))
         crop = apply_image(Image(rows, ("grey",)), drawn).pixels[:, 10, 0]
-        assert np.abs(np.diff(crop.astype(int)) - 1).max() <= 1  # the image alone, nothing from outside
+        assert (np.diff(crop.astype(int)) == 1).all()  # the very pixels of the image, nothing from outside
         seen.add(int(crop[0]) // 20)
     assert seen >= {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize("crop", [(31, 47), (40, 60), (55, 33)])
+def test_mirrors_turns_and_crops_move_pixels_without_blending_them(crop: tuple[int, int]) -> None:
+    pixels = np.random.default_rng(0).integers(1, 256, (40, 57, 3), np.uint8)
+    truth = Segmentation.from_class_map((pixels[:, :, 0] % 4).astype(np.uint8), LABELS)
+    options = replace(NONE, flip=0.5, flip_vertically=0.5, turn=0.5, rare=0.3)
+    for seed in range(12):
+        moved, found = apply(Image(pixels), truth, draw(options, np.random.default_rng(seed), (40, 57), crop, 3, truth))
+        classes = found.class_map()
+        inside = classes != 255
+        assert (moved.pixels[inside][:, 0] % 4 == classes[inside]).all()
+        assert set(map(tuple, moved.pixels[inside].tolist())) <= set(map(tuple, pixels.reshape(-1, 3).tolist()))
 
 
 def test_the_scale_is_drawn_within_its_bounds_and_halves_as_often_as_it_doubles() -> None:

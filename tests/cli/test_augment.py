@@ -108,6 +108,16 @@ def test_a_broken_image_is_named_and_the_rest_is_shown(folder: Path, tmp_path: P
     assert page.count('<figure class="original">') == 5
 
 
+def test_labels_that_are_not_settled_are_shown_and_said(tmp_path: Path) -> None:
+    for kind, pixels in (("images", np.full((40, 40), 90, np.uint8)), ("masks", np.eye(40, dtype=np.uint8) * 255)):
+        (tmp_path / "d" / kind).mkdir(parents=True)
+        PIL.Image.fromarray(pixels).save(tmp_path / "d" / kind / "a.png")
+    code, _, errors = run(tmp_path / "d", "--out", tmp_path / "p.html", "--count", "1")
+    assert code == 0
+    assert "what the mask values mean is not settled" in errors
+    assert "what the mask values mean is not settled" in (tmp_path / "p.html").read_text("utf-8")
+
+
 def test_names_cannot_break_the_page(tmp_path: Path) -> None:
     for kind in ("images", "masks"):
         (tmp_path / "d" / kind).mkdir(parents=True)

@@ -126,6 +126,8 @@ def _placed(options: AugmentOptions, rng: np.random.Generator, size: Size, crop:
         x, y = geometry.moved(matrix, pixel[1], pixel[0])
         right, down = _centred(x, scaled[1], crop[1]), _centred(y, scaled[0], crop[0])
         words.append(f"on {truth.labels.names[pixel[2]]}" if truth.kind != "regions" else "on a region")
+    if (matrix == np.rint(matrix)).all():  # pixels only change places: a crop between pixels would blur them for nothing
+        right, down = round(right), round(down)
     matrix = geometry.shift(right, down) @ matrix
     if rng.random() < options.flip:
         matrix = geometry.flip(crop[1]) @ matrix

@@ -43,11 +43,11 @@ def augment_data(
     dataset = whole if name is None else whole.split(name)
     rows, failures = _rows(dataset, options, images, count, seed, size)
     warnings = warnings_for(options, dataset)
-    for text in (*warnings, *failures):
+    notes = list(failures)
+    if not dataset.labels.settled:
+        notes.append(f"what the mask values mean is not settled; see: pixelwise data check {path}")
+    for text in (*warnings, *notes):
         print(text, file=sys.stderr)
-    notes = (
-        failures if dataset.labels.settled else [*failures, f"what the mask values mean is not settled; see: data check {path}"]
-    )
     facts = {
         "data": path.name or str(path),
         "split": name or "all",
