@@ -1,8 +1,8 @@
 """Augment an image and its mask: Pixelwise against code written by hand on OpenCV, albumentations and torchvision.
 
 The same operations for all, always drawn: enlarge by 1.1, crop 0.8 of the side, mirror, an affine change, colour jitter,
-Gaussian noise, a blur of 5 pixels. One thread; the four take turns, and medians are compared. albumentations is there with
-``pip install 'pixelwise[bench]'`` and is left out otherwise; so is torchvision's v2, which needs no extra but is slow.
+Gaussian noise, a blur of 5 pixels. One thread; the four take turns, and medians are compared, the least favourable of both
+sizes. albumentations is there with ``pip install 'pixelwise[bench]'`` and is left out otherwise.
 
 Lines ``RATIO`` are speeds: above 1, ours is faster. The aims are at least 1 / 1.3 = 0.77 of the hand-written code's speed and
 at least 2 of albumentations'. Run: python benchmarks/augment.py
