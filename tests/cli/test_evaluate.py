@@ -139,3 +139,35 @@ def test_unsettled_values_are_refused_with_the_flag_that_settles_them(data, tmp_
     assert code == 2
     assert "--void" in err
     assert evaluated("otsu", data, "--void", "none")[0] == 0
+
+
+def test_every_score_has_its_interval_and_the_group_is_named(data, evaluated):
+    write_split(data, "val", 6, first=10)
+    found = json.loads(evaluated("otsu", data, "--json", "--resamples", "200")[1])
+    assert found["miou_interval"] == [1, 1]
+    assert found["per_class"]["foreground"]["iou_interval"] == [1, 1]
+    assert "200 data sets of as many images" in found["rules"]["interval"]
+    found = json.loads(evaluated("otsu", data, "--json", "--group", "name")[1])
+    assert found["miou_interval"] is None  # all are of one film: 10, 11, 12 …
+    assert any("at least two groups" in note for note in found["notes"])
+
+
+def test_no_intervals_may_be_wanted(data, evaluated):
+    assert "miou_interval" not in json.loads(evaluated("otsu", data, "--json", "--resamples", "0")[1])
+    code, _, err = evaluated("otsu", data, "--resamples", "7")
+    assert code == 2
+    assert "at least 100 resamples, got 7" in err
+
+
+def test_a_page_has_recall_by_size_and_classes_at_their_best_and_worst(data, tmp_path, evaluated):
+    found = json.loads(evaluated("otsu", data, "--json", "--out", tmp_path / "report")[1])
+    assert found["recall_small"] == 1
+    assert found["by_size"][3]["segments"] == 2  # 8 x 10 pixels and 24 x 32 less that
+    assert found["best_worst"]["foreground"]["worst"]["iou"] == 1
+    assert "Best and worst by class" in (tmp_path / "report" / "report.html").read_text()
+
+
+def test_probabilities_are_refused_where_there_are_none(data, evaluated):
+    code, out, err = evaluated("otsu", data, "--metrics", "overlap,ece")
+    assert (code, out) == (2, "")
+    assert "'otsu' gives no probabilities, which calibration needs" in err

@@ -341,7 +341,7 @@ def test_an_evaluation_shows_each_class_at_its_best_and_worst():
 
     report = evaluate(Shifted(), drawn, ["overlap", "sizes"])
     page = page_of(report, drawn, lambda sample: Shifted()([sample.image])[0], "t")
-    ends = report.details["by_class"]
+    ends = report.details["best_worst"]
     assert {one.name for one in page.class_examples} == set(ends)
     first = page.class_examples[0]
     assert first.name == min(ends, key=lambda name: report.per_class[name]["iou"])

@@ -46,9 +46,7 @@ def compare(
 
     names = [name.strip() for name in metrics.split(",") if name.strip()]
     families_of(names)
-    dataset = read(data, void=void, classes=classes)
-    for source in (a, b):
-        dataset = with_held_out(dataset, Path(source))
+    dataset = with_held_out(read(data, void=void, classes=classes), Path(a), Path(b))
     chosen = choose_split(dataset, split)
     if chosen.note:
         print(chosen.note, file=sys.stderr)

@@ -49,6 +49,7 @@ def evaluate(
     Methods without classes are matched to classes by majority on the training split, and the report says so. A bad image is
     listed at the end and the rest go on; the exit code is then 1. With --out, the page also has calibration and sizes.
     """
+    from pixelwise.cli.scoring import page_metrics
     from pixelwise.cli.subject import choose_split, open_subject, with_held_out
     from pixelwise.formats import read
     from pixelwise.metrics.tally import families_of
@@ -63,8 +64,9 @@ def evaluate(
     if chosen.note:
         print(chosen.note, file=sys.stderr)
     subject = open_subject(model, chosen, batch, threshold, wrap)
-    report = score(subject, names if out is None else with_page_metrics(names, subject), bootstrap)
-    report = replace(report, notes=(*report.notes, *dataset.notes))
+    names, note = page_metrics(names, subject.gives_probabilities, subject.dataset) if out is not None else (names, "")
+    report = score(subject, names, bootstrap)
+    report = replace(report, notes=(*report.notes, *([note] if note else []), *dataset.notes))
     if out is not None:
         _write(report, subject, model, out)
     print(json.dumps(report.to_json(), indent=2, ensure_ascii=False, allow_nan=False) if as_json else report)
@@ -80,11 +82,6 @@ def bootstrap_of(resamples: int, group: str | None) -> "Bootstrap | None":
     from pixelwise.metrics.interval import Bootstrap
 
     return Bootstrap(resamples=resamples, group=group) if resamples else None
-
-
-def with_page_metrics(names: list[str], subject: "Subject") -> list[str]:
-    """Add what a report page shows besides: recall by size, and calibration where there are probabilities."""
-    return list(dict.fromkeys([*names, "sizes", *(["calibration"] if subject.gives_probabilities else [])]))
 
 
 def score(subject: "Subject", names: list[str], bootstrap: "Bootstrap | None") -> "Report":

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pixelwise.core.predictor import Predictor
-    from pixelwise.core.sample import Dataset
+    from pixelwise.core.sample import Dataset, Sample
     from pixelwise.metrics.result import Report
+
+_MOST_BYTES = 2**29  # of the probabilities of one image that a report is worth without being asked
 
 
 def score_and_report(predictor: "Predictor", val: "Dataset", run: Path, quiet: bool = False) -> "Report":
@@ -17,14 +19,42 @@ def score_and_report(predictor: "Predictor", val: "Dataset", run: Path, quiet: b
     from pixelwise.metrics.evaluate import evaluate, with_about
 
     with progress_bar("score") as progress:
-        metrics = ["overlap", "sizes", *(["calibration"] if predictor.card.gives_probabilities else [])]
-        report = with_about(evaluate(predictor, val, metrics, progress=progress), {"split": "val"})
+        metrics, note = page_metrics(["overlap"], predictor.card.gives_probabilities, val)
+        report = evaluate(predictor, val, metrics, progress=progress)
+        report = with_about(report, {"split": "val"}, [note] if note else [])
     write_json(run / "scores.json", report.to_json())
     write_report(report, predictor, val, run, f"{run.name}: {predictor.card.name}")
     if not quiet:
         print(report)
         print(f"\nrun: {run}\nreport: {run / 'report.html'}")
     return report
+
+
+def page_metrics(names: Sequence[str], gives_probabilities: bool, dataset: "Dataset") -> tuple[list[str], str]:
+    """Add what a report page shows besides: recall by size, and calibration where there are probabilities.
+
+    Probabilities of an image of 24 megapixels and 23 classes take 2 GB: there, calibration waits to be asked for, and the
+    second part of what is given says so.
+    """
+    chosen, note = dict.fromkeys([*names, "sizes"]), ""
+    if gives_probabilities and "calibration" not in chosen:
+        pixels = max(map(_pixels, dataset[:8]), default=0)
+        if pixels * len(dataset.labels) * 4 <= _MOST_BYTES:
+            chosen["calibration"] = None
+        else:
+            size = f"{pixels * len(dataset.labels) * 4 / 1e9:.1f} GB an image"
+            note = f"calibration is left out, its probabilities take {size}; --metrics overlap,calibration asks for it"
+    return list(chosen), note
+
+
+def _pixels(sample: "Sample") -> int:
+    from pixelwise.core.errors import PixelwiseError
+
+    try:
+        height, width = sample.size
+    except PixelwiseError:
+        return 0  # it is listed as a failure when its turn comes
+    return height * width
 
 
 def write_report(

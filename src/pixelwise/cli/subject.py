@@ -50,21 +50,42 @@ class Subject:
     facts: Mapping[str, object] = field(default_factory=dict)
 
 
-def with_held_out(dataset: "Dataset", run: Path) -> "Dataset":
-    """Name the samples a run kept aside for validation ``val``, where the data has no such split of its own."""
-    from pixelwise.core.files import read_json
+def with_held_out(dataset: "Dataset", *runs: Path) -> "Dataset":
+    """Name the samples that all the runs kept aside for validation ``val``, where the data has no such split of its own.
+
+    Raises:
+        OptionError: the runs kept different samples aside, and none of them in common.
+    """
+    from pixelwise.core.errors import OptionError
     from pixelwise.core.sample import Dataset
 
-    if dataset.splits or not (run / "card.json").is_file():
+    kept = [rows for run in runs if (rows := _kept_aside(dataset, run))] if not dataset.splits else []
+    if not kept:
         return dataset
+    held = sorted(set.intersection(*kept))
+    if not held:
+        raise OptionError(
+            f"{dataset.name}: the runs kept different images aside, so each was trained on those of the other; score them on "
+            f"data that neither has seen"
+        )
+    seen = set(range(len(dataset))) - set(held)
+    notes = list(dataset.notes)
+    if any(rows != kept[0] for rows in kept):
+        notes.append(f"the runs kept different images aside; val are the {len(held)} that none was trained on")
+    return Dataset(dataset.samples, dataset.labels, dataset.kind, {"train": sorted(seen), "val": held}, dataset.name, notes)
+
+
+def _kept_aside(dataset: "Dataset", run: Path) -> set[int]:
+    """Find the rows of the samples a run kept aside; none where it was trained on other data."""
+    from pixelwise.core.files import read_json
+
+    if not (run / "card.json").is_file():
+        return set()
     card = read_json(run / "card.json")
     training = card.get("training") if isinstance(card, dict) else None
     names = set(map(str, training.get("val_names") or ())) if isinstance(training, dict) else set()
-    held = [row for row, sample in enumerate(dataset) if sample.name in names]
-    if not held or len(held) != len(names):  # other data than the run was trained on
-        return dataset
-    rest = [row for row in range(len(dataset)) if row not in set(held)]
-    return Dataset(dataset.samples, dataset.labels, dataset.kind, {"train": rest, "val": held}, dataset.name, dataset.notes)
+    rows = {row for row, sample in enumerate(dataset) if sample.name in names}
+    return rows if len(rows) == len(names) else set()
 
 
 def choose_split(dataset: "Dataset", name: str | None) -> Chosen:

@@ -178,7 +178,7 @@ def details(counts: Counts, names: Sequence[str]) -> dict[str, Any]:
     """
     found: dict[str, dict[str, dict[str, Any]]] = {}
     if not counts.images:
-        return {"by_class": found}
+        return {"best_worst": found}
     rows = np.repeat(np.arange(len(counts.images)), [len(image.classes) for image in counts.images])
     classes = np.concatenate([image.classes for image in counts.images])
     right, true, predicted = np.concatenate([image.sums for image in counts.images], axis=1)
@@ -192,7 +192,7 @@ def details(counts: Counts, names: Sequence[str]) -> dict[str, Any]:
         found[counts.labels.names[classes[group[0]]]] = {
             end: {"name": names[rows[place]], "iou": float(ious[place])} for end, place in ends.items()
         }
-    return {"by_class": found}
+    return {"best_worst": found}
 
 
 def _sums(matrix: IntArray) -> IntArray:

@@ -75,7 +75,7 @@ def _class_examples(
 
     One image is held at a time, and each is segmented once.
     """
-    ends: Mapping[str, Mapping[str, Mapping[str, Any]]] = report.details.get("by_class", {})
+    ends: Mapping[str, Mapping[str, Mapping[str, Any]]] = report.details.get("best_worst", {})
     order = sorted(ends, key=lambda name: report.per_class[name]["iou"]) if report.per_class else list(ends)
     wanted: dict[str, list[tuple[str, str, float]]] = {}
     for name in order[:MOST_CLASSES]:

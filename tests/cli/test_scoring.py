@@ -1,0 +1,59 @@
+"""What a report page asks for, and which samples several runs kept aside."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pixelwise.cli.scoring import page_metrics
+from pixelwise.cli.subject import with_held_out
+from pixelwise.core.errors import OptionError
+from pixelwise.core.image import as_image
+from pixelwise.core.labels import LabelSet
+from pixelwise.core.sample import Dataset, ImageFile, Sample
+from pixelwise.scenes import scenes
+
+DRAWN = scenes(6, (32, 32))
+
+
+def kept(folder, names):
+    folder.mkdir()
+    (folder / "card.json").write_text(json.dumps({"training": {"val_names": names}}))
+    return folder
+
+
+def test_calibration_is_shown_where_there_are_probabilities_small_enough_to_hold():
+    assert page_metrics(["miou"], False, DRAWN) == (["miou", "sizes"], "")
+    assert page_metrics(["miou"], True, DRAWN) == (["miou", "sizes", "calibration"], "")
+    huge = Sample.of("huge", as_image(np.broadcast_to(np.zeros((1, 1), np.uint8), (4000, 6000))))
+    data = Dataset([huge], LabelSet.of([f"c{index}" for index in range(23)]), "semantic")
+    names, note = page_metrics(["miou"], True, data)
+    assert names == ["miou", "sizes"]
+    assert "2.2 GB an image" in note
+    assert page_metrics(["calibration"], True, data) == (["calibration", "sizes"], "")
+
+
+def test_a_broken_image_is_left_for_its_turn(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"no image")
+    broken = replace(DRAWN[0], pixels=ImageFile(tmp_path / "a.png"))
+    assert page_metrics([], True, Dataset([broken], DRAWN.labels, "semantic"))[0] == ["sizes", "calibration"]
+
+
+def test_samples_that_a_run_kept_aside_become_val(tmp_path):
+    found = with_held_out(DRAWN, kept(tmp_path / "a", [DRAWN[1].name, DRAWN[4].name]))
+    assert found.splits == {"train": (0, 2, 3, 5), "val": (1, 4)}
+
+
+def test_of_two_runs_only_what_neither_was_trained_on_is_val(tmp_path):
+    a, b = (kept(tmp_path / name, [DRAWN[row].name for row in rows]) for name, rows in (("a", (1, 4)), ("b", (4, 5))))
+    found = with_held_out(DRAWN, a, b)
+    assert found.splits["val"] == (4,)
+    assert "val are the 1 that none was trained on" in found.notes[-1]
+    assert with_held_out(DRAWN, a, tmp_path / "nowhere").splits["val"] == (1, 4)
+
+
+def test_runs_that_saw_each_others_images_are_refused(tmp_path):
+    a, b = (kept(tmp_path / name, [DRAWN[row].name]) for name, row in (("a", 1), ("b", 2)))
+    with pytest.raises(OptionError, match="trained on those of the other"):
+        with_held_out(DRAWN, a, b)
