@@ -184,3 +184,13 @@ def test_json_has_both_scores_the_difference_and_classes(unequal):
     car = found["per_class"]["car"]
     assert car["difference"]["iou"] == pytest.approx(car["b"]["iou"] - car["a"]["iou"])
     assert found["rules"]["<name>_p"]
+
+
+def test_five_images_tell_nothing_however_alike_they_are_and_few_are_warned_of(unequal):
+    given, a, b = unequal
+    five, six, all_ = (compared(a[:count], b[:count], given[:count]) for count in (5, 6, 40))
+    assert five.scores["miou"].interval[0] > 0
+    assert five.verdict.startswith("No difference can be told with 5 images")
+    assert six.verdict.startswith("B is better by ")
+    assert six.notes == ("only 6 images: intervals of so few are as a rule too narrow",)
+    assert all_.notes == ()

@@ -13,9 +13,10 @@ import numpy as np
 
 from pixelwise.core.arrays import FloatArray
 from pixelwise.core.errors import DataError, OptionError
-from pixelwise.metrics.interval import PLAIN, Bootstrap, Interval, Resampled, interval, joined, score_draws
+from pixelwise.metrics.interval import PLAIN, Bootstrap, Interval, Resampled, caution, interval, joined, score_draws
 from pixelwise.metrics.tally import Families, Tally, chosen, resampled
 
+LEAST = 6  # images or groups: of fewer even a sign test, all signs alike, cannot reach 5 %
 _ROUNDING = 1e-12  # a difference below it is that of the order in which equal numbers were added
 RULES = {
     "difference": "<name> of B less <name> of A, each computed on the images both could score; fractions, not percentages",
@@ -135,10 +136,11 @@ def compare(a: Tally, b: Tally, families: Families, metrics: Sequence[str], boot
         told = a.failures or b.failures
         raise DataError(f"there is no image both A and B could score{f' ({told[0][0]}: {told[0][1]})' if told else ''}")
     lower = frozenset().union(*(module.LOWER_IS_BETTER for module in families.values()))
-    has_draws = len({a.groups[row] for row in rows_a}) > 1
+    groups = [a.groups[row] for row in rows_a]
+    units = len(set(groups))
     points, draws = (
         [_scored(one, families, rows, how) for one, rows in ((a, rows_a), (b, rows_b))]
-        for how in (None, bootstrap if has_draws else None)
+        for how in (None, bootstrap if units > 1 else None)
     )
     scores = _differences([each.scores for each in points], [each.scores for each in draws], lower, bootstrap)
     scores = chosen(scores, metrics, families)
@@ -149,16 +151,16 @@ def compare(a: Tally, b: Tally, families: Families, metrics: Sequence[str], boot
         for name in points[0].per_class
     }
     main = "miou" if "miou" in scores else next(iter(scores))
-    notes = () if has_draws else (f"no intervals: they need at least two images, and both could score {len(rows_a)}",)
+    note = caution(groups, bootstrap)
     return Comparison(
         scores=scores,
         per_class={name: each for name, each in per_class.items() if not all(math.isnan(one.value) for one in each.values())},
         images=_images(a, b, rows_a, rows_b, main),
         main=main,
-        verdict=_verdict(main, scores[main], len(rows_a), main in lower),
+        verdict=_verdict(main, scores[main], len(rows_a), units, main in lower),
         count=len(rows_a),
         failures=tuple(dict.fromkeys([*_of("A", a), *_of("B", b)])),
-        notes=notes,
+        notes=(note,) if note else (),
         rules={
             **RULES,
             **{name: text for module in families.values() for name, text in module.RULES.items() if name in scores},
@@ -212,7 +214,7 @@ def _images(a: Tally, b: Tally, rows_a: Sequence[int], rows_b: Sequence[int], ma
     return tuple(sorted(found, key=lambda image: (math.isnan(image["difference"]), -abs(image["difference"]), image["name"])))
 
 
-def _verdict(name: str, found: Difference, count: int, is_lower_better: bool) -> str:
+def _verdict(name: str, found: Difference, count: int, units: int, is_lower_better: bool) -> str:
     what = {"miou": "mIoU", "miou_per_image": "mIoU per image"}.get(name, name.replace("_", " "))
     images = f"{count} image{'' if count == 1 else 's'}"
     if found.interval is None:
@@ -220,7 +222,7 @@ def _verdict(name: str, found: Difference, count: int, is_lower_better: bool) ->
     low, high = found.interval
     if low == high == 0:
         return f"A and B are equal in {what} on {images}."
-    if not found.is_told:
+    if not found.is_told or units < LEAST:
         return f"No difference can be told with {images}: B less A is {found.value:+.4f} {what} [{low:+.4f}, {high:+.4f}]."
     better, sign = ("B", 1) if (found.value > 0) != is_lower_better else ("A", -1)
     sign = -sign if is_lower_better else sign

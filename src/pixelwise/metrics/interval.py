@@ -25,6 +25,7 @@ from pixelwise.core.sample import Sample
 Interval: TypeAlias = tuple[float, float]
 _BLOCK = 2**21  # weights held at once
 _MOST_UNDEFINED = 0.05
+_FEW = 20  # independent images below which percentile intervals are known to be too narrow
 
 
 class Resampled(NamedTuple):
@@ -70,6 +71,19 @@ class Bootstrap:
 
 
 PLAIN = Bootstrap()
+
+
+def caution(groups: Sequence[Hashable], bootstrap: Bootstrap = PLAIN) -> str:
+    """Say what the number of images, or of groups of them, does to intervals; nothing where there are enough.
+
+    >>> caution(["a", "b"])
+    'only 2 images: intervals of so few are as a rule too narrow'
+    """
+    units = len(set(groups))
+    what = "images" if bootstrap.group is None else f"groups of one '{bootstrap.group}'"
+    if units < 2:
+        return f"no intervals: they need at least two {what}, and {units} could be scored"
+    return f"only {units} {what}: intervals of so few are as a rule too narrow" if units < _FEW else ""
 
 
 def group_of(sample: Sample, group: str | None) -> Hashable:
@@ -150,8 +164,8 @@ def joined(parts: Sequence[Resampled]) -> Resampled:
 def interval(values: FloatArray, level: float = PLAIN.level) -> Interval | None:
     """Give the middle ``level`` of the draws' scores; None where too many of them are undefined.
 
-    >>> interval(np.arange(1001.0))
-    (25.0, 975.0)
+    >>> interval(np.arange(9.0), level=0.5)
+    (2.0, 6.0)
     """
     known = values[~np.isnan(values)]
     if known.size < max(1, (1 - _MOST_UNDEFINED) * values.size):

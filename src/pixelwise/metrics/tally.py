@@ -12,7 +12,7 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Sample
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.metrics import METRICS
-from pixelwise.metrics.interval import PLAIN, Bootstrap, Resampled, group_of, intervals, joined, resample
+from pixelwise.metrics.interval import PLAIN, Bootstrap, Resampled, caution, group_of, intervals, joined, resample
 from pixelwise.metrics.result import Report
 
 _MERGE = 64  # counts kept apart before they are added: adding one by one would copy the rows of images each time
@@ -156,10 +156,8 @@ def resampled(found: Tally, families: Families, bootstrap: Bootstrap, shared: Se
 
 
 def _with_intervals(report: Report, found: Tally, families: Families, bootstrap: Bootstrap) -> Report:
-    units = len(set(found.groups))
-    if units < 2:
-        what = "images" if bootstrap.group is None else f"groups of one '{bootstrap.group}'"
-        note = f"no intervals: they need at least two {what}, and {units} could be scored"
+    note = caution(found.groups, bootstrap)
+    if len(set(found.groups)) < 2:
         nothing = {name: dict.fromkeys(_scored(values)) for name, values in report.per_class.items()}
         return replace(report, intervals=dict.fromkeys(report.scores), class_intervals=nothing, notes=(*report.notes, note))
     drawn = resampled(found, families, bootstrap)
@@ -171,7 +169,7 @@ def _with_intervals(report: Report, found: Tally, families: Families, bootstrap:
             name: {key: by_class[name][key] for key in _scored(values)} for name, values in report.per_class.items()
         },
         rules={**report.rules, "interval": bootstrap.rule},
-        notes=(*report.notes, *_shaky(report, by_class)),
+        notes=(*report.notes, *([note] if note else []), *_shaky(report, by_class)),
     )
 
 
