@@ -45,7 +45,6 @@ def page_of(audit: "Audit", verdict: str) -> "AuditPage":
         title=dataset.name,
         labels=labels,
         verdict=verdict,
-        counts=audit.counts,
         facts=facts,
         unsettled=[(reason.text, reason.flag) for reason in audit.reasons],
         classes=classes,

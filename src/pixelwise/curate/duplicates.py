@@ -2,9 +2,10 @@
 
 Two frames of one video are no copies, however alike they are, so a hash alone cannot decide. Hashes give candidates; each
 is then checked by registration: the one image is moved onto the other by an affine map (found by maximising the enhanced
-correlation [1], coarse to fine), its tones are mapped by the curve that fits best, and what differs is measured in blocks
-of 10 x 10 pixels at a width of 160. Whatever was done to a copy, little is left anywhere. Between frames the camera moved
-(parallax: much is left in *most* blocks) or something else did (very much is left in *some*).
+correlation [1], coarse to fine), its tones are mapped by the curve that fits best, and what differs is measured in 16 x 12
+blocks at a third of the size, where noise and what JPEG leaves of a texture average out. Whatever was done to a copy,
+little is left anywhere. Between frames the camera moved (parallax: much is left in *most* blocks) or something else did
+(very much is left in *some*).
 
 The thresholds stand between what was measured on CamVid's frames, 1/15 s to 1 s apart, with standing and moving camera,
 and on copies of them by JPEG of quality 30 and 60, halving, crops of 2 to 5 %, +10 to +30 brightness, gamma, noise and blur.
@@ -29,11 +30,13 @@ from pixelwise.curate.progress import Progress
 
 RADIUS = 10  # bits of 64 in which the hashes of a copy may differ
 _STRIP = 256  # rows compared at a time: 40 MB with 20,000 images
-_SIZE = (120, 160)  # (H, W) at which candidates are compared
-_BLOCK = 10
+_SIDES = (64, 160)  # the least and the most width at which candidates are compared; the height is three quarters of it
+_BLOCKS = 16  # in the width
 _MIDDLE = 1.6  # residual of the median block, for a spread of grey of 60: copies stay under 1.2, moving cameras over 2.1
 _MOST = 12.0  # of all but the worst 2 % of the blocks: copies stay under 9, moving things over 16
-_COARSE = 9.0  # mean residual of the thumbnails beyond which no closer look is taken
+_ALIKE = 0.85  # correlation of the thumbnails of a copy, at least; with crops of 5 % it is above 0.95
+_COARSE = 6.0  # mean residual of the thumbnails beyond which no closer look is taken: copies stay under 2.5
+_HALFWAY = 3.5  # and at half the width: copies stay under 1.8, all but one frame in ten are beyond
 _LEAST_SHARED = 0.6  # of the frame, which both must show
 
 
@@ -83,8 +86,8 @@ def _near(dataset: Dataset, images: Sequence[tuple[int, Look]], progress: Progre
     pairs += [(i, j, True) for i, j in candidates(plain, mirrored) if (i, j) not in seen]
 
     @lru_cache(maxsize=256)
-    def small(place: int) -> FloatArray | None:
-        return _small(dataset, images[place][0])
+    def small(place: int, width: int) -> FloatArray | None:
+        return _small(dataset, images[place][0], width)
 
     def judge(pair: tuple[int, int, bool]) -> bool:
         return _is_copy(images, pair, small)
@@ -100,31 +103,50 @@ def _near(dataset: Dataset, images: Sequence[tuple[int, Look]], progress: Progre
 
 
 def _is_copy(
-    images: Sequence[tuple[int, Look]], pair: tuple[int, int, bool], small: Callable[[int], FloatArray | None]
+    images: Sequence[tuple[int, Look]], pair: tuple[int, int, bool], small: Callable[[int, int], FloatArray | None]
 ) -> bool:
+    """Decide on a candidate, by the cheapest means that can: most are sorted out before they are compared in full."""
     one, other, is_mirrored = pair
-    first, second = images[one][1].thumbnail(), images[other][1].thumbnail()
-    coarse = residuals(first, second[:, ::-1].copy() if is_mirrored else second, levels=1, block=5)
-    if coarse is None or coarse.mean() > _COARSE:
+    first, second = (_smooth(images[place][1].thumbnail(), 1) for place in (one, other))
+    if is_mirrored:
+        second = second[:, ::-1].copy()
+    if np.corrcoef(first.ravel(), second.ravel())[0, 1] < _ALIKE or _mean(residuals(first, second, 1, 5)) > _COARSE:
         return False
-    left, right = small(one), small(other)
+    longer = min(max(images[place][1].size) for place in (one, other))
+    width = min(max(longer // 3, _SIDES[0]), _SIDES[1]) // _BLOCKS * _BLOCKS
+    left, right = small(one, width), small(other, width)
     if left is None or right is None:
         return False
-    found = residuals(left, right[:, ::-1].copy() if is_mirrored else right)
+    if is_mirrored:
+        right = right[:, ::-1].copy()
+    if width < 2 * _SIDES[0]:
+        found = residuals(left, right, 2, width // _BLOCKS)
+    elif _mean(residuals(cv2.pyrDown(left), cv2.pyrDown(right), 2, width // _BLOCKS // 2)) > _HALFWAY:
+        return False
+    else:
+        found = residuals(left, right, 3, width // _BLOCKS)
     return found is not None and bool(np.median(found) < _MIDDLE and np.quantile(found, 0.98) < _MOST)
 
 
-def _small(dataset: Dataset, row: int) -> FloatArray | None:
-    """Read an image at the size at which two are compared; None if it went away meanwhile."""
+def _smooth(picture: FloatArray, width: float) -> FloatArray:
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), width), np.float32)
+
+
+def _mean(found: FloatArray | None) -> float:
+    return float("inf") if found is None else float(found.mean())
+
+
+def _small(dataset: Dataset, row: int, width: int) -> FloatArray | None:
+    """Read an image at the width at which two are compared; None if it went away meanwhile."""
     try:
         grey = grey_of(dataset[row].image)
     except PixelwiseError:
         return None
-    small = cv2.resize(grey, _SIZE[::-1], interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.GaussianBlur(small, (0, 0), 0.8) * 255, np.float32)
+    small = cv2.resize(grey, (width, width * 3 // 4), interpolation=cv2.INTER_AREA)
+    return _smooth(small, 0.8) * 255
 
 
-def residuals(first: FloatArray, second: FloatArray, levels: int = 3, block: int = _BLOCK) -> FloatArray | None:
+def residuals(first: FloatArray, second: FloatArray, levels: int = 3, block: int = 10) -> FloatArray | None:
     """Move ``second`` onto ``first`` (both (H, W)), fit its tones, and give what differs in each block where both are seen.
 
     Root mean squares, scaled as if the spread of ``first`` were 60 grey levels. None where no affine map brings them together.
@@ -152,9 +174,8 @@ def _registered(first: FloatArray, second: FloatArray, levels: int) -> AnyArray 
     warp = np.eye(2, 3, dtype=np.float32)
     try:
         for level in range(levels - 1, -1, -1):
-            stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 40 if level == 0 else 60, 1e-4 if level else 1e-5)
-            mask = None
-            _, warp = cv2.findTransformECC(*pyramid[level], warp, cv2.MOTION_AFFINE, stop, mask, 3 if level else 1)
+            stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 60 if level == 0 and levels > 2 else 30, 1e-5)
+            _, warp = cv2.findTransformECC(*pyramid[level], warp, cv2.MOTION_AFFINE, stop, None, 3 if level else 1)
             if level:
                 warp[:, 2] *= 2
     except cv2.error:  # it does not converge: these are different images

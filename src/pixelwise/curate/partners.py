@@ -92,7 +92,7 @@ def ids_of(sample: Sample) -> IntArray | None:
     truths = sample.truths
     if not truths:
         return None
-    return truths[0].class_map() if truths[0].kind == "semantic" else truths[0].semantic().class_map()
+    return truths[0].panoptic_ids()
 
 
 def edge_map(grey: FloatArray) -> AnyArray | None:

@@ -62,8 +62,8 @@ class Smears:
 def grain(stored: IntArray, is_rgb: bool = False) -> Grain:
     """Measure one mask (H, W).
 
-    >>> grain(np.kron(np.array([[0, 3], [3, 0]], np.uint8), np.ones((40, 40), np.uint8))).block
-    8
+    >>> grain(np.kron(np.tile(np.eye(2, dtype=np.uint8), (8, 8)), np.ones((3, 3), np.uint8))).block
+    3
     """
     runs, between = 0, 0
     if not is_rgb:  # packed colours have no order; their ramps are counted band by band

@@ -54,7 +54,6 @@ class AuditPage:
         title: the data set's name.
         labels: its classes.
         verdict: the result in a sentence.
-        counts: findings by severity.
         facts: images, splits, sizes, in words.
         unsettled: why the value -> class map is not settled, each with the option that settles it.
         classes: the stored values.
@@ -66,7 +65,6 @@ class AuditPage:
     title: str
     labels: LabelSet
     verdict: str
-    counts: Mapping[str, int]
     facts: Mapping[str, str] = field(default_factory=dict)
     unsettled: Sequence[tuple[str, str]] = ()
     classes: Sequence[ClassRow] = ()
