@@ -12,7 +12,7 @@ from pixelwise.core.errors import DataError, MissingFile, OptionError
 from pixelwise.core.image import Image
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, ImageFile, Sample, TruthArray
-from pixelwise.core.segmentation import Segmentation
+from pixelwise.core.segmentation import Kind, Segmentation
 
 LABELS = LabelSet.of(["sky", "road"])
 PIXELS = Image(np.zeros((1, 2, 3), np.uint8))
@@ -162,3 +162,32 @@ def test_a_sample_pickles_for_the_workers_of_a_loader() -> None:
     back = pickle.loads(pickle.dumps(Sample.of("one", PIXELS, truth(0, 1))))
     assert back.truth == truth(0, 1)
     assert back.image.size == (1, 2)
+
+
+def test_the_semantic_view_of_instances_is_read_under_classes_with_background() -> None:
+    labels = LabelSet.of(["cat"], things=["cat"]).with_values({7: 0})
+    one = Segmentation.from_masks("instance", np.array([[[True, False]]]), [0], labels)
+    data = Dataset([Sample.of("a", PIXELS, one)], labels, "instance", {"val": [0]}, "pets", ["a note"]).semantic()
+    assert (data.kind, data.labels.names, data.splits, data.notes) == (
+        "semantic",
+        ("background", "cat"),
+        {"val": (0,)},
+        ("a note",),
+    )
+    assert data[0].truth.class_map().tolist() == [[1, 0]]
+    assert data[0].raw()[0].tolist() == [[7, 0]]
+    assert data.labels.to_classes(data[0].raw()[0]).tolist() == [[1, 0]]
+    assert data.semantic() is data
+
+
+def test_a_semantic_view_is_read_under_other_labels_by_name() -> None:
+    labels = LabelSet.of(["cat", "dog"])
+    one = Segmentation.from_masks("instance", np.array([[[True, False]]]), [1], labels)
+    data = Dataset([Sample.of("a", PIXELS, one)], labels, "instance").semantic()
+    assert data.under(LabelSet.of(["dog", "background"]))[0].truth.class_map().tolist() == [[0, 1]]
+
+
+@pytest.mark.parametrize("kind", ["multilabel", "regions"])
+def test_what_has_not_one_class_a_pixel_has_no_semantic_view(kind: Kind) -> None:
+    with pytest.raises(DataError, match=f"{kind} truth cannot be read as semantic"):
+        Dataset([], LABELS, kind).semantic()

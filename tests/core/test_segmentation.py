@@ -113,7 +113,55 @@ def test_the_things_of_a_panoptic_segmentation_are_its_instances() -> None:
 
 def test_the_semantic_view_joins_objects_of_a_class() -> None:
     assert panoptic().semantic() == Segmentation.from_class_map(CLASSES, LABELS)
-    assert cars().semantic().class_map().tolist() == [[2, 2, 2], [2, 2, 2]]
+    assert cars().semantic().names == ["car"]
+    assert cars().semantic().masks.areas().tolist() == [6]
+
+
+PAINTED = LabelSet.of(["cat", "dog"], things=["cat", "dog"])
+
+
+def painted(rows: list[list[str]], classes: list[int], crowd: list[bool] | None = None) -> list[str]:
+    """Paint instances drawn as rows of a text each; give the classes as a text: . background, c cat, d dog, x void."""
+    masks = [np.array([[sign == "#" for sign in row] for row in one]) for one in rows]
+    rows_of = {} if crowd is None else {"crowd": np.array(crowd)}
+    one = Segmentation.from_masks("instance", np.array(masks), classes, PAINTED, **rows_of).semantic()
+    assert one.kind == "semantic"
+    assert one.labels.names == ("background", "cat", "dog")
+    return ["".join({0: ".", 1: "c", 2: "d", 255: "x"}[int(value)] for value in row) for row in one.class_map()]
+
+
+def test_pixels_under_no_object_are_background() -> None:
+    assert painted([["#..", "..."]], [1]) == ["d..", "..."]
+
+
+def test_the_smaller_object_is_on_top_whatever_the_order() -> None:
+    large, small = ["###", "###"], [".#.", ".#."]
+    assert painted([large, small], [0, 1]) == ["cdc", "cdc"]
+    assert painted([small, large], [1, 0]) == ["cdc", "cdc"]
+
+
+def test_of_equal_objects_the_later_is_on_top() -> None:
+    assert painted([["##."], [".##"]], [0, 1]) == ["cdd"]
+    assert painted([[".##"], ["##."]], [1, 0]) == ["ccd"]
+
+
+def test_a_crowd_is_void_but_where_an_object_lies_on_it_be_it_ever_so_small() -> None:
+    crowd, object_ = ["#..."], ["####"]
+    assert painted([crowd], [0], [True]) == ["x..."]
+    assert painted([crowd, object_], [0, 1], [True, False]) == ["dddd"]
+    assert painted([["###."], ["..##"]], [0, 1], [True, False]) == ["xxdd"]
+
+
+def test_a_class_called_background_is_not_added_twice() -> None:
+    labels = LabelSet.of(["thing", "Background"])
+    one = Segmentation.from_masks("instance", np.array([[[True, False]]]), [0], labels).semantic()
+    assert one.labels == labels
+    assert one.class_map().tolist() == [[0, 1]]
+
+
+def test_an_image_without_objects_is_background_all_over() -> None:
+    one = Segmentation("instance", OverlappingMasks((), (2, 2)), np.zeros(0, np.int64), PAINTED).semantic()
+    assert one.class_map().tolist() == [[0, 0], [0, 0]]
 
 
 def test_multilabel_segments_may_overlap_and_have_one_a_class() -> None:

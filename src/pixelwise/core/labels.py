@@ -189,6 +189,23 @@ class LabelSet:
         """Tell whether both name the same classes in the same order."""
         return self.names == other.names
 
+    def with_background(self) -> "LabelSet":
+        """Put a class ``background`` in front, unless there is one, as masks need that are painted from objects.
+
+        It and void get stored values that are free: 0 and 255 where they are.
+
+        >>> labels = LabelSet.of(["cat", "dog"]).with_values({7: 0, 9: 1}).with_background()
+        >>> labels.names, dict(labels.values)
+        (('background', 'cat', 'dog'), {0: 0, 7: 1, 9: 2, 255: -1})
+        """
+        if any(name.casefold() == "background" for name in self.names):
+            return self
+        values = {value: index + (index != VOID) for value, index in self.values.items()}
+        for index, usual in ((0, 0), (VOID, 255)):
+            if index == 0 or VOID not in values.values():
+                values[next(one for one in (usual, 65535, max(values, default=0) + 1) if one not in values)] = index
+        return replace(self, labels=(Label("background"), *self.labels), values=values)
+
     def with_values(self, values: Mapping[int, int], settled: bool = True) -> "LabelSet":
         """Give the same classes another value map."""
         return replace(self, values=values, settled=settled)

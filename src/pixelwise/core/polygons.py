@@ -11,8 +11,10 @@ from pycocotools import mask as coco
 
 from pixelwise.core.arrays import AnyArray, BoolArray, FloatArray, Size
 from pixelwise.core.errors import DataError
+from pixelwise.core.runs import Runs, decode, encode
 
 FAR = 16  # how many times the longer side of its grid a polygon may reach
+LONG = 1_000_000  # pixels that the edges of a polygon may run along on a small grid; on a large one, as many as it has
 
 
 def fill(parts: Sequence[AnyArray], size: Size) -> BoolArray:
@@ -24,19 +26,39 @@ def fill(parts: Sequence[AnyArray], size: Size) -> BoolArray:
            [0, 0, 0]])
 
     Raises:
-        DataError: a polygon has fewer than three points, a coordinate that is not finite, or one absurdly far outside.
+        DataError: as ``rasterise``.
+    """
+    return decode(rasterise(parts, size))
+
+
+def rasterise(parts: Sequence[AnyArray], size: Size) -> Runs:
+    """Fill the union of polygons, as ``fill`` does, and give it as run lengths.
+
+    Raises:
+        DataError: a polygon has fewer than three points, a coordinate that is not finite, one absurdly far outside, or edges
+            absurdly long.
     """
     corners = [np.asarray(part, np.float64) for part in parts]
-    reach = FAR * max(*size, 256)
     for part in corners:
         if part.ndim != 2 or part.shape[1] != 2 or len(part) < 3 or not np.isfinite(part).all():
             raise DataError(f"expected a polygon of at least 3 finite points (x, y), got an array of shape {part.shape}")
-        if np.abs(part).max() > reach:  # the filler walks along edges pixel by pixel: one such edge would eat all memory
-            raise DataError(f"a polygon reaches {np.abs(part).max():.3g} pixels out, on a grid of {size[1]} x {size[0]}")
+    _refuse_endless(corners, size)
     if not corners or 0 in size:
-        return np.zeros(size, bool)
+        return encode(np.zeros(size, bool))
     merged = coco.merge(coco.frPyObjects([part.ravel().tolist() for part in corners], *size))
-    return np.ascontiguousarray(coco.decode(merged)).view(bool)
+    return Runs(size, bytes(merged["counts"]))
+
+
+def _refuse_endless(corners: Sequence[FloatArray], size: Size) -> None:
+    """Refuse what would eat all memory: the filler walks along edges pixel by pixel."""
+    reach = FAR * max(*size, 256)
+    length = 0.0
+    for part in corners:
+        if np.abs(part).max() > reach:
+            raise DataError(f"a polygon reaches {np.abs(part).max():.3g} pixels out, on a grid of {size[1]} x {size[0]}")
+        length += float(np.abs(part - np.roll(part, 1, axis=0)).max(axis=1).sum())
+    if length > max(LONG, size[0] * size[1]):
+        raise DataError(f"the edges of a polygon are {length:.3g} pixels long, on a grid of {size[1]} x {size[0]}")
 
 
 def outlines(mask: BoolArray) -> list[tuple[FloatArray, list[FloatArray]]]:
@@ -54,3 +76,31 @@ def outlines(mask: BoolArray) -> list[tuple[FloatArray, list[FloatArray]]]:
         if link[3] >= 0:
             parts[int(link[3])][1].append(found[index][:, 0].astype(np.float64))
     return list(parts.values())
+
+
+def borders(mask: BoolArray) -> list[FloatArray] | None:
+    """Trace the parts of ``mask`` (H, W) along the sides of their pixels: ``fill`` gives the very mask back.
+
+    Parts are connected by sides, not by corners. None where a part has a hole, which polygons in COCO's sense cannot hold.
+
+    >>> [part.astype(int).tolist() for part in borders(np.array([[False, True]]))]
+    [[[1, 0], [1, 1], [2, 1], [2, 0]]]
+    """
+    number, ids = cv2.connectedComponents(np.ascontiguousarray(mask, np.uint8), connectivity=4)
+    found = []
+    for index in range(1, number):
+        left, top, width, height = cv2.boundingRect((ids == index).astype(np.uint8))
+        box = (ids[top : top + height, left : left + width] == index).astype(np.uint8)
+        twice = np.repeat(np.repeat(box, 2, axis=0), 2, axis=1)  # so that each side of a pixel has a place of its own
+        contours, _ = cv2.findContours(twice, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+        if len(contours) != 1:
+            return None
+        found.append(_corners((contours[0][:, 0].astype(np.int64) + 1) // 2) + np.array([left, top], np.float64))
+    return found
+
+
+def _corners(path: AnyArray) -> AnyArray:
+    """Keep the points of a closed path at which it turns."""
+    path = path[(path != np.roll(path, 1, axis=0)).any(axis=1)]
+    before, after = path - np.roll(path, 1, axis=0), np.roll(path, -1, axis=0) - path
+    return np.asarray(path[(before != after).any(axis=1)])

@@ -13,6 +13,8 @@ from pycocotools import mask as coco
 from pixelwise.core.arrays import BoolArray, FloatArray, IntArray, Size
 from pixelwise.core.errors import DataError
 
+_MOST_DIGITS = 8  # of 5 bits each: 2^39 pixels
+
 
 @dataclass(frozen=True)
 class Runs:
@@ -81,12 +83,46 @@ def from_counts(counts: Sequence[int], size: Size) -> Runs:
         )
     if 0 in size:
         return Runs(size, b"")
-    coded = coco.frPyObjects({"size": list(size), "counts": _canonical(counts)}, *size)
+    coded = coco.frPyObjects({"size": list(size), "counts": list(_canonical(counts))}, *size)
     return Runs(size, bytes(coded["counts"]))
 
 
-def _canonical(counts: Sequence[int]) -> list[int]:
+def from_text(text: bytes, size: Size) -> Runs:
+    """Take compressed COCO counts, as other tools wrote them; they are checked before anything decodes them.
+
+    >>> from_text(encode(np.eye(3, dtype=bool)).counts, (3, 3)) == encode(np.eye(3, dtype=bool))
+    True
+
+    Raises:
+        DataError: the text is cut off or holds a strange character, a count is negative, or they do not add up to H * W.
+    """
+    codes = np.frombuffer(text, np.uint8).astype(np.int64) - 48
+    if not codes.size:
+        return from_counts((), size)
+    if codes.min() < 0 or codes.max() > 63:
+        raise DataError(f"expected compressed run lengths, found the character {chr(text[_first_strange(codes)])!r}")
+    ends = np.flatnonzero(codes < 32)  # bit 5 says that the number goes on
+    if not ends.size or ends[-1] != codes.size - 1:
+        raise DataError("the compressed run lengths are cut off")
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    if (lengths := ends - starts + 1).max() > _MOST_DIGITS:
+        raise DataError("a compressed run length is longer than any image")
+    digits = np.arange(codes.size) - np.repeat(starts, lengths)
+    counts = np.add.reduceat((codes & 31) << 5 * digits, starts)
+    counts -= np.where(codes[ends] & 16, np.int64(1) << 5 * lengths, 0)  # bit 4 of the last digit is the sign
+    for first in (1, 2):  # from the fourth on, a count is told as its difference to the one before the last
+        counts[first::2] = np.cumsum(counts[first::2])
+    return from_counts(counts.tolist(), size)
+
+
+def _first_strange(codes: IntArray) -> int:
+    return int(np.flatnonzero((codes < 0) | (codes > 63))[0])
+
+
+def _canonical(counts: Sequence[int]) -> Sequence[int]:
     """Drop empty runs and join their neighbours, so that equal masks have equal run lengths."""
+    if all(counts[1:]):
+        return counts
     found = [0]
     for index, count in enumerate(counts):
         if index % 2 == (len(found) - 1) % 2:

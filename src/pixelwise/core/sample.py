@@ -89,8 +89,31 @@ class TruthArray:
         return tuple(one if one.labels is labels else _relabelled(one, labels) for one in self.truths)
 
     def raw(self) -> list[IntArray]:
-        """Give the class maps."""
-        return [one.class_map() for one in self.truths]
+        """Give the class maps, those of instances as ``stored_values`` paints them."""
+        return [stored_values(one) if one.kind == "instance" else one.class_map() for one in self.truths]
+
+
+@dataclass(frozen=True, eq=False)
+class SemanticTruth:
+    """The classes alone of a truth of another kind, as ``Segmentation.semantic`` gives them."""
+
+    source: TruthSource
+    own: LabelSet  # that the source is read under
+
+    def read(self, labels: LabelSet, size: Size) -> tuple[Segmentation, ...]:
+        """Read the truths and forget which object is which."""
+        painted = (one.semantic() for one in self.source.read(self.own, size))
+        return tuple(one if one.labels == labels else _relabelled(one, labels) for one in painted)
+
+    def raw(self) -> list[IntArray]:
+        """Read the stored values."""
+        return self.source.raw()
+
+
+def stored_values(one: Segmentation) -> IntArray:
+    """Paint a truth as a map (H, W) of the values that stand for its classes, for background and for void."""
+    painted = one.semantic()
+    return painted.labels.to_values(painted.class_map())
 
 
 def _relabelled(one: Segmentation, labels: LabelSet) -> Segmentation:
@@ -162,6 +185,11 @@ class Sample:
         """Read the stored mask values before mapping."""
         return self.source.raw()
 
+    def semantic(self, labels: LabelSet) -> "Sample":
+        """Read the same sample as classes alone, under ``labels``."""
+        source = None if self.truth_source is None else SemanticTruth(self.truth_source, self.labels)
+        return replace(self, truth_source=source, labels=labels)
+
     def under(self, labels: LabelSet) -> "Sample":
         """Read the same sample under another label set."""
         return replace(self, labels=labels)
@@ -223,6 +251,21 @@ class Dataset(Sequence[Sample]):
         """Read the same files under another label set, as when a person has settled the value -> class map."""
         samples = [sample.under(labels) for sample in self.samples]
         return Dataset(samples, labels, self.kind, self.splits, self.name, self.notes)
+
+    def semantic(self) -> "Dataset":
+        """Read the same files as classes alone; instances are painted as ``Segmentation.semantic`` says.
+
+        Raises:
+            DataError: segments may overlap by their nature (multilabel), or have no classes (regions).
+        """
+        if self.kind == "semantic":
+            return self
+        if self.kind in ("multilabel", "regions"):
+            reason = "its classes may overlap" if self.kind == "multilabel" else "its regions have no classes"
+            raise DataError(f"{self.name}: {self.kind} truth cannot be read as semantic: {reason}")
+        labels = self.labels.with_background() if self.kind == "instance" else self.labels
+        samples = [sample.semantic(labels) for sample in self.samples]
+        return Dataset(samples, labels, "semantic", self.splits, self.name, self.notes)
 
     def split(self, name: str) -> "Dataset":
         """Give one named split.

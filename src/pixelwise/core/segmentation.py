@@ -13,6 +13,9 @@ from pixelwise.core.masks import DisjointMasks, Masks, as_disjoint, from_dense, 
 
 Kind: TypeAlias = Literal["semantic", "multilabel", "instance", "panoptic", "regions"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+PAINTED = (  # the rule of ``Segmentation.semantic`` for instances, as it is told to people
+    "objects are painted as classes: 'background' where there is none, void under crowds, and smaller objects over larger ones"
+)
 _ROWS: dict[str, type[np.generic] | None] = {  # the fields with a row a segment
     "class_ids": np.int64,
     "scores": None,
@@ -160,7 +163,7 @@ class Segmentation:
         return [self.labels.names[int(index)] for index in self.class_ids]
 
     def class_map(self) -> IntArray:
-        """Give the class map (H, W): ``labels.void`` under no segment and under crowds.
+        """Give the class map (H, W): ``labels.void`` under no segment, and under crowds alone.
 
         Where instances overlap, the smaller one is on top: it would vanish under the larger.
         """
@@ -180,8 +183,28 @@ class Segmentation:
         return replace(kept, kind="instance")
 
     def semantic(self) -> "Segmentation":
-        """Forget which object is which: the classes alone."""
+        """Forget which object is which: the classes alone.
+
+        Instances are painted by one rule. All pixels start as ``background``, a class that is added in front unless there is
+        one. Crowds are painted first, as void. Then come the objects, larger ones before smaller ones, so that the smaller
+        one is on top; of equal ones the later is. Segments of other kinds keep their pixels, and void stays void.
+
+        >>> labels = LabelSet.of(["cat"], things=["cat"])
+        >>> one = Segmentation.from_masks("instance", np.array([[[True, False]]]), [0], labels).semantic()
+        >>> one.labels.names, one.class_map().tolist()
+        (('background', 'cat'), [[1, 0]])
+        """
+        if self.kind == "instance":
+            return self._painted()
         return Segmentation.from_class_map(self.class_map(), self.labels, probabilities=self.probabilities)
+
+    def _painted(self) -> "Segmentation":
+        labels = self.labels.with_background()
+        ids = self._disjoint().ids
+        table: IntArray = np.full(len(self) + 1, labels.void, np.uint8 if labels.void == 255 else np.uint16)
+        table[0] = next(index for index, name in enumerate(labels.names) if name.casefold() == "background")
+        table[1:] = np.where(self.is_crowd, labels.void, self.class_ids + len(labels) - len(self.labels))
+        return Segmentation.from_class_map(np.asarray(table[ids]), labels)
 
     def stated_boxes(self) -> FloatArray:
         """The boxes (S, 4) the source stated, else those of the masks."""
@@ -194,7 +217,7 @@ class Segmentation:
     def _disjoint(self) -> DisjointMasks:
         if isinstance(self.masks, DisjointMasks):
             return self.masks
-        return paint(self.masks, np.argsort(-self.masks.areas(), kind="stable"))
+        return paint(self.masks, np.lexsort((-self.masks.areas(), ~self.is_crowd)))  # crowds first, then by falling area
 
 
 def _rows(name: str, value: Any, dtype: type[np.generic] | None, count: int) -> AnyArray:
