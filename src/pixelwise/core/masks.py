@@ -15,6 +15,7 @@ import numpy as np
 from pixelwise.core import runs
 from pixelwise.core.arrays import AnyArray, BoolArray, IntArray, Size
 from pixelwise.core.errors import DataError
+from pixelwise.core.idmaps import encode_ids
 from pixelwise.core.runs import Runs
 
 
@@ -100,13 +101,7 @@ class DisjointMasks(Masks):
 
     @cached_property
     def _runs(self) -> tuple[Runs, ...]:
-        """Encode each mask inside its box only, so that hundreds of objects stay cheap."""
-        found = []
-        for index, (left, top, right, bottom) in enumerate(self.boxes()):
-            full = np.zeros(self.size, np.uint8, order="F")
-            full[top:bottom, left:right] = self.ids[top:bottom, left:right] == index + 1
-            found.append(runs.encode(full.view(bool)))
-        return tuple(found)
+        return encode_ids(self.ids, self.count)
 
     def run_lengths(self) -> tuple[Runs, ...]:
         """Give every mask as run lengths."""

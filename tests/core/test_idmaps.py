@@ -1,0 +1,46 @@
+"""Run lengths of an id map: the same bytes as each mask encoded alone."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from pixelwise.core.arrays import IntArray
+from pixelwise.core.idmaps import encode_ids
+from pixelwise.core.runs import encode
+
+shapes = hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9)
+
+
+def alone(ids: IntArray, count: int) -> tuple[object, ...]:
+    return tuple(encode(ids == index) for index in range(1, count + 1))
+
+
+@given(hnp.arrays(np.uint8, shapes, elements=st.integers(0, 4)))
+def test_every_mask_has_the_bytes_it_has_alone(ids: IntArray) -> None:
+    assert encode_ids(ids, 6) == alone(ids, 6)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32, np.uint64, np.int64])
+def test_long_runs_take_several_characters(dtype: type) -> None:
+    ids = np.zeros((3000, 40), dtype)
+    ids[100:2900, 3:20] = 1
+    ids[1500:1502, 5] = 2
+    ids[:, 30:] = 3
+    ids[2999, 39] = 0
+    assert encode_ids(ids, 4) == alone(ids, 4)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_noise(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    ids = np.kron(rng.integers(0, 40, (30, 20)), np.ones((1 + seed, 2 + seed))).astype(np.uint16)
+    assert encode_ids(ids, 40) == alone(ids, 40)
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (0, 5), (5, 0), (3, 4)])
+def test_nothing_is_encoded_as_it_is_alone(shape: tuple[int, int]) -> None:
+    ids = np.zeros(shape, np.uint8)
+    assert encode_ids(ids, 2) == alone(ids, 2)
+    assert encode_ids(ids, 0) == ()
