@@ -9,7 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from pixelwise.cli.data import app
-from pixelwise.core.errors import MissingFile, OptionError, UnknownLayout
+from pixelwise.core.errors import MissingFile, OptionError, StorageError, UnknownLayout
+from pixelwise.formats import masks
+from pixelwise.scenes import scenes
 
 SQUARE = np.pad(np.array([[1, 1], [1, 2]], np.uint8), 3)
 
@@ -89,3 +91,63 @@ def test_wrong_use_is_an_error_of_ours(folder: Path, tmp_path: Path) -> None:
         run("check", folder / "images")
     with pytest.raises(OptionError, match="does not occur"):
         run("check", folder, "--void", "9")
+
+
+@pytest.fixture
+def drawn(tmp_path: Path) -> Path:
+    """Ten drawn scenes, the last a copy of the first in another split."""
+    data = scenes(10, (96, 128), seed=3)
+    masks.write(data, tmp_path / "drawn")
+    first, last = sorted((tmp_path / "drawn" / "images").iterdir())[:: len(data) - 1]
+    last.write_bytes(first.read_bytes())
+    names = [path.name for path in sorted((tmp_path / "drawn" / "images").iterdir())]
+    for split, members in (("train", names[:-1]), ("val", names[-1:])):
+        (tmp_path / "drawn" / f"{split}.txt").write_text("".join(f"images/{name}\n" for name in members))
+    return tmp_path / "drawn"
+
+
+def test_a_leak_is_said_loudly(drawn: Path) -> None:
+    code, text = run("check", drawn)
+    assert code == 1
+    assert "error: leak: 1" in text
+    assert "LEAK" in text
+
+
+def test_json_states_severity_kind_and_partner(drawn: Path) -> None:
+    data = json.loads(run("check", drawn, "--json")[1])
+    leak = next(one for one in data["problems"] if one["kind"] == "leak")
+    assert leak["severity"] == "error"
+    assert len(leak["others"]) == 1
+    assert data["counts"]["error"] == 1
+
+
+def test_out_writes_a_page_that_needs_nothing_beside_it(drawn: Path, tmp_path: Path) -> None:
+    code, text = run("check", drawn, "--out", tmp_path / "audit.html")
+    page = (tmp_path / "audit.html").read_text("utf-8")
+    assert code == 1
+    assert str(tmp_path / "audit.html") in text.replace("\n", "")
+    assert "LEAK" in page
+    assert "http" not in page.replace("http-equiv", "")
+    assert page.count("data:image/webp") >= 4
+
+
+def test_fix_writes_a_clean_copy_and_exits_0_when_all_is_mended(drawn: Path, tmp_path: Path) -> None:
+    for path in (drawn / "masks").iterdir():  # the copy's mask is another scene's, which nothing could mend
+        if path.stem.endswith("9"):
+            path.write_bytes(sorted((drawn / "masks").iterdir())[0].read_bytes())
+    code, text = run("check", drawn, "--fix", "--out", tmp_path / "clean")
+    assert "9 images, 1 left out" in text
+    assert code == 0
+    assert run("check", tmp_path / "clean")[0] == 0
+
+
+def test_a_wrong_out_is_refused_before_the_audit(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pixelwise.cli.data._audit", lambda *_, **__: pytest.fail("audited"))
+    with pytest.raises(OptionError, match="say where with --out"):
+        run("check", drawn, "--fix")
+    with pytest.raises(OptionError, match=r"audit\.html"):
+        run("check", drawn, "--out", tmp_path / "page")
+    with pytest.raises(OptionError, match="never touched"):
+        run("check", drawn, "--fix", "--out", drawn / "clean")
+    with pytest.raises(StorageError, match="not empty"):
+        run("check", tmp_path / "elsewhere", "--fix", "--out", drawn)
