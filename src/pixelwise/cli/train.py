@@ -17,6 +17,15 @@ def train(
     model: Annotated[str | None, typer.Option(help="The network: see 'pixelwise list models'.")] = None,
     kind: Annotated[str | None, typer.Option(help="semantic, instance or panoptic; the labels' kind unless given.")] = None,
     encoder: Annotated[str | None, typer.Option(help="The encoder: 'plain', or a timm or smp name.")] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            help="Start from a run folder, a weight file, imagenet, none, timm:NAME[.TAG], torchvision:NAME[.TAG] or smp:TAG."
+        ),
+    ] = None,
+    freeze: Annotated[
+        str | None, typer.Option(help="Encoder stages that do not learn: a number, from the finest, or 'encoder'.")
+    ] = None,
     epochs: Annotated[float | None, typer.Option(help="Passes over the data.")] = None,
     minutes: Annotated[
         float | None, typer.Option(help="Time to fill; becomes a number of steps after a short warm-up.")
@@ -24,6 +33,9 @@ def train(
     void: Annotated[str | None, typer.Option(help="Mask values that mean 'not labelled': 11, 0,255, none or rest.")] = None,
     classes: Annotated[str | None, typer.Option(help="Class names in value order, value=name pairs, or a file.")] = None,
     split: Annotated[str | None, typer.Option(help="Validate on this split, or keep this fraction aside.")] = None,
+    folds: Annotated[
+        int | None, typer.Option(help="Cross-validate: so many runs in OUT/fold_1 …, scored out of fold; --minutes is for all.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="The run folder.")] = Path("runs/run"),
     set_: Annotated[list[str] | None, typer.Option("--set", help="table.key=value, as in train.rate=5e-4; repeatable.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")] = None,
@@ -35,11 +47,12 @@ def train(
 ) -> int:
     """Train a network, score it, and write report.html. Bad label maps are stopped before a minute is spent."""
     from pixelwise.train import start as starting
+    from pixelwise.train.options import read_recipe
 
     flags = {
-        "data": {"path": data, "void": void, "classes": classes, "val": split},
-        "model": {"name": model, "kind": kind, "encoder": encoder},
-        "train": {"epochs": epochs, "minutes": minutes, "device": device, "seed": seed},
+        "data": {"path": data, "void": void, "classes": classes, "val": split, "folds": folds},
+        "model": {"name": model, "kind": kind, "encoder": encoder, "weights": weights},
+        "train": {"epochs": epochs, "minutes": minutes, "device": device, "seed": seed, "freeze": _number(freeze)},
     }
     is_open = resume and (out / "recipe.toml").is_file()
     if (
@@ -48,17 +61,46 @@ def train(
         and (recipe is not None or set_ or any(v is not None for one in flags.values() for v in one.values()))
     ):
         typer.echo(f"resuming {out} with the recipe it was started with; the options given now are not used", err=True)
-    if is_open or (resume and recipe is None and data is None):
-        run, prepared, done = starting.resume(out, quiet)
-    else:
-        run, prepared, done = starting.start(_recipe(recipe, flags, set_ or []), out, quiet)
+    given = None if is_open or (resume and recipe is None and data is None) else _recipe(recipe, flags, set_ or [])
+    asked = read_recipe(out / "recipe.toml").data if is_open else given.data if given is not None else None
+    if asked is not None and asked.folds and not asked.fold:
+        return _cross_validate(given, out, resume, quiet)
+    run, prepared, done = starting.resume(out, quiet) if given is None else starting.start(given, out, quiet)
     if run.stopped == "interrupted":
         return 130
     _score(run, prepared, out, done.train.device, quiet)
-    left_out = [problem for problem in prepared.audit.problems if problem.fatal]
-    for problem in left_out:
+    return _left_out(prepared.audit)
+
+
+def _cross_validate(recipe: "Recipe | None", out: Path, resume: bool, quiet: bool) -> int:
+    """Train and score all folds; each fold's run is scored and reported as any other is."""
+    from pixelwise.jobs.folds import cross_validate
+
+    audits = []
+
+    def finish(run: Any, prepared: Any, done: "Recipe", folder: Path) -> None:
+        _score(run, prepared, folder, done.train.device, quiet)
+        audits.append(prepared.audit)
+
+    found = cross_validate(recipe, out, resume, quiet, finish)
+    if found.stopped:
+        return 130
+    if not quiet:
+        print(f"\nout of fold, {found}\n\nfolds: {out / 'folds.json'}\nreport: {out / 'report.html'}")
+    return _left_out(audits[-1])
+
+
+def _left_out(audit: Any) -> int:
+    """List what could not be trained on; give the exit code that says whether there was any."""
+    problems = [problem for problem in audit.problems if problem.fatal]
+    for problem in problems:
         print(f"left out: {problem.text}", file=sys.stderr)
-    return 1 if left_out else 0
+    return 1 if problems else 0
+
+
+def _number(text: str | None) -> int | str | None:
+    """Read a whole number where there is one."""
+    return int(text) if text is not None and text.lstrip("-").isdigit() else text
 
 
 def _recipe(path: Path | None, flags: dict[str, dict[str, Any]], settings: list[str]) -> "Recipe":

@@ -24,6 +24,7 @@ from pixelwise.train.cost import predict_cost
 from pixelwise.train.devices import leads, part, ranks, share, together
 from pixelwise.train.facts import look_at
 from pixelwise.train.fit import Run, fit_in
+from pixelwise.train.folds import Folds, make_folds
 from pixelwise.train.machine import environment, this_machine
 from pixelwise.train.options import PLACE, Recipe, read_recipe, recipe_from, tables_of, write_recipe
 from pixelwise.train.run import RunFolder
@@ -51,7 +52,9 @@ def start(recipe: Recipe, out: Path, quiet: bool = False) -> tuple[Run, Prepared
     if not leads(recipe.train):
         return follow(recipe, Path(out))
     folder = RunFolder(Path(out))
-    say = _printer(quiet)
+    say = printer(quiet)
+    if recipe.data.folds and not recipe.data.fold:
+        raise OptionError("[data] fold: one run is of one fold; give its number, or train all of them with --folds")
     card = origin.card_of(recipe)
     recipe = origin.named(recipe, card)
     said: list[str] = []
@@ -59,12 +62,11 @@ def start(recipe: Recipe, out: Path, quiet: bool = False) -> tuple[Run, Prepared
     with folder.locked():
         folder.open_new()
         write_text(folder.log, "".join(f"{text}\n" for text in said))
-        say = _printer(quiet, folder.log)
+        say = printer(quiet, folder.log)
         facts = look_at(prepared.train)
         machine = this_machine(recipe.train.device)
         made = planning.plan(origin.inherited(recipe, card, facts.bands), facts, machine)
-        recipe = _absolute(made.recipe)
-        prepared = _at_scale(prepared, recipe)
+        recipe = absolute(made.recipe)
         model = origin.build(recipe, prepared.train, say)
         options = recipe.train
         cost = predict_cost(model, options.batch, options.crop, options.precision, machine)
@@ -96,7 +98,7 @@ def resume(out: Path, quiet: bool = False, place: Mapping[str, Any] | None = Non
     recipe = _placed(read_recipe(folder.recipe), place or {})
     if not leads(recipe.train):
         return follow(recipe, Path(out))
-    prepared = _at_scale(prepare(recipe, _printer(quiet)), recipe)
+    prepared = prepare(recipe, printer(quiet))
     with folder.locked():
         model = _with_training(origin.rebuilt(recipe, prepared.train, folder), prepared, recipe)
         run = _lead(model, prepared, recipe, folder, True, quiet)
@@ -108,7 +110,7 @@ def follow(recipe: Recipe, out: Path) -> tuple[Run, Prepared, Recipe]:
     fabric = together(recipe.train, _follower(recipe, out))
     tables, resumes = share(({}, False), fabric)
     recipe, folder = recipe_from(tables), RunFolder(out)
-    prepared = _at_scale(prepare(recipe, _printer(True)), recipe)
+    prepared = prepare(recipe, printer(True))
     model = _with_training(origin.rebuilt(recipe, prepared.train, folder), prepared, recipe)
     return _run(model, prepared, recipe, folder, resumes, True), prepared, recipe
 
@@ -140,12 +142,33 @@ def _placed(recipe: Recipe, place: Mapping[str, Any]) -> Recipe:
 
 def _run(model: Segmenter, prepared: Prepared, recipe: Recipe, folder: RunFolder, resume: bool, quiet: bool) -> Run:
     stamp = fingerprint(recipe, prepared)
-    train, val = prepared.train, prepared.val
+    train, val = _at_scale(prepared, recipe)
     return fit_in(folder.folder, model, train, val, recipe.train, recipe.augment, resume, quiet, stamp)
 
 
 def prepare(recipe: Recipe, say: Say = print) -> Prepared:
     """Read, check and divide the data of a recipe; bad files are listed and left out."""
+    audit = audited(recipe, say)
+    good = audit.good
+    train, val = divide(good, recipe)
+    sizes = f"training on {len(train)} images, validating on {len(val)}"
+    say(f"data: {recipe.data.path}: {len(good.labels)} classes; {sizes}")
+    return Prepared(audit, train, val)
+
+
+def folds_of(recipe: Recipe, say: Say = print) -> tuple[Dataset, Folds]:
+    """Give the images of a recipe that are divided into folds, and the folds."""
+    pool = _pool(audited(recipe, say).good, recipe)
+    return pool, make_folds(pool, recipe.data.folds, recipe.train.seed)
+
+
+def audited(recipe: Recipe, say: Say = print) -> Audit:
+    """Read and check the data of a recipe.
+
+    Raises:
+        UnsettledLabels: the value -> class map is ambiguous; the message names the flag that settles it.
+        DataError: nothing is left to train on.
+    """
     options = recipe.data
     if not options.path:
         raise OptionError("there is no data: give --data PATH, or path in the recipe's table [data]")
@@ -162,20 +185,19 @@ def prepare(recipe: Recipe, say: Say = print) -> Prepared:
     if len(audit.problems) > 20:
         say(f"  … and {len(audit.problems) - 20} more; see: pixelwise data check {options.path}")
     audit.require_settled()
-    good = audit.good
-    if not len(good):
+    if not len(audit.good):
         raise DataError(
             f"{options.path}: no image with a readable mask is left to train on; see: pixelwise data check {options.path}"
         )
-    train, val = divide(good, recipe)
-    sizes = f"training on {len(train)} images, validating on {len(val)}"
-    say(f"data: {options.path}: {len(good.labels)} classes; {sizes}")
-    return Prepared(audit, train, val)
+    return audit
 
 
 def divide(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, Dataset]:
-    """Divide into training and validation data as ``[data] train`` and ``val`` say."""
+    """Divide into training and validation data as ``[data] train`` and ``val``, or ``folds`` and ``fold``, say."""
     options, seed = recipe.data, recipe.train.seed
+    if options.folds:
+        pool = _pool(dataset, recipe)
+        return make_folds(pool, options.folds, seed).of(pool, options.fold)
     train_name = options.train or ("train" if "train" in dataset.splits else "")
     val_name = options.val or next((name for name in ("val", "valid", "validation") if name in dataset.splits), "0.2")
     try:
@@ -193,10 +215,18 @@ def divide(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, Dataset]:
     return pool.divided(fraction, seed)
 
 
-def _at_scale(prepared: Prepared, recipe: Recipe) -> Prepared:
-    """Read training and validation images at the recipe's scale."""
-    scale = recipe.data.scale
-    return replace(prepared, train=scaled(prepared.train, scale), val=scaled(prepared.val, scale))
+def _pool(dataset: Dataset, recipe: Recipe) -> Dataset:
+    """Give what folds are made of: the split that ``[data] train`` names, else all but the test split."""
+    if recipe.data.train:
+        return dataset.split(recipe.data.train)
+    test = set(dataset.splits.get("test", ()))
+    return dataset.take([row for row in range(len(dataset)) if row not in test])
+
+
+def _at_scale(prepared: Prepared, recipe: Recipe) -> tuple[Dataset, Dataset]:
+    """Read training and validation images at the recipe's scale; a finished model is scored on whole images."""
+    scale = recipe.data.scale or 1.0
+    return scaled(prepared.train, scale), scaled(prepared.val, scale)
 
 
 def _timed(recipe: Recipe, model: Segmenter, prepared: Prepared, say: Say) -> Recipe:
@@ -204,7 +234,7 @@ def _timed(recipe: Recipe, model: Segmenter, prepared: Prepared, say: Say) -> Re
     options = recipe.train
     if not options.minutes:
         return recipe
-    steps, speed = measured_steps(model, prepared.train, prepared.val, options, recipe.augment)
+    steps, speed = measured_steps(model, *_at_scale(prepared, recipe), options, recipe.augment)
     say(f"  {steps} steps of {options.batch} images fill {options.minutes:g} minutes at {speed:.1f} images/s")
     return replace(recipe, train=replace(options, minutes=0.0, steps=steps))
 
@@ -241,7 +271,7 @@ def _stamp(sample: Sample) -> list[object]:
     return [sample.name, *((path.stat().st_size, path.stat().st_mtime_ns) for path in paths)]
 
 
-def _absolute(recipe: Recipe) -> Recipe:
+def absolute(recipe: Recipe) -> Recipe:
     """Make paths absolute, so that the recipe holds from any folder."""
     data = replace(recipe.data, path=str(Path(recipe.data.path).resolve()), classes=_resolved(recipe.data.classes))
     weights = recipe.model.get("weights", "imagenet")
@@ -253,7 +283,9 @@ def _resolved(text: str) -> str:
     return str(Path(text).resolve()) if text and Path(text).is_file() else text
 
 
-def _printer(quiet: bool, log: Path | None = None) -> Say:
+def printer(quiet: bool, log: Path | None = None) -> Say:
+    """Give what tells a line on stderr, unless ``quiet``, and in ``log``."""
+
     def say(text: str) -> None:
         if not quiet:
             print(text, file=sys.stderr, flush=True)
