@@ -110,9 +110,15 @@ def together(options: TrainOptions, follower: Sequence[str] | None = None) -> Fa
     if _environment() is None and "LOCAL_RANK" not in os.environ:
         _others.append(_Others(follower or _this_program(), local, nodes))
     _quieten()
-    strategy = DDPStrategy(broadcast_buffers=False, gradient_as_bucket_view=True)
+    strategy = DDPStrategy(gradient_as_bucket_view=True)
     try:
-        fabric = Fabric(machine.device, strategy, local, nodes, _precision(options))  # type: ignore[arg-type]
+        fabric = Fabric(
+            accelerator=machine.device,
+            strategy=strategy,
+            devices=local,
+            num_nodes=nodes,
+            precision=_precision(options),  # type: ignore[arg-type]
+        )
         fabric.launch()
     except (RuntimeError, ValueError) as error:
         raise TrainingError(
