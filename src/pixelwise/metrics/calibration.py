@@ -154,5 +154,7 @@ def _scores(bins: AnyArray, sums: FloatArray) -> dict[str, FloatArray]:
 def _binned(bins: AnyArray, homes: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Add fine bins (B, 3, 127) up into the 15 that ``homes`` (B or 1, 127) says: pixels, right, confidence (B, 15)."""
     places = (np.broadcast_to(homes, (len(bins), homes.shape[1])) + BINS * np.arange(len(bins))[:, None]).ravel()
-    pixels, right, said = (np.bincount(places, bins[:, row].ravel(), BINS * len(bins)).reshape(-1, BINS) for row in range(3))
+    pixels, right, said = (
+        np.bincount(places, bins[:, row].ravel(), BINS * len(bins)).reshape(-1, BINS).astype(np.float64) for row in range(3)
+    )
     return pixels, right, said * _UNIT

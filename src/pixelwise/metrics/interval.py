@@ -186,10 +186,10 @@ def _each(scores: Mapping[str, FloatArray], level: float) -> dict[str, Interval 
 def _by_adding(module: ModuleType, single: Sequence[Any], weights: IntArray) -> Resampled:
     scores, classes = [], []
     for times in weights:
-        total = _added([single[row] for row in np.repeat(np.arange(len(single)), times)])
+        total = _added([single[row] for row in np.repeat(np.arange(len(single)), times).tolist()])
         scores.append(module.score(total))
         classes.append(module.per_class(total))
-    by_class = {
+    by_class: dict[str, dict[str, FloatArray]] = {
         name: {key: np.array([one[name][key] for one in classes], np.float64) for key in classes[0][name]}
         for name in classes[0]
     }

@@ -211,7 +211,7 @@ def _weighted(counts: Counts, weights: IntArray) -> FloatArray:
         for row, image in enumerate(images):
             unfolded[row][:, image.classes] = image.sums
         total += weights[:, start : start + step].astype(np.float64) @ unfolded.reshape(len(images), -1)
-    return total.reshape(len(weights), 3, length).swapaxes(0, 1)
+    return np.asarray(total.reshape(len(weights), 3, length).swapaxes(0, 1))
 
 
 def _class_scores(sums: AnyArray) -> dict[str, FloatArray]:
@@ -243,7 +243,7 @@ def _means(sums: AnyArray) -> dict[str, FloatArray]:
 
 
 def _ratio(top: AnyArray, bottom: AnyArray, otherwise: float = math.nan) -> FloatArray:
-    return np.divide(top, bottom, out=np.full(np.shape(bottom), otherwise), where=np.asarray(bottom) > 0)
+    return np.asarray(np.divide(top, bottom, out=np.full(np.shape(bottom), otherwise), where=np.asarray(bottom) > 0))
 
 
 def _mean(values: FloatArray) -> FloatArray:
