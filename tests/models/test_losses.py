@@ -1,6 +1,7 @@
 """Every loss: values by hand and by reference, void, gradients, and 16-bit logits."""
 
 import math
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from pixelwise.models.losses.lovasz import lovasz
 from pixelwise.models.losses.pixels import Pixels
 from pixelwise.models.losses.regions import dice, focal_tversky, jaccard, tversky
 from pixelwise.models.losses.weighted import Term
+from pixelwise.models.losses.whole import gathering
 
 VOID = 255
 NAMES = sorted(LOSSES)
@@ -226,3 +228,34 @@ def test_lovasz_equals_that_of_segmentation_models() -> None:
 def test_lovasz_of_certain_predictions_is_one_minus_the_mean_iou() -> None:
     pixels = certain([0, 1, 0, 1, 1], [0, 0, 1, 1, 1])
     assert lovasz(pixels).item() == pytest.approx(1 - (1 / 3 + 2 / 4) / 2)
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"ohem"}))  # which picks its pixels within each part
+def test_parts_of_a_batch_give_the_loss_and_the_gradient_of_the_whole(name: str) -> None:
+    pixels = drawn()
+    weights = torch.tensor([0.5, 1.0, 2.0, 1.0], dtype=torch.float64)
+    logits = pixels.logits.clone().requires_grad_()
+    expected = Term(name)(with_logits(pixels, logits, weights))
+    (whole,) = torch.autograd.grad(expected, logits)
+    totals: list[Tensor] = []
+    gradients = []
+    for seen_through in (False, False, True):  # sums may follow from sums, so that they are right the second time
+        noted: list[list[Tensor]] = [[], []]
+        for part, own in enumerate(noted):
+            known = iter(totals)
+
+            def gather(value: Tensor, follows: bool, own: list[Tensor] = own, known: Iterator[Tensor] = known) -> Tensor:
+                own.append(value.detach())
+                total = next(known, value.detach())
+                return total + value - value.detach()
+
+            some = slice(part, part + 1)
+            logits = pixels.logits[some].clone().requires_grad_()
+            assert pixels.distances is not None
+            with gathering(gather):
+                value = Term(name)(Pixels(logits, pixels.classes[some], VOID, weights, pixels.distances[some]))
+            if seen_through:
+                torch.testing.assert_close(value, expected)
+                gradients.append(torch.autograd.grad(value, logits)[0])
+        totals = [one + other for one, other in zip(*noted, strict=True)]
+    torch.testing.assert_close(torch.cat(gradients), whole)

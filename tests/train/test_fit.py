@@ -75,7 +75,7 @@ def test_every_part_of_the_folder_is_there(tmp_path: Path) -> None:
         entry.name for entry in tmp_path.iterdir()
     }
     header, *rows = (tmp_path / "history.csv").read_text().splitlines()
-    assert header == "step,epoch,loss,lr,images_per_second,seconds,val_miou,val_pixel_accuracy"
+    assert header == "step,epoch,loss,lr,images_per_second,seconds,val_miou,val_pixel_accuracy,loss_cross_entropy,loss_dice"
     assert [row.split(",")[0] for row in rows] == ["1", "2", "3", "4"]
 
 

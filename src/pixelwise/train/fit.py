@@ -201,7 +201,6 @@ class Loop:
         self.order = Share(order, fabric.global_rank, fabric.world_size)
         self.progress = Progress()
         self.loggers = Loggers({}, str)
-        self.terms: dict[str, float] = {}
         self.best_weights: dict[str, torch.Tensor] | None = None
         self.best_is_saved = True
         self.saved, self.saved_step = time.monotonic(), 0
@@ -296,10 +295,11 @@ class Loop:
                 f"from here on; the step and its rate stay what they were",
             )
         if result.is_finite:
-            self.terms = result.terms
             progress.skipped_in_row = 0
             progress.loss_sum += result.loss
             progress.loss_steps += 1
+            for name, value in result.terms.items():
+                progress.term_sums[name] = progress.term_sums.get(name, 0.0) + value
         else:
             self._skipped(result, batch, reporter)
         return result
@@ -343,12 +343,13 @@ class Loop:
             "val_miou": _finite(scores.get("miou")),
             "val_pixel_accuracy": _finite(scores.get("pixel_accuracy")),
         }
-        progress.loss_sum, progress.loss_steps = 0.0, 0
-        progress.history.append(row)
+        terms = {name: value / progress.loss_steps for name, value in progress.term_sums.items()}
+        progress.loss_sum, progress.loss_steps, progress.term_sums = 0.0, 0, {}
         figures = {(name if "val_" in name else f"train_{name}").replace("_", "/", 1): value for name, value in row.items()}
         del figures["train/step"]
-        terms = {f"loss/{name}": value for name, value in self.terms.items()}
-        self.loggers.scalars(progress.step, {**figures, **terms})
+        self.loggers.scalars(progress.step, {**figures, **{f"loss/{name}": value for name, value in terms.items()}})
+        row |= {f"loss_{name}": value for name, value in terms.items()}
+        progress.history.append(row)
         return row
 
     def _validate(self, reporter: Reporter, speed: float) -> None:

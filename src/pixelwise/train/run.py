@@ -14,6 +14,7 @@ from pixelwise.core.files import make_folder, write_bytes, write_csv
 from pixelwise.train.state import Row
 
 UNSTARTED = frozenset({"card.json", "environment.json", "train.log"})  # left by a start that never got to train
+TRIALS = frozenset({"find_rate.png", "find_rate.json", "find_batch.json"})  # made before a run, for it; they stay
 HISTORY = ("step", "epoch", "loss", "lr", "images_per_second", "seconds", "val_miou", "val_pixel_accuracy")
 
 
@@ -68,7 +69,8 @@ class RunFolder:
         make_folder(self.folder)
         if self.recipe.exists() or self.state.exists():
             raise RunInUse(f"{self.folder}: holds another run; go on with it by --resume, or choose another --out")
-        entries = [entry for entry in self.folder.iterdir() if not entry.name.startswith(".")]
+        found = [entry for entry in self.folder.iterdir() if not entry.name.startswith(".")]
+        entries = [entry for entry in found if entry.name not in TRIALS]
         if strange := [entry.name for entry in entries if entry.name not in UNSTARTED]:
             raise RunInUse(f"{self.folder}: expected an empty folder for a new run, found {strange[0]}; choose another --out")
         for entry in entries:
@@ -107,6 +109,7 @@ class RunFolder:
         """Write ``history.csv`` anew, and the curves."""
         from pixelwise.draw import curves
 
-        text = [["" if row.get(name) is None else f"{row[name]:.10g}" for name in HISTORY] for row in rows]
-        write_csv(self.folder / "history.csv", HISTORY, text)
+        header = [*HISTORY, *dict.fromkeys(name for row in rows for name in row if name not in HISTORY)]  # the loss's terms
+        text = [["" if row.get(name) is None else f"{row[name]:.10g}" for name in header] for row in rows]
+        write_csv(self.folder / "history.csv", header, text)
         write_bytes(self.folder / "curves.png", curves(rows, self.folder.name))

@@ -37,6 +37,7 @@ class Progress:
     since_best: int = 0
     loss_sum: float = 0.0
     loss_steps: int = 0
+    term_sums: dict[str, float] = field(default_factory=dict)
     stopped: str = ""
     skipped: int = 0
     skipped_in_row: int = 0

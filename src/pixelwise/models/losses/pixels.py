@@ -93,15 +93,16 @@ class _Softmax(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, logits: Tensor, truth: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         count = logits.shape[1]
-        labelled = truth < count
-        index = torch.where(labelled, truth, 0).unsqueeze(1)
+        is_labelled = truth < count
+        index = torch.where(is_labelled, truth, 0).unsqueeze(1)
+        labelled = is_labelled.to(logits.dtype)
         logarithms = logits.contiguous().log_softmax(dim=1)
         surprise = logarithms.gather(1, index).squeeze(1).neg_().mul_(labelled)
         probabilities = logarithms.exp_().mul_(labelled.unsqueeze(1))
         hits = probabilities.gather(1, index).squeeze(1)
         shared = torch.bincount(truth.flatten(), hits.flatten().double(), minlength=count + 1)[:count].to(logits.dtype)
         predicted = probabilities.sum(dim=(0, 2, 3))
-        ctx.save_for_backward(probabilities, truth, hits)
+        ctx.save_for_backward(probabilities, hits, labelled, index)
         ctx.set_materialize_grads(False)
         is_last = logits.is_contiguous(memory_format=torch.channels_last) and not logits.is_contiguous()
         ctx.layout = torch.channels_last if is_last else torch.contiguous_format  # what the step before computes fastest with
@@ -115,18 +116,15 @@ class _Softmax(torch.autograd.Function):
         With g the gradient of the probabilities (of a whole class's sum, of a pixel's own, or of the true class's),
         softmax's rule is p_k (g_k - sum_c p_c g_c); the surprise adds p_k - [k is true].
         """
-        probabilities, truth, hits = ctx.saved_tensors
+        probabilities, hits, labelled, index = ctx.saved_tensors
         own, surprise, shared, predicted = given
-        count = probabilities.shape[1]
-        labelled = truth < count
-        index = torch.where(labelled, truth, 0)
         at_truth = torch.zeros_like(hits)  # what the true class's logit gets beyond p_k (g_k - mean)
         if shared is not None:
-            at_truth += shared[index] * hits
+            at_truth += shared[index.squeeze(1)] * hits
         if surprise is not None:
             at_truth -= surprise
         at_truth *= labelled
-        by_class = probabilities.new_zeros(count) if predicted is None else predicted
+        by_class = probabilities.new_zeros(probabilities.shape[1]) if predicted is None else predicted
         mean = (by_class @ probabilities.flatten(2)).view_as(at_truth).add_(at_truth)
         if own is not None:
             mean += (probabilities * own).sum(dim=1)
@@ -134,5 +132,5 @@ class _Softmax(torch.autograd.Function):
         if own is not None:
             gradient += own
         gradient *= probabilities
-        gradient.scatter_add_(1, index.unsqueeze(1), at_truth.unsqueeze(1))
+        gradient.scatter_add_(1, index, at_truth.unsqueeze(1))
         return gradient.contiguous(memory_format=ctx.layout), None
