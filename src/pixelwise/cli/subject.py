@@ -53,13 +53,17 @@ class Subject:
 def with_held_out(dataset: "Dataset", *runs: Path) -> "Dataset":
     """Name the samples that all the runs kept aside for validation ``val``, where the data has no such split of its own.
 
+    A fold of a cross-validation was trained on other splits than the data's: what it kept aside is then ``val`` all the same.
+
     Raises:
         OptionError: the runs kept different samples aside, and none of them in common.
     """
     from pixelwise.core.errors import OptionError
     from pixelwise.core.sample import Dataset
 
-    kept = [rows for run in runs if (rows := _kept_aside(dataset, run))] if not dataset.splits else []
+    kept = [rows for run in runs if (rows := _kept_aside(dataset, run))]
+    if dataset.splits and not any(_training(run).get("fold") for run in runs):
+        return dataset
     if not kept:
         return dataset
     held = sorted(set.intersection(*kept))
@@ -68,24 +72,30 @@ def with_held_out(dataset: "Dataset", *runs: Path) -> "Dataset":
             f"{dataset.name}: the runs kept different images aside, so each was trained on those of the other; score them on "
             f"data that neither has seen"
         )
-    seen = set(range(len(dataset))) - set(held)
+    test = {"test": dataset.splits["test"]} if "test" in dataset.splits else {}
+    seen = set(range(len(dataset))) - {*held, *test.get("test", ())}
     notes = list(dataset.notes)
     if any(rows != kept[0] for rows in kept):
         notes.append(f"the runs kept different images aside; val are the {len(held)} that none was trained on")
-    return Dataset(dataset.samples, dataset.labels, dataset.kind, {"train": sorted(seen), "val": held}, dataset.name, notes)
+    return Dataset(
+        dataset.samples, dataset.labels, dataset.kind, {"train": sorted(seen), "val": held, **test}, dataset.name, notes
+    )
 
 
 def _kept_aside(dataset: "Dataset", run: Path) -> set[int]:
     """Find the rows of the samples a run kept aside; none where it was trained on other data."""
-    from pixelwise.core.files import read_json
-
-    if not (run / "card.json").is_file():
-        return set()
-    card = read_json(run / "card.json")
-    training = card.get("training") if isinstance(card, dict) else None
-    names = set(map(str, training.get("val_names") or ())) if isinstance(training, dict) else set()
+    names = set(map(str, _training(run).get("val_names") or ()))
     rows = {row for row, sample in enumerate(dataset) if sample.name in names}
     return rows if len(rows) == len(names) else set()
+
+
+def _training(run: Path) -> Mapping[str, object]:
+    """Read what a run's card says of its training; nothing where it has no card."""
+    from pixelwise.core.files import read_json
+
+    card = read_json(run / "card.json") if (run / "card.json").is_file() else None
+    training = card.get("training") if isinstance(card, dict) else None
+    return training if isinstance(training, dict) else {}
 
 
 def choose_split(dataset: "Dataset", name: str | None) -> Chosen:

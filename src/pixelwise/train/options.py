@@ -189,7 +189,7 @@ class TrainOptions:
 
 
 PLACE = frozenset(  # options that say where and how a run is computed, not what: a run may be resumed with others
-    {"device", "devices", "nodes", "strategy", "threads", "workers", "save_seconds", "checkpointing"}
+    {"device", "devices", "nodes", "strategy", "threads", "workers", "save_seconds", "checkpointing", "loggers"}
 )
 
 

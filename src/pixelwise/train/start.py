@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from pixelwise.augment import warnings_for
 from pixelwise.augment.scale import scaled
+from pixelwise.core.card import Card
 from pixelwise.core.errors import DataError, MissingFile, OptionError
 from pixelwise.core.files import write_json, write_text
 from pixelwise.core.options import to_table
@@ -63,22 +64,28 @@ def start(recipe: Recipe, out: Path, quiet: bool = False) -> tuple[Run, Prepared
         folder.open_new()
         write_text(folder.log, "".join(f"{text}\n" for text in said))
         say = printer(quiet, folder.log)
-        facts = look_at(prepared.train)
-        machine = this_machine(recipe.train.device)
-        made = planning.plan(origin.inherited(recipe, card, facts.bands), facts, machine)
-        recipe = absolute(made.recipe)
-        model = origin.build(recipe, prepared.train, say)
-        options = recipe.train
-        cost = predict_cost(model, options.batch, options.crop, options.precision, machine)
-        say("plan:\n" + planning.table([*made.reasons, *planning.cost_reasons(cost, options.steps, machine)]))
-        for warning in warnings_for(recipe.augment, prepared.train):
-            say(f"augmentation: {warning}")
+        recipe, model = planned(recipe, card, prepared, say)
         recipe = _timed(recipe, model, prepared, say)
         write_json(folder.card, _with_training(model, prepared, recipe).card.to_json())
         write_json(folder.environment, environment())
         write_recipe(folder.recipe, recipe)
         run = _lead(model, prepared, recipe, folder, False, quiet)
     return run, prepared, recipe
+
+
+def planned(recipe: Recipe, card: Card | None, prepared: Prepared, say: Say) -> tuple[Recipe, Segmenter]:
+    """Plan what the recipe leaves open, say why, and build the network; ``card`` is of the checkpoint it starts from."""
+    facts = look_at(prepared.train)
+    machine = this_machine(recipe.train.device)
+    made = planning.plan(origin.inherited(recipe, card, facts.bands), facts, machine)
+    recipe = absolute(made.recipe)
+    model = origin.build(recipe, prepared.train, say)
+    options = recipe.train
+    cost = predict_cost(model, options.batch, options.crop, options.precision, machine)
+    say("plan:\n" + planning.table([*made.reasons, *planning.cost_reasons(cost, options.steps, machine)]))
+    for warning in warnings_for(recipe.augment, prepared.train):
+        say(f"augmentation: {warning}")
+    return recipe, model
 
 
 def resume(out: Path, quiet: bool = False, place: Mapping[str, Any] | None = None) -> tuple[Run, Prepared, Recipe]:
@@ -252,6 +259,8 @@ def _with_training(model: Segmenter, prepared: Prepared, recipe: Recipe) -> Segm
         "encoder_weights": model.network.weights,
         "seed": options.seed,
     }
+    if recipe.data.folds:
+        training |= {"fold": recipe.data.fold, "folds": recipe.data.folds}
     model.card = replace(model.card, training={**model.card.training, **training})
     return model
 
