@@ -43,10 +43,17 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --out exactly where it stopped; start it if there is none.")
     ] = False,
+    find_lr: Annotated[
+        bool, typer.Option("--find-lr", help="Train nothing: try learning rates, write OUT/find_rate.png, suggest one.")
+    ] = False,
+    find_batch: Annotated[
+        bool, typer.Option("--find-batch", help="Train nothing: try batches; give the largest that fits and the fastest.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> int:
     """Train a network, score it, and write report.html. Bad label maps are stopped before a minute is spent."""
     from pixelwise.train import start as starting
+    from pixelwise.train.devices import leads
     from pixelwise.train.options import read_recipe
 
     flags = {
@@ -54,7 +61,12 @@ def train(
         "model": {"name": model, "kind": kind, "encoder": encoder, "weights": weights},
         "train": {"epochs": epochs, "minutes": minutes, "device": device, "seed": seed, "freeze": _number(freeze)},
     }
+    if find_lr or find_batch:
+        from pixelwise.cli.trials import find
+
+        return find(_recipe(recipe, flags, set_ or []), out, find_lr, find_batch, quiet)
     is_open = resume and (out / "recipe.toml").is_file()
+    place, set_ = _place(flags, set_ or []) if is_open else ({}, set_)
     if (
         is_open
         and not quiet
@@ -65,11 +77,26 @@ def train(
     asked = read_recipe(out / "recipe.toml").data if is_open else given.data if given is not None else None
     if asked is not None and asked.folds and not asked.fold:
         return _cross_validate(given, out, resume, quiet)
-    run, prepared, done = starting.resume(out, quiet) if given is None else starting.start(given, out, quiet)
+    run, prepared, done = starting.resume(out, quiet, place) if given is None else starting.start(given, out, quiet)
     if run.stopped == "interrupted":
         return 130
+    if not leads(done.train):  # of several processes, one scores and reports
+        return 0
     _score(run, prepared, out, done.train.device, quiet)
     return _left_out(prepared.audit)
+
+
+def _place(flags: dict[str, dict[str, Any]], settings: list[str]) -> tuple[dict[str, Any], list[str]]:
+    """Take out what says where a resumed run is computed, which may change; leave what says what it is, which may not."""
+    from pixelwise.core.options import override
+    from pixelwise.train.options import PLACE
+
+    device = flags["train"].pop("device")
+    ours = [
+        one for one in settings if one.partition("=")[0].strip().removeprefix("train.") in PLACE and one.startswith("train.")
+    ]
+    place = override({}, ours).get("train", {}) | ({"device": device} if device is not None else {})
+    return place, [one for one in settings if one not in ours]
 
 
 def _cross_validate(recipe: "Recipe | None", out: Path, resume: bool, quiet: bool) -> int:

@@ -46,7 +46,6 @@ class BatchTrial:
         batch: images.
         seconds: of a step, the median of the later ones.
         memory: bytes at the peak of a step, above what was held before the first one.
-        speed: images a second.
     """
 
     batch: int
