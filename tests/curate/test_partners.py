@@ -1,6 +1,7 @@
 """Swapped masks: found in pairs, rings and shifts; nothing is said of masks that are right, or where none can tell."""
 
 import numpy as np
+import pytest
 
 from pixelwise.core.image import Image
 from pixelwise.core.sample import Dataset, Sample
@@ -92,3 +93,11 @@ def test_grey_images_of_16_bits_are_judged_as_well() -> None:
         for one in data(order)
     ]
     assert {one.row for one in find_swapped(Dataset(deep, LABELS, "semantic"), range(24))} == {3, 17}
+
+
+def test_a_large_set_is_judged_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pixelwise.curate.partners._PART", 12)
+    order = list(range(24))
+    order[2], order[7] = 7, 2  # within a part
+    order[10], order[22] = 22, 10  # across parts
+    assert found(order) == {2: 7, 7: 2, 10: None, 22: None}

@@ -9,8 +9,8 @@ Which mask belongs to which image is then an assignment problem [1], in which st
 is better off with another partner was swapped, be it in pairs, in rings or by a shift of the whole list. Besides, a mask
 that fits its image no better than any other mask does is named even where the right one is not there.
 
-Sets whose masks follow edges too little to tell (or that are smaller than 8) are not judged. Partners are looked for among
-the 2048 samples before and after in order, which bounds memory and time.
+Sets whose masks follow edges too little to tell (or that are smaller than 8) are not judged. Large sets are judged in parts
+of at most 2048 samples in order, which bounds memory and time; a mask swapped into another part is found, its partner not.
 
 [1] Crouse, On implementing 2D rectangular assignment algorithms, IEEE TAES 2016.
 """
@@ -31,7 +31,7 @@ from pixelwise.curate.progress import Progress
 
 SIDE = 128  # of the maps that are compared
 _WIDE = 5.0  # pixels of a map: what is smoother than that says nothing about a border
-_CHUNK = 2048
+_PART = 2048
 _LEAST = 8  # samples with which a set can be judged
 _CLEAR = 5.0  # deviations: where the usual own mask stands lower, edges and masks agree too little to judge by
 _STAY = 0.4  # deviations: the bonus of the own mask; a swap of two must gain twice that
@@ -53,10 +53,10 @@ class Misfit:
 
 def find_swapped(dataset: Dataset, rows: Sequence[int], progress: Progress | None = None) -> list[Misfit]:
     """Find the samples, of those at ``rows``, whose mask was drawn for another image."""
-    found: dict[int, Misfit] = {}
-    chunks = [rows[start : start + 2 * _CHUNK] for start in range(0, max(len(rows) - _CHUNK, 1), _CHUNK)]
+    found: list[Misfit] = []
     done = 0
-    for chunk in chunks:
+    for part in np.array_split(np.asarray(rows, np.int64), max(1, -(-len(rows) // _PART))):
+        chunk = part.tolist()
         traced, images, masks = [], [], []
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
             for row, trace in zip(chunk, pool.map(lambda row: _trace(dataset[row]), chunk), strict=True):
@@ -66,11 +66,10 @@ def find_swapped(dataset: Dataset, rows: Sequence[int], progress: Progress | Non
                     masks.append(trace[1])
                 done += 1
                 if progress is not None:
-                    progress("partners", done, sum(map(len, chunks)))
+                    progress("partners", done, len(rows))
         if len(traced) >= _LEAST:
-            for misfit in _judge(agreement(np.stack(images), np.stack(masks)), traced):
-                found.setdefault(misfit.row, misfit)
-    return [found[row] for row in sorted(found)]
+            found += _judge(agreement(np.stack(images), np.stack(masks)), traced)
+    return found
 
 
 def _trace(sample: Sample) -> tuple[AnyArray, AnyArray] | None:
