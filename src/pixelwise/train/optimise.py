@@ -99,13 +99,6 @@ class Average:
         for own, given in self._counters:
             own.copy_(given)
 
-    @torch.no_grad()
-    def mend(self) -> None:
-        """Give the model back the running statistics that a step without a finite loss has spoilt."""
-        for own, given in zip(self._mine, self._theirs, strict=True):
-            if not isinstance(given, nn.Parameter):
-                given.copy_(torch.where(torch.isfinite(given), given, own))
-
 
 def _floats(model: nn.Module) -> list[Tensor]:
     """List what is averaged: weights, and buffers that hold fractions."""

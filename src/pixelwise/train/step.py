@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from lightning.fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
@@ -60,13 +60,18 @@ class Stepper:
     Attributes:
         parts: in how many parts a process works off its share of a batch; doubled when memory runs out.
         is_whole: False in the middle of an update, when weights and optimiser belong to no step.
+        statistics: the running ones of batch norms.
     """
 
     def __init__(self, model: Segmenter, optimiser: Optimizer, average: Average, fabric: Fabric, options: TrainOptions) -> None:
         self.model, self.average, self.fabric, self.options, self.parts = model, average, fabric, options, options.accumulate
         self.parameters = list(model.parameters())
         self.is_whole = True
-        self.statistics = _running_statistics(model)
+        norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+        self.statistics = _running_statistics(norms)
+        moving = _running_statistics([norm for norm in norms if norm.training])
+        self.levelled = [tensor for tensor in moving if tensor.is_floating_point()]
+        self.before = [tensor.clone() for tensor in self.statistics]
         self.module, self.optimiser = fabric.setup(model, optimiser)
         self.module.mark_forward_method("loss")
 
@@ -78,18 +83,38 @@ class Stepper:
             OptionError: a batch norm is given a single value.
         """
         set_rate(self.optimiser, rate)
-        terms, norm = self._fitting_gradients(batch, step)
-        result = self._read(terms, norm, stop)
-        level(self.statistics, self.fabric)
+        if self.statistics:
+            torch._foreach_copy_(self.before, self.statistics)
+        try:
+            terms, norm = self._fitting_gradients(batch, step)
+            result = self._read(terms, norm, stop)
+        except RuntimeError:
+            self._forget()
+            raise
+        level(self.levelled, self.fabric)
         if result.is_finite:
             self.is_whole = False
             self.optimiser.step()
             self.average.update(step)
             self.is_whole = True
         else:
-            self.average.mend()
+            self._restore()
         self.optimiser.zero_grad(set_to_none=True)
         return result
+
+    @torch.no_grad()
+    def _restore(self) -> None:
+        """Give batch norms back the running statistics from before the step: its forward pass has changed them."""
+        if self.statistics:
+            torch._foreach_copy_(self.statistics, self.before)
+
+    def _forget(self) -> None:
+        """Leave no trace of a step that failed, so that the state can be saved; a lost device cannot even do that."""
+        try:
+            self.optimiser.zero_grad(set_to_none=True)
+            self._restore()
+        except RuntimeError:
+            self.is_whole = False
 
     def _fitting_gradients(self, batch: Batch, step: int) -> tuple[dict[str, Tensor], Tensor]:
         """Compute the gradients, in more and smaller parts until they fit the memory."""
@@ -109,6 +134,7 @@ class Stepper:
 
     def _divide_further(self, images: int, message: str) -> None:
         self.optimiser.zero_grad(set_to_none=True)
+        self._restore()
         gc.collect()
         if self.fabric.device.type == "cuda":
             torch.cuda.empty_cache()
@@ -238,11 +264,10 @@ def _divided(batch: Batch, parts: int) -> list[Batch]:
     ]
 
 
-def _running_statistics(model: nn.Module) -> list[Tensor]:
-    """List the running statistics of batch norms that follow the batches."""
-    norms = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.training]
-    found = [(norm.running_mean, norm.running_var) for norm in norms]
-    return [tensor for pair in found for tensor in pair if tensor is not None]
+def _running_statistics(norms: Sequence[_BatchNorm]) -> list[Tensor]:
+    """List the running statistics of batch norms, and how many batches they have seen."""
+    found = [(norm.running_mean, norm.running_var, norm.num_batches_tracked) for norm in norms]
+    return [tensor for each in found for tensor in each if tensor is not None]
 
 
 def _half(side: int) -> int:
