@@ -250,13 +250,6 @@ def test_camvid_may_hold_void_and_says_so(shared_data: Path) -> None:
 
 
 @pytest.mark.shared_data
-def test_camvid_with_void_11_is_clean(shared_data: Path) -> None:
-    audit = check(shared_data / "camvid", void="11", full=False)
-    assert audit.clean
-    assert len(audit.good) == 468
-
-
-@pytest.mark.shared_data
 def test_isbi_proposes_background_and_a_class_and_waits(shared_data: Path) -> None:
     audit = check(shared_data / "isbi_em")
     assert [(row.value, row.name) for row in audit.rows] == [(0, "background"), (255, "foreground")]

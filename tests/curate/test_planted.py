@@ -125,6 +125,7 @@ def test_nothing_is_found_in_the_original(shared_data: Path) -> None:
     audit = check(shared_data / "camvid", void="11")
     assert audit.clean
     assert audit.notes == ()
+    assert len(audit.good) == 468
 
 
 @pytest.mark.shared_data
