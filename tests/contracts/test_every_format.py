@@ -6,7 +6,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from pixelwise.core.errors import DataError, MissingFile, PixelwiseError
+from pixelwise.core.errors import DataError, MissingFile, PixelwiseError, UnreadableFile
 from pixelwise.core.image import Image
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, Sample
@@ -100,6 +100,38 @@ def test_exactly_one_format_claims_it_and_says_why(written: tuple[str, Path]) ->
     assert recognise(path)[0] == name
 
 
+def objects() -> Segmentation:
+    """Instances that overlap, with a hole, in two parts, of one pixel, equal to another, and a crowd."""
+    masks = np.zeros((6, 9, 11), bool)
+    masks[0, 1:8, 1:8] = True
+    masks[0, 3:6, 3:6] = False
+    masks[1, 0, 0] = masks[1, 5:9, 5:9] = True
+    masks[2, 8, 10] = True
+    masks[3] = masks[4] = masks[0]
+    masks[5, :, 6:] = True
+    crowd = np.array([False, False, False, False, False, True])
+    return Segmentation.from_masks("instance", masks, [2, 0, 2, 2, 1, 2], LABELS, crowd=crowd)
+
+
+def instance_data() -> Dataset:
+    none = objects()[[]]
+    image = Image(np.zeros((9, 11, 3), np.uint8))
+    samples = [Sample.of("many", image, objects()), Sample.of("none", image, none)]
+    return Dataset(samples, LABELS, "instance", {"train": [0], "val": [1]}, "objects")
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_instances_are_read_back_bit_for_bit_or_refused_with_the_loss_stated(name: str, tmp_path: Path) -> None:
+    try:
+        FORMATS[name].write(instance_data(), tmp_path / "out")
+    except DataError as error:
+        assert "would be lost" in str(error)
+        return
+    back = FORMATS[name].read(tmp_path / "out")
+    assert back.kind == "instance"
+    assert {one.name: one.truth for one in back} == {one.name: one.truth for one in instance_data()}
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_an_empty_folder_and_a_foreign_file_are_not_claimed(name: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
@@ -124,10 +156,14 @@ def test_a_broken_image_is_named_when_it_is_read(written: tuple[str, Path]) -> N
         _ = FORMATS[name].read(path)[0].image
 
 
-def test_a_truncated_label_file_is_named_and_the_audit_goes_on(written: tuple[str, Path]) -> None:
+def test_a_truncated_label_file_is_named_and_the_audit_goes_on_without_its_image(written: tuple[str, Path]) -> None:
     name, path = written
     bad = FORMATS[name].read(path)[0].source.truths[0]
     bad.write_bytes(bad.read_bytes()[:40])
+    if bad.suffix == ".json":  # it also lists the images: a whole split would be missing, and nobody would know which images
+        with pytest.raises(UnreadableFile, match=bad.name):
+            check(path)
+        return
     audit = check(path)
     assert [Path(problem.file).name for problem in audit.problems if problem.kind == "mask"] == [bad.name]
     assert len(audit.good) == len(audit.dataset) - 1
@@ -174,6 +210,17 @@ def test_a_folder_not_made_by_our_writer_is_read(tmp_path: Path) -> None:
         ("video/car-shadow", "masks"),
         ("labeltools/small_fixtures/camvid_dataset", "masks"),
         ("labeltools/small_fixtures/common_semantic_segmentation_dataset/dataset", "masks"),
+        ("coco_tiny160", "coco"),
+        ("coco_tiny160/annotations", "coco"),
+        ("coco_tiny160/annotations/instances_val2017.json", "coco"),
+        ("coco_panoptic/val20", "coco"),
+        ("coco_panoptic/sample2", "coco"),
+        ("labeltools/small_fixtures/coco_dataset/coco", "coco"),
+        ("labeltools/small_fixtures/coco_dataset/coco_instances", "coco"),
+        ("labeltools/small_fixtures/coco_dataset/coco_roboflow", "coco"),
+        ("labeltools/small_fixtures/coco_dataset/coco_stuff", "coco"),
+        ("labeltools/small_fixtures/coco_dataset/mmdet_coco", "coco"),
+        ("labeltools/small_fixtures/roboflow_dataset/coco", "coco"),
     ],
 )
 def test_one_format_claims_each_real_sample(shared_data: Path, folder: str, format: str) -> None:
@@ -184,3 +231,10 @@ def test_one_format_claims_each_real_sample(shared_data: Path, folder: str, form
 @pytest.mark.parametrize("folder", ["bsds500_val", "coco_tiny160", "nuclei", "labeltools/small_fixtures/voc_dataset"])
 def test_masks_do_not_claim_what_other_formats_own(shared_data: Path, folder: str) -> None:
     assert FORMATS["masks"].sniff(shared_data / folder) is None
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize("name", ["coco_captions", "coco_image_info", "coco_labels", "coco_panoptic"])
+def test_files_like_coco_without_outlines_are_claimed_by_none(shared_data: Path, name: str) -> None:
+    folder = shared_data / "labeltools" / "small_fixtures" / "coco_dataset" / name
+    assert [each for each in EVERY if FORMATS[each].sniff(folder) is not None] == []

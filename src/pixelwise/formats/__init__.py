@@ -8,7 +8,7 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset
 from pixelwise.formats.claim import Claim
 
-FORMATS = Catalog("format", {"masks": "pixelwise.formats.masks"})
+FORMATS = Catalog("format", {"masks": "pixelwise.formats.masks", "coco": "pixelwise.formats.coco"})
 
 __all__ = ["FORMATS", "Claim", "read", "recognise", "settled"]
 
@@ -89,6 +89,8 @@ def _unknown(path: Path) -> str:
     from pixelwise.formats.folder import list_folder
     from pixelwise.formats.pairs import find_pairs
 
+    if path.suffix.lower() == ".json":
+        return f"{path}: {_why_not(path)}"
     if not path.is_dir():
         return f"{path}: expected a folder of images and masks, found a file; give the folder it lies in"
     listing = list_folder(path)
@@ -98,6 +100,18 @@ def _unknown(path: Path) -> str:
     tried = "; ".join(layout for module in FORMATS.values() for layout in getattr(module, "LAYOUTS", ()))
     notes = "".join(f"; {note}" for note in find_pairs(listing).notes[:2]) if listing.pictures else "; no image is among them"
     return f"{path}: no known layout. Found: {listing.describe()}{notes or refused}. Tried: {tried}"
+
+
+def _why_not(path: Path) -> str:
+    """Say why a JSON file is no data set."""
+    from pixelwise.core.errors import DataError
+    from pixelwise.formats.coco_file import read_coco
+
+    try:
+        read_coco(path)
+    except DataError as error:
+        return str(error).removeprefix(f"{path}: ")
+    return "a COCO file without outlines (captions, panoptic or sizes alone); expected instances"
 
 
 def _split(dataset: Dataset, name: str) -> Dataset:

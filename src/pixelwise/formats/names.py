@@ -5,7 +5,8 @@ Names are compared without case. A folder's *key* is its path without the words 
 """
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal, TypeAlias
@@ -174,6 +175,27 @@ def image_core(stem: str) -> str:
     """
     match = _IMAGE_TAIL.match(stem) or _IMAGE_HEAD.match(stem)
     return stem if match is None else match["core"]
+
+
+def sample_names(images: Sequence[PurePosixPath]) -> list[str]:
+    """Name samples after their images: by stem; by folder and stem where two share one.
+
+    >>> sample_names([PurePosixPath("train/a.jpg"), PurePosixPath("val/a.jpg"), PurePosixPath("val/b.jpg")])
+    ['train_a', 'val_a', 'b']
+    """
+    stems = Counter(image.stem.casefold() for image in images)
+    names: list[str] = []
+    used: set[str] = set()
+    for image in images:
+        name = image.stem
+        if stems[name.casefold()] > 1:
+            name = "_".join((*image.parent.parts, name))
+        base, number = name, 2
+        while name.casefold() in used:
+            name, number = f"{base}_{number}", number + 1
+        used.add(name.casefold())
+        names.append(name)
+    return names
 
 
 def _tail(marks: Iterable[str]) -> re.Pattern[str]:

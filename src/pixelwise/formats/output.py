@@ -1,0 +1,130 @@
+"""Write a data set's folder all at once: what was there before stays until the new one is whole."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from pixelwise.core.errors import DataError, StorageError
+from pixelwise.core.files import make_folder
+from pixelwise.core.image import GREY, RGB, Image, write_image
+from pixelwise.core.sample import Dataset, ImageFile, Sample
+
+
+@contextlib.contextmanager
+def whole_folder(path: Path, own: Callable[[str], bool], is_ours: Callable[[Path], bool]) -> Iterator[Path]:
+    """Give an empty folder beside ``path`` to write to; put it in the place of ``path`` when the block ends well.
+
+    Args:
+        path: the folder to be; one that is there is replaced only if it is empty or of our own making.
+        own: tells the names that a data set of ours has in its folder.
+        is_ours: tells such a data set from one that another tool wrote.
+
+    Raises:
+        StorageError: the folder holds something else, or cannot be written.
+    """
+    _refuse_foreign(path, own, is_ours)
+    make_folder(path.parent)
+    try:
+        made = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be written: {error.strerror or error}; choose another folder") from None
+    try:
+        yield made
+        made.chmod(0o755)
+        _put_in_place(made, path)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def require_names(dataset: Dataset) -> None:
+    """Check at the door that samples and splits have names that files can have.
+
+    Raises:
+        DataError: one has not, or two samples have the same.
+    """
+    seen: set[str] = set()
+    for sample in dataset:
+        if not sample.name or sample.name in (".", "..") or "/" in sample.name or "\\" in sample.name or "\0" in sample.name:
+            raise DataError(f"{sample.name!r}: expected a sample name that can be a file's; rename the sample")
+        if sample.name.casefold() in seen:
+            raise DataError(f"two samples are called {sample.name!r}; names must differ, also on disks that ignore case")
+        seen.add(sample.name.casefold())
+    for name in dataset.splits:
+        if "/" in name or "\\" in name or name.startswith("."):
+            raise DataError(f"the split {name!r} cannot be a file's name; rename it")
+
+
+def store_image(sample: Sample, folder: Path) -> str:
+    """Copy an image's file byte for byte, or write its pixels without loss; give the name it has now."""
+    make_folder(folder)
+    if isinstance(sample.pixels, ImageFile):
+        name = sample.name + sample.pixels.path.suffix.lower()
+        try:
+            shutil.copyfile(sample.pixels.path, folder / name)
+        except OSError as error:
+            raise StorageError(
+                f"{sample.pixels.path}: cannot be copied to {folder.parent}: {error.strerror or error}"
+            ) from None
+        return name
+    image = sample.image
+    if image.pixels.dtype == np.uint8 and image.bands in (RGB, GREY):
+        name = f"{sample.name}.png"
+        write_image(folder / name, image.pixels if image.bands == RGB else image.pixels[:, :, 0])
+        return name
+    return _write_deep(image, folder, sample.name)
+
+
+def _write_deep(image: Image, folder: Path, stem: str) -> str:
+    """Write 16 bits as PNG, and floats or many bands as TIFF."""
+    if image.pixels.dtype == np.uint16 and image.bands in (RGB, GREY):
+        done, data = cv2.imencode(".png", image.pixels[:, :, ::-1] if image.bands == RGB else image.pixels)
+        if not done:
+            raise DataError(f"{stem}: the image {image.pixels.shape} cannot be stored as PNG")
+        (folder / f"{stem}.png").write_bytes(data.tobytes())
+        return f"{stem}.png"
+    import tifffile  # on first use: most data is JPEG and PNG
+
+    pixels = image.pixels[:, :, 0] if len(image.bands) == 1 else image.pixels
+    planes = None if pixels.ndim == 2 else "contig"
+    tifffile.imwrite(folder / f"{stem}.tif", pixels, photometric="minisblack", planarconfig=planes)
+    return f"{stem}.tif"
+
+
+def _refuse_foreign(path: Path, own: Callable[[str], bool], is_ours: Callable[[Path], bool]) -> None:
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise StorageError(f"{path}: expected a folder to write to, found a file; choose another --out")
+    entries = sorted(one.name for one in path.iterdir())
+    if not entries:
+        return
+    strange: Sequence[str] = [name for name in entries if not own(name)]
+    if strange or not is_ours(path):
+        raise StorageError(
+            f"{path}: the folder is not empty and not a data set that Pixelwise wrote (it holds "
+            f"{', '.join((strange or entries)[:3])}); choose another --out"
+        )
+
+
+def _put_in_place(made: Path, path: Path) -> None:
+    """Swap the new folder in; the old one is put back if that fails."""
+    aside = made.with_name(f"{made.name}.old")
+    try:
+        if path.exists():
+            os.replace(path, aside)
+        try:
+            os.replace(made, path)
+        except OSError:
+            if aside.exists():
+                os.replace(aside, path)
+            raise
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be put in place: {error.strerror or error}") from None
+    with contextlib.suppress(OSError):  # the new data is in place; a leftover of the old is no failure
+        shutil.rmtree(aside)
