@@ -19,6 +19,7 @@ from pixelwise.core.errors import OptionError
 from pixelwise.models import MODELS
 from pixelwise.train.balance import class_weights
 from pixelwise.train.cost import Cost, Footprint, footprint_of
+from pixelwise.train.devices import ranks
 from pixelwise.train.facts import Facts
 from pixelwise.train.machine import Machine
 from pixelwise.train.options import DataOptions, Recipe, TrainOptions
@@ -78,9 +79,8 @@ def plan(
     _choose_network(model, facts, machine, crop, reasons)
     kept = memory_of(model, len(facts.shares), options.precision)
     options = _crop_and_batch(options, crop, facts, machine, kept, reasons)
-    reasons.append(
-        ("learning rate", f"{options.rate:g}", f"AdamW; {options.warmup:.0%} warm-up, then a cosine to {options.final_rate:g}")
-    )
+    _note_norm(options, model, reasons)
+    reasons.append(("learning rate", f"{options.rate:g}", _why_rate(options)))
     _weigh_classes(options, model, facts, reasons)
     options = replace(options, validations=options.validations or 10)
     options = _with_steps(options, facts, machine, reasons)
@@ -175,14 +175,16 @@ def _crop_and_batch(
 ) -> TrainOptions:
     """Choose the largest batch that serves and fits, then shrink the crop if not even two of them fit."""
     budget = MEMORY_SHARE[machine.device] * machine.memory
-    asked = options.batch
-    batch = asked or max(1, min(BATCH[machine.device], facts.count))
-    while not asked and batch > 2 and kept.bytes(batch, crop) > budget:
+    asked, processes = options.batch, ranks(options)
+    devices = processes if machine.device == "cuda" else 1  # the processes of a CPU share its memory
+    batch = asked or max(1, min(BATCH[machine.device] * devices, facts.count))
+    while not asked and batch > 2 * devices and kept.bytes(batch // devices, crop) > budget:
         batch //= 2
+    batch = batch if asked else -(-batch // processes) * processes  # each is given as many
     full = crop
-    while not all(options.crop) and kept.bytes(batch, crop) > budget and min(crop) > 2 * STRIDE:
+    while not all(options.crop) and kept.bytes(batch // devices, crop) > budget and min(crop) > 2 * STRIDE:
         crop = crop_for(facts.size, int(crop[0] * crop[1] * 0.7))
-    need = kept.bytes(batch, crop)
+    need = kept.bytes(max(1, batch // devices), crop)
     if need > 2 * budget:
         raise OptionError(
             f"a step of {batch} crops of {crop[0]} x {crop[1]} needs about {need / 2**30:.1f} GiB, and "
@@ -191,10 +193,44 @@ def _crop_and_batch(
     if not all(options.crop):
         reasons.append(("crop", f"{crop[0]} x {crop[1]}", _why_crop(crop, full, facts, machine)))
     if not asked:
-        limited = batch < min(BATCH[machine.device], facts.count)
+        limited = batch < min(BATCH[machine.device] * devices, facts.count)
         why = f"the memory of {machine.memory / 2**30:.1f} GiB holds no more" if limited else "larger ones mean fewer steps"
         reasons.append(("batch", str(batch), f"at most the {facts.count} images; {why}"))
-    return replace(options, crop=crop, batch=batch)
+    options = replace(options, crop=crop, batch=batch)
+    if processes > 1 or options.accumulate > 1:
+        shared = f"{batch} over {processes} processes" if processes > 1 else str(batch)
+        reasons.append(("images a step", str(options.step_images), f"{options.accumulate} times {shared}"))
+    return options
+
+
+def _note_norm(options: TrainOptions, model: Mapping[str, Any], reasons: Reasons) -> None:
+    """Say what a batch of one means for batch norm, and that frozen norms are."""
+    if options.freeze_norm:
+        reasons.append(("batch norm", "frozen", "its statistics stay those of the weights; asked for"))
+    elif max(1, options.batch // ranks(options)) == 1 and model.get("norm", "batch") == "batch":
+        why = (
+            "batch norm takes its statistics from one image at a time; --set train.freeze_norm=true keeps those of the weights"
+        )
+        reasons.append(("batch norm", "of one", why))
+
+
+def _why_rate(options: TrainOptions) -> str:
+    """Say by which optimiser and schedule the rate is used."""
+    name = {"adamw": "AdamW", "adam": "Adam", "sgd": "SGD", "lion": "Lion"}[options.optimiser]
+    shape = {
+        "cosine": f"then a cosine to {options.final_rate:g}",
+        "poly": f"then a fall by the power 0.9 to {options.final_rate:g}",
+        "plateau": f"then {options.plateau_factor:g} of it whenever mIoU stops rising",
+        "constant": "then level",
+    }
+    if options.schedule == "onecycle":
+        said = f"{name}; one cycle: up for 30 % of the steps, then down"
+    else:
+        said = f"{name}; {options.warmup:.0%} warm-up, {shape[options.schedule]}"
+    usual = {"sgd": "0.01 to 0.1", "lion": "0.0001 to 0.0003"}.get(options.optimiser)
+    if usual and options.rate == TrainOptions.rate:
+        said += f"; this is AdamW's usual rate, {name}'s is {usual}: --find-lr tries them"
+    return said
 
 
 def _why_crop(crop: Size, full: Size, facts: Facts, machine: Machine) -> str:
@@ -232,17 +268,19 @@ def _with_steps(options: Any, facts: Facts, machine: Machine, reasons: list[tupl
         reasons.append(("steps", str(options.steps), "asked for"))
         return options
     if options.epochs:
-        steps = max(1, math.ceil(options.epochs * facts.count / options.batch))
-        reasons.append(("steps", str(steps), f"{options.epochs:g} passes over {facts.count} images, {options.batch} a step"))
+        steps = max(1, math.ceil(options.epochs * facts.count / options.step_images))
+        reasons.append(
+            ("steps", str(steps), f"{options.epochs:g} passes over {facts.count} images, {options.step_images} a step")
+        )
     else:
         passes = 40 if machine.device == "cpu" else 100
         least, most = (300, 4000) if machine.device == "cpu" else (2000, 40_000)
-        steps = int(np.clip(math.ceil(passes * facts.count / options.batch), least, most))
+        steps = int(np.clip(math.ceil(passes * facts.count / options.step_images), least, most))
         reasons.append(
             (
                 "steps",
                 str(steps),
-                f"{steps * options.batch / facts.count:.0f} passes over {facts.count} images; --epochs or --minutes change it",
+                f"{steps * options.step_images / facts.count:.0f} passes over {facts.count} images; --epochs or --minutes change it",
             )
         )
     return replace(options, steps=steps, epochs=0.0)
