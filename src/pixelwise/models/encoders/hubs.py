@@ -60,11 +60,11 @@ def _from_timm(name: str, weights: str) -> Fetched:
     base = name.partition(".")[0]
     if not timm.is_model(base):
         raise UnknownName(f"timm has no model '{base}'; {nearest(base, timm.list_models())}")
-    config: Any = timm.get_pretrained_cfg(name)
     tags = timm.list_pretrained(f"{base}.*")
-    if config is None or ("." in name and name not in tags):
+    if "." in name and name not in tags:
         raise UnknownName(f"timm has no weights '{name}'; {nearest(name, tags)}")
-    if not config.has_weights:
+    config: Any = timm.get_pretrained_cfg(name)
+    if config is None or not config.has_weights:
         raise MissingFile(_cannot(weights, f"timm has no weights for '{base}'"))
     tensors = _cached(config.hf_hub_id)
     if tensors is None:
