@@ -88,10 +88,15 @@ class PixelHead(Head):
 
     def reduce(self, raw: PixelRaw, size: Size, probabilities: bool = False) -> PixelReduced:
         """Give the class of every pixel of (H, W), the mean probability of each class, and all probabilities if asked."""
-        logits = _resized(raw.logits, size)
+        # softmax takes half the time on class planes, max and sum on pixels
+        logits = _resized(raw.logits.contiguous() if probabilities else raw.logits, size)
         top, classes = logits.max(dim=1)  # on CPUs several times faster than argmax
-        spread = logits.softmax(dim=1) if probabilities else logits[:, :0]
-        highest = 1 / (logits - top.unsqueeze(1)).exp_().sum(dim=1)  # softmax at the winner alone
+        if probabilities:
+            spread = logits.softmax(dim=1)
+            highest = spread.gather(1, classes.unsqueeze(1)).squeeze(1)
+        else:
+            spread = logits[:, :0]
+            highest = 1 / (logits - top.unsqueeze(1)).exp_().sum(dim=1)  # softmax at the winner alone
         count, length = logits.shape[:2]
         flat = classes.reshape(count, -1)
         sums = torch.zeros(count, length, device=logits.device).scatter_add(1, flat, highest.reshape(count, -1))
