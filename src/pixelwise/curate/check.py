@@ -71,18 +71,19 @@ def check(
     problems += compare.odd_images(dataset, looks)
     if full:
         problems += compare.masks(dataset, scan, bad, root, progress)
+    shown = proposal.labels.with_background() if dataset.kind == "instance" else proposal.labels
     if (counts := _counts(dataset, scan)) is not None:
-        problems += find_absent(dataset, presence(counts, proposal.labels))
+        problems += find_absent(dataset, presence(counts, shown))
     good = dataset.take([row for row in range(len(dataset)) if row not in bad])
     shapes = Counter(size for size in sizes if isinstance(size, tuple))
-    rows = _rows(scan, proposal.labels)
+    rows = _rows(scan, shown)
     wrong, notes = divided(problems)
     return Audit(dataset, good, proposal.reasons, rows, wrong, dict(shapes.most_common()), notes)
 
 
 def _counts(dataset: Dataset, scan: Scan) -> list[dict[int, int]] | None:
-    """Give the pixels of each stored value by sample; None where pixels are no classes, as those of instances."""
-    if dataset.kind != "semantic":
+    """Give the pixels of each stored value by sample, instances painted; None where pixels are no classes."""
+    if dataset.kind not in ("semantic", "instance"):
         return None
     found: list[dict[int, int]] = []
     for sample in dataset:
@@ -100,7 +101,9 @@ def _scan(dataset: Dataset, progress: Progress | None) -> Scan:
         return found
     records: dict[Path, MaskRecord] = {}
     failures: dict[Path, str] = {}
-    for sample in dataset:
+    for row, sample in enumerate(dataset):
+        if progress is not None:
+            progress("labels", row, len(dataset))
         for index, stored in enumerate(_raw(sample, failures)):
             records[Path(sample.name) / str(index)] = measure(np.asarray(stored), dataset.labels.encoding == "rgb")
     return combine(records, failures)
@@ -118,6 +121,8 @@ def _proposal(dataset: Dataset, scan: Scan, labels: LabelSet | None, void: str |
     if void is not None or classes is not None:
         if labels is not None:
             raise OptionError("labels are given, so void and classes cannot be; leave one of them out")
+        if len(dataset) and dataset[0].source.encoding == "json":
+            raise OptionError(f"{dataset.name}: its labels name their classes themselves, so --void and --classes do not apply")
         return settle(scan, void, classes)
     if labels is not None or dataset.labels.settled:
         return Proposal(dataset.labels)

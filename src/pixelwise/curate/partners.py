@@ -35,7 +35,8 @@ _PART = 2048
 _LEAST = 8  # samples with which a set can be judged
 _CLEAR = 5.0  # deviations: where the usual own mask stands lower, edges and masks agree too little to judge by
 _STAY = 0.4  # deviations: the bonus of the own mask; a swap of two must gain twice that
-_POOR = 0.35  # of the usual agreement: below it a mask fits its image no better than others do
+_POOR = 0.35  # of the usual agreement: below it a mask fits its image no better than others do …
+_TAIL = 3.0  # … if that is also so many standard deviations below it
 
 
 @dataclass(frozen=True)
@@ -137,15 +138,18 @@ def agreement(edges: AnyArray, borders: AnyArray) -> FloatArray:
 def _judge(fits: FloatArray, rows: Sequence[int]) -> list[Misfit]:
     own = np.diag(fits).copy()
     partner = assigned(fits)
-    usual = float(np.median(fits[np.arange(len(fits)), partner]))
+    best = fits[np.arange(len(fits)), partner]
+    usual = float(np.median(best))
     if usual < _CLEAR:
         return []
+    spread = 1.4826 * float(np.median(np.abs(best - usual)))
+    low = min(_POOR * usual, usual - _TAIL * spread)  # sets of objects large and tiny spread so far that none is low
     found = []
     for place, row in enumerate(rows):
         better = int(partner[place])
         moved = better != place and fits[place, better] > max(own[place], 0.5 * usual)
         rank = float((fits[place] >= own[place]).mean())  # 1 / N where the own mask fits best
-        poor = own[place] < _POOR * usual and rank > max(0.02, 2.5 / len(rows))
+        poor = own[place] < low and rank > max(0.02, 2.5 / len(rows))
         if moved or poor:
             found.append(Misfit(row, rows[better] if moved else None, float(own[place]), usual))
     return found
