@@ -66,10 +66,12 @@ def test_boundary_weighs_pixels_by_the_distance_that_targets_give() -> None:
     truth = np.array([[0, 0, 0, 1, 255]], np.uint8)
     targets = head.targets(Segmentation.from_class_map(truth, LABELS))
     assert targets["distances"].tolist() == [[2, 1, 0, 0, 1]]
-    logits = torch.zeros(1, 2, 1, 5)
+    logits = torch.tensor([[[[0.0, 1.0, 2.0, 3.0, 9.0]], [[0.0, 0.0, 0.0, 0.0, 0.0]]]])
     value = head.loss(PixelRaw(logits), {name: torch.from_numpy(one)[None] for name, one in targets.items()})["boundary"]
     weights = [1 + 3 * math.exp(-(d**2) / 2) for d in (2, 1, 0, 0)]
-    assert float(value) == pytest.approx(math.log(2) * sum(weights) / 4)
+    surprise = [math.log(1 + math.exp(-logit)) for logit in (0, 1, 2, -3)]
+    expected = sum(weight * one for weight, one in zip(weights, surprise, strict=True)) / sum(weights)
+    assert float(value) == pytest.approx(expected)
 
 
 def test_a_map_without_a_border_has_none_near() -> None:

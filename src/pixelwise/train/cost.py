@@ -81,20 +81,20 @@ def _targets(model: Segmenter, batch: int, size: Size, device: torch.device) -> 
 
 
 @lru_cache(maxsize=32)
-def _footprint_of(options: tuple[tuple[str, Any], ...], classes: int, precision: str) -> Footprint:
-    table = dict(options)
-    network = MODELS[table.pop("name")]
+def _footprint_of(name: str, options: tuple[tuple[str, Any], ...], classes: int, precision: str) -> Footprint:
     labels = LabelSet.of([str(index) for index in range(classes)])
-    fitted = checkpoint.fitted_options(network.build, {**table, "weights": "none"})
-    return footprint(network.build(labels, "semantic", **fitted), precision)
+    return footprint(MODELS[name].build(labels, "semantic", **dict(options)), precision)
 
 
 def footprint_of(options: Mapping[str, Any], classes: int, precision: str) -> Footprint:
-    """Count the footprint of the network that the table ``[model]`` describes, with random weights."""
-    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
-    for name in ("class_weights", "kind"):
-        plain.pop(name, None)
-    return _footprint_of(tuple(sorted(plain.items(), key=str)), classes, precision)
+    """Count the footprint of the network that the table ``[model]`` describes, with random weights.
+
+    Raises:
+        OptionError: an option is unknown or does not fit.
+    """
+    plain = {name: value for name, value in options.items() if name not in ("name", "class_weights", "kind")}
+    fitted = checkpoint.fitted_options(MODELS[options["name"]].build, {**plain, "weights": "none"})
+    return _footprint_of(options["name"], tuple(sorted(fitted.items())), classes, precision)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ def boundary(pixels: Pixels, *, weight: float = 10.0, sigma: float = 5.0) -> Ten
     """Give the cross entropy with each pixel weighted by 1 + weight exp(-d**2 / (2 sigma**2)), d its distance to a border.
 
     U-Net's weight map [1, equation 2] for class maps: they hold no instances, so that d, the distance to the nearest border
-    between two classes, stands for the distances to the two nearest cells.
+    between two classes, stands for the distances to the two nearest cells. The weighted mean is of cross entropy's scale.
 
     Args:
         weight: at a border, over the 1 far from it.
@@ -28,9 +28,8 @@ def boundary(pixels: Pixels, *, weight: float = 10.0, sigma: float = 5.0) -> Ten
     if pixels.distances is None:
         raise OptionError("boundary: the targets hold no distances to borders; make them with a head of this loss")
     near = torch.exp(-(pixels.distances.to(pixels.surprise.dtype) ** 2) / (2 * sigma**2))
-    weights = pixels.pixel_weights
-    total = (pixels.surprise * weights * (1 + weight * near)).sum()
-    return over_batch(total) / over_batch(weights.sum()).clamp_min(1e-12)
+    weights = pixels.pixel_weights * (1 + weight * near)
+    return over_batch((pixels.surprise * weights).sum()) / over_batch(weights.sum()).clamp_min(1e-12)
 
 
 def border_distances(classes: AnyArray, void: int) -> FloatArray:
