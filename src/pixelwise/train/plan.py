@@ -276,11 +276,12 @@ def _with_steps(options: Any, facts: Facts, machine: Machine, reasons: list[tupl
         passes = 40 if machine.device == "cpu" else 100
         least, most = (300, 4000) if machine.device == "cpu" else (2000, 40_000)
         steps = int(np.clip(math.ceil(passes * facts.count / options.step_images), least, most))
+        passes = round(steps * options.step_images / facts.count)
         reasons.append(
             (
                 "steps",
                 str(steps),
-                f"{steps * options.step_images / facts.count:.0f} passes over {facts.count} images; --epochs or --minutes change it",
+                f"{passes:.0f} passes over {facts.count} images; --epochs or --minutes change it",
             )
         )
     return replace(options, steps=steps, epochs=0.0)
