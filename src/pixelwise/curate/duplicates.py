@@ -28,12 +28,13 @@ from pixelwise.core.sample import Dataset
 from pixelwise.curate.looks import Look, Looked, grey_of, known
 from pixelwise.curate.progress import Progress
 
-RADIUS = 10  # bits of 64 in which the hashes of a copy may differ
+RADIUS = 12  # bits of 64 in which the hashes of a copy may differ
 _STRIP = 256  # rows compared at a time: 40 MB with 20,000 images
 _SIDES = (64, 160)  # the least and the most width at which candidates are compared; the height is three quarters of it
 _BLOCKS = 16  # in the width
-_MIDDLE = 1.6  # residual of the median block, for a spread of grey of 60: copies stay under 1.2, moving cameras over 2.1
-_MOST = 12.0  # of all but the worst 2 % of the blocks: copies stay under 9, moving things over 16
+_MIDDLE = 1.6  # residual of the median block, for a spread of grey of 60; with a moving camera it is over 2.1
+_MOST = 12.0  # of all but the worst 2 % of the blocks; with moving things it is over 16
+_ANYWHERE = 5.8  # of the same: where so little is left everywhere, noise may be in the median block; frames are over 6.8
 _ALIKE = 0.85  # correlation of the thumbnails of a copy, at least; with crops of 5 % it is above 0.95
 _COARSE = 6.0  # mean residual of the thumbnails beyond which no closer look is taken: copies stay under 2.5
 _HALFWAY = 3.5  # and at half the width: copies stay under 1.8, all but one frame in ten are beyond
@@ -125,7 +126,12 @@ def _is_copy(
         return False
     else:
         found = residuals(left, right, 3, width // _BLOCKS)
-    return found is not None and bool(np.median(found) < _MIDDLE and np.quantile(found, 0.98) < _MOST)
+    return found is not None and _little_is_left(found)
+
+
+def _little_is_left(found: FloatArray) -> bool:
+    worst = float(np.quantile(found, 0.98))
+    return worst < _ANYWHERE or (worst < _MOST and float(np.median(found)) < _MIDDLE)
 
 
 def _smooth(picture: FloatArray, width: float) -> FloatArray:
