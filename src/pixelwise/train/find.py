@@ -129,7 +129,7 @@ def find_batch(
     train: Dataset,
     options: TrainOptions,
     augment: AugmentOptions,
-    seconds: float = 120.0,
+    seconds: float = 60.0,
     largest: int = 1024,
 ) -> BatchTest:
     """Double the batch until memory ends, or until trying takes ``seconds``.

@@ -19,7 +19,7 @@ from pixelwise.core.errors import OptionError
 from pixelwise.models import MODELS
 from pixelwise.train.balance import class_weights
 from pixelwise.train.cost import Cost, Footprint, footprint_of
-from pixelwise.train.devices import ranks
+from pixelwise.train.devices import fits, ranks
 from pixelwise.train.facts import Facts
 from pixelwise.train.machine import Machine
 from pixelwise.train.options import DataOptions, Recipe, TrainOptions
@@ -197,9 +197,11 @@ def _crop_and_batch(
         why = f"the memory of {machine.memory / 2**30:.1f} GiB holds no more" if limited else "larger ones mean fewer steps"
         reasons.append(("batch", str(batch), f"at most the {facts.count} images; {why}"))
     options = replace(options, crop=crop, batch=batch)
+    fits(options)
     if processes > 1 or options.accumulate > 1:
-        shared = f"{batch} over {processes} processes" if processes > 1 else str(batch)
-        reasons.append(("images a step", str(options.step_images), f"{options.accumulate} times {shared}"))
+        times = f"{options.accumulate} batches of {batch}" if options.accumulate > 1 else "one batch"
+        shared = f", each over {processes} processes" if processes > 1 else ""
+        reasons.append(("images a step", str(options.step_images), times + shared))
     return options
 
 
