@@ -19,6 +19,8 @@ from pixelwise.train.trial import trial_of
 
 RANGES = {"adamw": (1e-6, 1.0), "adam": (1e-6, 1.0), "sgd": (1e-5, 10.0), "lion": (1e-7, 0.1)}
 DIVERGED = 3.0  # times the fall of the loss so far, above its lowest: the test ends
+JUMP = 6.0  # times the noise of a batch, above the smoothed loss
+WINDOW, BELOW = 1.0, 10.0  # decades that a slope is taken over; the suggestion's distance from the lowest loss
 SHARE = 0.8  # of the free memory, that a batch may be predicted to take on a CPU
 
 
@@ -80,8 +82,8 @@ class BatchTest:
 def find_rate(model: Segmenter, train: Dataset, options: TrainOptions, augment: AugmentOptions, steps: int = 100) -> RateTest:
     """Raise the rate from step to step, from far too low to far too high, and see where the loss falls fastest [1].
 
-    The suggestion is the rate at the steepest fall of the smoothed loss over the logarithm of the rate, and at most a third of
-    the rate of the lowest loss: beyond, training is about to diverge.
+    The suggestion is the rate at the steepest fall of the loss over the logarithm of the rate, and at most a tenth of the rate
+    of the lowest loss: beyond, training is about to diverge.
 
     Raises:
         TrainingError: the loss is not finite from the start, or falls nowhere.
@@ -106,7 +108,12 @@ def find_rate(model: Segmenter, train: Dataset, options: TrainOptions, augment: 
         raise TrainingError(
             f"the loss was finite for {len(smooth)} steps alone, at rates from {low:g}; look at the images and their masks"
         )
-    return RateTest(wanted[: len(losses)], np.array(losses), np.array(smooth), _steepest(wanted, np.array(smooth)))
+    return RateTest(
+        wanted[: len(losses)],
+        np.array(losses),
+        np.array(smooth),
+        _steepest(wanted[: len(losses)], np.array(losses), np.array(smooth)),
+    )
 
 
 def _smoothed(losses: list[float], keep: float = 0.9) -> float:
@@ -115,13 +122,23 @@ def _smoothed(losses: list[float], keep: float = 0.9) -> float:
     return float(np.average(losses, weights=weights))
 
 
-def _steepest(rates: FloatArray, smooth: FloatArray) -> float:
-    lowest = int(np.argmin(smooth))
-    if lowest < 3:
+def _steepest(rates: FloatArray, losses: FloatArray, smooth: FloatArray) -> float:
+    """Find where the loss falls fastest over the logarithm of the rate, in a window wide enough to see it through the noise.
+
+    The noise of a batch is taken from the first quarter, whose rates are too low to matter. A loss far above it ends the range:
+    some networks stand any rate for a while, but jump about.
+    """
+    quarter = max(3, len(losses) // 4)
+    noise = float(np.std(losses[:quarter]))
+    jumps = np.flatnonzero(losses[quarter:] > smooth[quarter:] + JUMP * noise + 1e-6)
+    end = quarter + int(jumps[0]) if len(jumps) else len(losses)
+    lowest = int(np.argmin(smooth[:end]))
+    if smooth[:quarter].mean() - smooth[lowest] <= noise or lowest < 3:
         raise TrainingError("the loss falls at no rate; look at the images and their masks: pixelwise data check")
-    slopes = np.gradient(smooth[: lowest + 1], np.log(rates[: lowest + 1]))
-    steepest = int(np.argmin(slopes[1:])) + 1  # the first slope is that of two steps
-    return float(min(rates[steepest], rates[lowest] / 3))
+    powers = np.log10(rates[: lowest + 1])
+    windows = [np.abs(powers - power) <= WINDOW / 2 for power in powers]
+    slopes = [np.polyfit(powers[one], losses[: lowest + 1][one], 1)[0] if one.sum() > 2 else 0.0 for one in windows]
+    return float(min(rates[int(np.argmin(slopes))], rates[lowest] / BELOW))
 
 
 def find_batch(
