@@ -114,7 +114,8 @@ def info(
         pixels[row.name or "void"] += row.pixels
         images[row.name or "void"] = max(images[row.name or "void"], row.images)
     total = max(sum(pixels.values()), 1)
-    names = [*audit.labels.names, *(["void"] if pixels["void"] else [])]
+    painted = [name for name in pixels if name not in audit.labels.names and name != "void"]  # background around objects
+    names = [*painted, *audit.labels.names, *(["void"] if pixels["void"] else [])]
     if as_json:
         figures = {name: {"pixels": pixels[name], "share": pixels[name] / total, "images": images[name]} for name in names}
         data = {key: value for key, value in audit.to_json().items() if key in ("name", "images", "settled", "splits", "sizes")}

@@ -90,6 +90,7 @@ def run_facts(run: Path, predictor: "Predictor") -> dict[str, str]:
         "data": str(training.get("data")),
         "images": f"{training.get('train_images')} for training, {training.get('val_images')} for validation",
         "classes": ", ".join(predictor.card.labels.names),
+        **({"labels": str(training["labels"])} if training.get("labels") else {}),
         "steps": f"{training.get('steps')}, each of {training.get('batch')} crops of {_size(training.get('crop', ()))}",
         "best step": str(training.get("best_step", "")),
     }

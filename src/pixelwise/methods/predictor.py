@@ -49,7 +49,7 @@ class Method:
         return not self.is_trained or "model" in self.options
 
     def fit(self, dataset: Dataset) -> "Method":
-        """Train on ``dataset``; the method itself stays as it is.
+        """Train on ``dataset``, instances painted as classes; the method itself stays as it is.
 
         Raises:
             OptionError: this method needs no training.
@@ -57,7 +57,8 @@ class Method:
         if not self.is_trained:
             raise OptionError(f"the method '{self.name}' needs no training; call it as it is")
         options = {key: value for key, value in self.options.items() if key != "model"}
-        return Method(self.name, **options, model=self.module.fit(dataset, **options))
+        painted = dataset.semantic() if dataset.kind == "instance" else dataset
+        return Method(self.name, **options, model=self.module.fit(painted, **options))
 
     @property
     def card(self) -> Card:

@@ -10,6 +10,7 @@ from pixelwise.core.image import Image
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.predictor import Predictor, Request
 from pixelwise.core.sample import Dataset, Sample
+from pixelwise.core.segmentation import PAINTED
 from pixelwise.metrics.interval import PLAIN, Bootstrap
 from pixelwise.metrics.result import Report
 from pixelwise.metrics.settle import under_model, unknown_to
@@ -88,13 +89,21 @@ def as_known(dataset: Dataset, predictor: Predictor) -> Dataset:
             f"'{card.name}' gives regions without classes; match them to classes first: "
             f"match(predictor, the training split) of pixelwise.metrics.majority"
         )
-    return under_model(dataset, card.labels)
+    return under_model(as_classes(dataset), card.labels)
+
+
+def as_classes(dataset: Dataset) -> Dataset:
+    """Read instances and panoptic segments as the classes they are of: scores are of classes."""
+    return dataset.semantic() if dataset.kind in ("instance", "panoptic") else dataset
 
 
 def notes_on(given: Dataset, dataset: Dataset, known: LabelSet) -> list[str]:
     """Say what the reader must know of how a data set was joined with the classes a model knows."""
     notes = []
-    if dataset is not given:
+    if given.kind == "instance" and dataset.kind == "semantic":
+        notes.append(f"the truth's {PAINTED}")
+        given = given.semantic()
+    if dataset.labels != given.labels:
         labels = dataset.labels
         pairs = [
             f"{labels.describe(value)} {labels.names[index] if index >= 0 else 'void'}"

@@ -62,6 +62,7 @@ def match(predictor: Predictor, train: Dataset, batch: int = 8) -> Matched:
         UnsettledLabels: what its stored values mean is in doubt.
         DataError: not one of its samples could be read.
     """
+    train = train.semantic() if train.kind == "instance" else train
     labels = require_settled(train).labels
     if not len(labels):
         raise OptionError(f"{train.name}: its truth has no classes to match segments to")

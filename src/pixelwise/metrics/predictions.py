@@ -10,7 +10,7 @@ from pixelwise.core.image import read_ids
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.metrics.evaluate import Progress, notes_on, with_about
+from pixelwise.metrics.evaluate import Progress, as_classes, notes_on, with_about
 from pixelwise.metrics.interval import PLAIN, Bootstrap
 from pixelwise.metrics.result import Report
 from pixelwise.metrics.settle import require_settled, under_model
@@ -130,7 +130,8 @@ def as_predicted(predictions: Predictions, dataset: Dataset) -> Dataset:
     Raises:
         UnsettledLabels: the data's stored values do not fit the predictions' label set.
     """
-    return require_settled(dataset) if predictions.labels is None else under_model(dataset, predictions.labels)
+    known = as_classes(dataset)
+    return require_settled(known) if predictions.labels is None else under_model(known, predictions.labels)
 
 
 def count_predictions(

@@ -12,6 +12,7 @@ from pixelwise.core.errors import OptionError
 from pixelwise.core.files import read_json
 from pixelwise.core.image import RGB
 from pixelwise.core.sample import Dataset
+from pixelwise.core.segmentation import Kind
 from pixelwise.models import MODELS, checkpoint
 from pixelwise.models.encoders.weights import is_named, require_file
 from pixelwise.models.segmenter import Segmenter
@@ -52,6 +53,20 @@ def named(recipe: Recipe, card: Card | None) -> Recipe:
     if name not in MODELS:
         MODELS[name]  # raises
     return replace(recipe, model={"name": name, **recipe.model})
+
+
+def kind_of(recipe: Recipe) -> Kind | None:
+    """Give the kind of segmentation to train for: the recipe's, else the network's only one; None leaves it to the data.
+
+    Raises:
+        OptionError: the network does not give the recipe's kind.
+    """
+    name = recipe.model.get("name", "unet")
+    kinds: tuple[Kind, ...] = MODELS[name].KINDS
+    wanted: Kind | None = recipe.model.get("kind") or (kinds[0] if len(kinds) == 1 else None)
+    if wanted is not None and wanted not in kinds:
+        raise OptionError(f"{name} gives {' or '.join(kinds)} segmentations, not {wanted}; choose another --kind or --model")
+    return wanted
 
 
 def inherited(recipe: Recipe, card: Card | None, bands: tuple[str, ...]) -> Recipe:

@@ -16,6 +16,7 @@ from pixelwise.core.errors import DataError, MissingFile, OptionError
 from pixelwise.core.files import write_json, write_text
 from pixelwise.core.options import to_table
 from pixelwise.core.sample import Dataset, Sample
+from pixelwise.core.segmentation import PAINTED, Kind
 from pixelwise.curate.check import Audit, check
 from pixelwise.models.encoders.weights import is_named
 from pixelwise.models.segmenter import Segmenter
@@ -179,6 +180,7 @@ def audited(recipe: Recipe, say: Say = print) -> Audit:
     options = recipe.data
     if not options.path:
         raise OptionError("there is no data: give --data PATH, or path in the recipe's table [data]")
+    kind = origin.kind_of(recipe)
     audit = check(
         options.path,
         format=options.format or None,
@@ -196,7 +198,18 @@ def audited(recipe: Recipe, say: Say = print) -> Audit:
         raise DataError(
             f"{options.path}: no image with a readable mask is left to train on; see: pixelwise data check {options.path}"
         )
-    return audit
+    return replace(audit, good=_of_kind(audit.good, kind, say))
+
+
+def _of_kind(dataset: Dataset, kind: Kind | None, say: Say) -> Dataset:
+    """Read the labels as the kind to train for: all kinds but semantic are taken as they are."""
+    if kind in (None, dataset.kind):
+        return dataset
+    if kind != "semantic":
+        raise OptionError(f"{dataset.name}: its labels are {dataset.kind}, so {kind} segmentation cannot be learnt from them")
+    if dataset.kind == "instance":
+        say(f"labels: {PAINTED}")
+    return dataset.semantic()
 
 
 def divide(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, Dataset]:
@@ -259,6 +272,8 @@ def _with_training(model: Segmenter, prepared: Prepared, recipe: Recipe) -> Segm
         "encoder_weights": model.network.weights,
         "seed": options.seed,
     }
+    if prepared.audit.dataset.kind == "instance" and prepared.train.kind == "semantic":
+        training["labels"] = PAINTED
     if recipe.data.folds:
         training |= {"fold": recipe.data.fold, "folds": recipe.data.folds}
     model.card = replace(model.card, training={**model.card.training, **training})

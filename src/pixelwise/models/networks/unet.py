@@ -27,6 +27,7 @@ from pixelwise.models.segmenter import Segmenter
 Norm = Literal["batch", "group", "none"]
 Upsampling = Literal["nearest", "bilinear", "transposed"]
 DECODER = (160, 96, 48, 32)
+KINDS: tuple[Kind, ...] = ("semantic",)  # that it gives
 
 
 def build(
@@ -73,7 +74,7 @@ def build(
     Raises:
         OptionError: the kind or an option does not fit.
     """
-    if kind != "semantic":
+    if kind not in KINDS:
         raise OptionError(f"unet gives semantic segmentations, not {kind}")
     if not len(labels):
         raise OptionError("unet needs at least one class")
