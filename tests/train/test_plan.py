@@ -157,3 +157,17 @@ def test_data_unlike_photographs_is_normalised_by_its_own_statistics() -> None:
     assert planned(dark).recipe.model["mean"] == (0.02, 0.02, 0.03)
     grey = replace(SLICES, mean=(0.9,), deviation=(0.05,))
     assert planned(grey).recipe.model["deviation"] == (0.05, 0.05, 0.05)
+
+
+def test_images_of_a_class_in_few_of_them_are_drawn_more_often() -> None:
+    few = replace(PHOTOS, presence=np.array([1.0, 0.9, 0.02]))
+    assert planned(few).recipe.train.sampling == "balanced"
+    assert planned(few, sampling="uniform").recipe.train.sampling == "uniform"
+    assert planned(replace(PHOTOS, presence=np.array([1.0, 0.9, 0.5]))).recipe.train.sampling == "uniform"
+
+
+def test_small_crops_of_large_images_are_centred_on_classes_with_few_pixels() -> None:
+    spots = replace(PHOTOS, size=(1200, 1600), shares=np.array([0.99, 0.009, 0.001]))
+    assert planned(spots).recipe.augment.rare == 0.33
+    assert planned(replace(spots, size=(360, 480))).recipe.augment.rare == 0
+    assert planned(replace(spots, shares=np.array([0.5, 0.3, 0.2]))).recipe.augment.rare == 0

@@ -87,7 +87,8 @@ class TrainOptions:
         ema: decay of the averaged weights that are validated and kept; 0 for none.
         class_weights: in the losses that average over pixels: ``none`` (the Dice term counts every class alike already),
             ``log`` (ENet's rule) or ``median`` (median frequency); a class without a training pixel gets 0.
-        sampling: ``uniform``, or ``balanced``: images of rare classes are drawn more often, the others less.
+        sampling: ``uniform``, or ``balanced``: images of rare classes are drawn more often, the others less; ``auto`` is
+            balanced where a class is in few images.
         rare_share: for ``balanced``: a class that fewer of the images hold is rare.
         freeze: how many of the encoder's stages, from the finest, do not learn (their batch norms keep their statistics);
             ``encoder`` for all of it.
@@ -129,7 +130,7 @@ class TrainOptions:
     clip: float = 5.0
     ema: float = 0.998
     class_weights: Literal["none", "log", "median"] = "none"
-    sampling: Literal["uniform", "balanced"] = "uniform"
+    sampling: Literal["auto", "uniform", "balanced"] = "auto"
     rare_share: float = 0.25
     freeze: int | Literal["encoder"] = 0
     unfreeze_at: float = 0.0

@@ -10,7 +10,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -32,6 +32,8 @@ STRIDE = 32
 ENCODERS = {"small": "tf_efficientnet_lite0", "usual": "tf_efficientnet_lite2"}  # their ImageNet weights are installed
 HUGE = 4_000_000  # pixels of a median image that is read at a smaller scale
 VIEW = 8  # a crop shall show at least one part in so many of an image
+RARE_IMAGES = 0.1  # of the images: a class in fewer of them is sampled more often
+RARE_PIXELS = 0.005  # of the pixels: a class with fewer gets crops of its own
 THIN = 2.0  # pixels that the thinnest class must keep when images are reduced
 
 Reasons = list[tuple[str, str, str]]
@@ -82,9 +84,10 @@ def plan(
     _note_norm(options, model, reasons)
     reasons.append(("learning rate", f"{options.rate:g}", _why_rate(options)))
     _weigh_classes(options, model, facts, reasons)
-    options = replace(options, validations=options.validations or 10)
+    options = replace(options, validations=options.validations or 10, sampling=_sampling(options, facts, reasons))
+    augment = replace(recipe.augment, rare=_rare_crops(recipe.augment.rare, facts, options.crop, reasons))
     options = _with_steps(options, facts, machine, reasons)
-    return Plan(replace(recipe, data=data, train=options, model=model), tuple(reasons))
+    return Plan(replace(recipe, data=data, train=options, model=model, augment=augment), tuple(reasons))
 
 
 def _precision(options: TrainOptions, machine: Machine, reasons: Reasons) -> str:
@@ -260,6 +263,29 @@ def _weigh_classes(options: TrainOptions, model: dict[str, Any], facts: Facts, r
         )
     if weights is not None and "class_weights" not in model:
         model["class_weights"] = weights
+
+
+def _sampling(options: TrainOptions, facts: Facts, reasons: Reasons) -> Literal["uniform", "balanced"]:
+    """Draw images of rare classes more often where a class is in few of them."""
+    if options.sampling != "auto":
+        return options.sampling
+    seen = facts.presence[facts.presence > 0] if facts.presence is not None else np.ones(1)
+    if seen.min() >= RARE_IMAGES:
+        return "uniform"
+    few = max(1, round(float(seen.min()) * facts.count))
+    reasons.append(("sampling", "balanced", f"a class is in {few} of {facts.count} images: those are drawn more often"))
+    return "balanced"
+
+
+def _rare_crops(asked: float, facts: Facts, crop: Size, reasons: Reasons) -> float:
+    """Centre a third of the crops on rare classes, as nnU-Net does, where crops are small parts and a class has few pixels."""
+    least = float(facts.shares[facts.shares > 0].min())
+    if asked or least >= RARE_PIXELS or 2 * crop[0] * crop[1] >= facts.size[0] * facts.size[1]:
+        return asked
+    reasons.append(
+        ("rare crops", "0.33", f"a class has {least:.2%} of the pixels: a third of the crops are centred on such ones")
+    )
+    return 0.33
 
 
 def _with_steps(options: Any, facts: Facts, machine: Machine, reasons: list[tuple[str, str, str]]) -> Any:
