@@ -122,10 +122,13 @@ def instance_data() -> Dataset:
 
 @pytest.mark.parametrize("name", EVERY)
 def test_instances_are_read_back_bit_for_bit_or_refused_with_the_loss_stated(name: str, tmp_path: Path) -> None:
+    refusal = ""
     try:
         FORMATS[name].write(instance_data(), tmp_path / "out")
     except DataError as error:
-        assert "would be lost" in str(error)
+        refusal = str(error)
+    if refusal:
+        assert "would be lost" in refusal
         return
     back = FORMATS[name].read(tmp_path / "out")
     assert back.kind == "instance"
