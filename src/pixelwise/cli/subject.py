@@ -72,7 +72,8 @@ def with_held_out(dataset: "Dataset", *runs: Path) -> "Dataset":
             f"{dataset.name}: the runs kept different images aside, so each was trained on those of the other; score them on "
             f"data that neither has seen"
         )
-    test = {"test": dataset.splits["test"]} if "test" in dataset.splits else {}
+    tested = set.intersection(*(_rows_named(dataset, run, "test_names") for run in runs))
+    test = {"test": dataset.splits.get("test") or sorted(tested)} if tested or "test" in dataset.splits else {}
     seen = set(range(len(dataset))) - {*held, *test.get("test", ())}
     notes = list(dataset.notes)
     if any(rows != kept[0] for rows in kept):
@@ -84,7 +85,13 @@ def with_held_out(dataset: "Dataset", *runs: Path) -> "Dataset":
 
 def _kept_aside(dataset: "Dataset", run: Path) -> set[int]:
     """Find the rows of the samples a run kept aside; none where it was trained on other data."""
-    names = set(map(str, _training(run).get("val_names") or ()))
+    return _rows_named(dataset, run, "val_names")
+
+
+def _rows_named(dataset: "Dataset", run: Path, key: str) -> set[int]:
+    """Find the rows of the samples a run's card names; none where not all of them are there."""
+    listed = _training(run).get(key)
+    names = set(map(str, listed)) if isinstance(listed, list) else set()
     rows = {row for row, sample in enumerate(dataset) if sample.name in names}
     return rows if len(rows) == len(names) else set()
 

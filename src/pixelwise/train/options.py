@@ -21,9 +21,10 @@ class DataOptions:
         void: stored values that mean "not labelled", as ``--void`` takes them.
         classes: names or a table of them, as ``--classes`` takes them.
         train: the split to train on; empty for ``train`` where there is one, else all that is not for validation.
+        val: the split to validate on, or the fraction to keep aside; empty for ``val`` where there is one, else ``"0.2"``.
+        test: a fraction set aside before anything else is divided, drawn by the seed; ``evaluate --split test`` finds it.
         scale: what images and masks are reduced by when they are read (0.25: to a quarter of their sides); 1 leaves them, 0
             lets the plan choose, which reduces huge images alone. Predictions come at the images' own size again.
-        val: the split to validate on, or the fraction to keep aside; empty for ``val`` where there is one, else ``"0.2"``.
         folds: divide all but the test split into so many parts for cross-validation; 0 does not.
         fold: which of them, from 1, is validated on; 0 means all, one run each.
     """
@@ -34,6 +35,7 @@ class DataOptions:
     classes: str = ""
     train: str = ""
     val: str = ""
+    test: float = 0.0
     scale: float = 0.0
     folds: int = 0
     fold: int = 0
@@ -45,6 +47,8 @@ class DataOptions:
             raise OptionError(f"[data] fold: expected one from 1 to {self.folds} (folds), or 0 for all, got {self.fold}")
         if self.folds and self.val:
             raise OptionError("[data] folds and val exclude each other: each fold is validated on in its turn; leave one out")
+        if not 0 <= self.test < 1:
+            raise OptionError(f"[data] test: expected a fraction below 1, or 0 for none, got {self.test}")
         if not 0 <= self.scale <= 1:
             raise OptionError(f"[data] scale: expected a factor up to 1, or 0 to let the plan choose, got {self.scale}")
 

@@ -24,6 +24,7 @@ from pixelwise.train import origin
 from pixelwise.train import plan as planning
 from pixelwise.train.cost import predict_cost
 from pixelwise.train.devices import leads, part, ranks, share, together
+from pixelwise.train.division import divide, pool_of, with_test
 from pixelwise.train.facts import look_at
 from pixelwise.train.fit import Run, fit_in
 from pixelwise.train.folds import Folds, make_folds
@@ -157,16 +158,16 @@ def _run(model: Segmenter, prepared: Prepared, recipe: Recipe, folder: RunFolder
 def prepare(recipe: Recipe, say: Say = print) -> Prepared:
     """Read, check and divide the data of a recipe; bad files are listed and left out."""
     audit = audited(recipe, say)
-    good = audit.good
-    train, val = divide(good, recipe)
+    train, val = divide(audit.good, recipe)
     sizes = f"training on {len(train)} images, validating on {len(val)}"
-    say(f"data: {recipe.data.path}: {len(good.labels)} classes; {sizes}")
+    kept = f", {len(audit.good.splits['test'])} kept for a test" if recipe.data.test else ""
+    say(f"data: {recipe.data.path}: {len(train.labels)} classes; {sizes}{kept}")
     return Prepared(audit, train, val)
 
 
 def folds_of(recipe: Recipe, say: Say = print) -> tuple[Dataset, Folds]:
     """Give the images of a recipe that are divided into folds, and the folds."""
-    pool = _pool(audited(recipe, say).good, recipe)
+    pool = pool_of(audited(recipe, say).good, recipe)
     return pool, make_folds(pool, recipe.data.folds, recipe.train.seed)
 
 
@@ -198,7 +199,7 @@ def audited(recipe: Recipe, say: Say = print) -> Audit:
         raise DataError(
             f"{options.path}: no image with a readable mask is left to train on; see: pixelwise data check {options.path}"
         )
-    return replace(audit, good=_of_kind(audit.good, kind, say))
+    return replace(audit, good=with_test(_of_kind(audit.good, kind, say), recipe))
 
 
 def _of_kind(dataset: Dataset, kind: Kind | None, say: Say) -> Dataset:
@@ -210,37 +211,6 @@ def _of_kind(dataset: Dataset, kind: Kind | None, say: Say) -> Dataset:
     if dataset.kind == "instance":
         say(f"labels: {PAINTED}")
     return dataset.semantic()
-
-
-def divide(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, Dataset]:
-    """Divide into training and validation data as ``[data] train`` and ``val``, or ``folds`` and ``fold``, say."""
-    options, seed = recipe.data, recipe.train.seed
-    if options.folds:
-        pool = _pool(dataset, recipe)
-        return make_folds(pool, options.folds, seed).of(pool, options.fold)
-    train_name = options.train or ("train" if "train" in dataset.splits else "")
-    val_name = options.val or next((name for name in ("val", "valid", "validation") if name in dataset.splits), "0.2")
-    try:
-        fraction = float(val_name)
-    except ValueError:
-        val = dataset.split(val_name)
-        if train_name:
-            return dataset.split(train_name), val
-        held = set(dataset.splits[val_name]) | set(dataset.splits.get("test", ()))
-        return dataset.take([row for row in range(len(dataset)) if row not in held]), val
-    test = set(dataset.splits.get("test", ()))
-    pool = dataset.split(train_name) if train_name else dataset.take([row for row in range(len(dataset)) if row not in test])
-    if fraction == 0:
-        return pool, pool.take([])
-    return pool.divided(fraction, seed)
-
-
-def _pool(dataset: Dataset, recipe: Recipe) -> Dataset:
-    """Give what folds are made of: the split that ``[data] train`` names, else all but the test split."""
-    if recipe.data.train:
-        return dataset.split(recipe.data.train)
-    test = set(dataset.splits.get("test", ()))
-    return dataset.take([row for row in range(len(dataset)) if row not in test])
 
 
 def _at_scale(prepared: Prepared, recipe: Recipe) -> tuple[Dataset, Dataset]:
@@ -274,6 +244,9 @@ def _with_training(model: Segmenter, prepared: Prepared, recipe: Recipe) -> Segm
     }
     if prepared.audit.dataset.kind == "instance" and prepared.train.kind == "semantic":
         training["labels"] = PAINTED
+    if recipe.data.test:
+        good = prepared.audit.good
+        training["test_names"] = [good[row].name for row in good.splits["test"]]
     if recipe.data.folds:
         training |= {"fold": recipe.data.fold, "folds": recipe.data.folds}
     model.card = replace(model.card, training={**model.card.training, **training})
