@@ -1,9 +1,14 @@
-"""The value of ``--tile``."""
+"""The options of tiles and flips, and the value of ``--tile``."""
 
+import json
+
+import numpy as np
 import pytest
 
+from pixelwise.cli.app import run
 from pixelwise.cli.wrapping import parse_tile
 from pixelwise.core.errors import OptionError
+from pixelwise.core.image import write_ids, write_image
 
 
 @pytest.mark.parametrize(
@@ -18,3 +23,24 @@ def test_tiles_are_read(text, wanted):
 def test_what_is_no_size_is_refused(text):
     with pytest.raises(OptionError, match="expected height,width"):
         parse_tile(text)
+
+
+@pytest.fixture
+def data(tmp_path):
+    rng = np.random.default_rng(0)
+    for index in range(3):
+        pixels = rng.integers(0, 256, (40, 60)).astype(np.uint8)
+        write_image(tmp_path / "data" / "images" / f"{index}.png", pixels)
+        write_ids(tmp_path / "data" / "masks" / f"{index}.png", (pixels > 140).astype(np.uint8))
+    return tmp_path / "data"
+
+
+def test_evaluate_takes_the_same_options(data, capsys):
+    command = ["evaluate", "threshold", str(data), "--classes", "background,foreground", "--void", "none", "--json"]
+    figures = []
+    for options in ([], ["--tile", "16,24", "--overlap", "3"], ["--tile", "none"]):
+        assert run([*command, *options]) == 0
+        figures.append(json.loads(capsys.readouterr().out)["miou"])
+    assert figures[0] == figures[1] == figures[2]
+    assert run([*command, "--flips"]) == 2
+    assert "gives semantic segments without probabilities" in capsys.readouterr().err

@@ -228,3 +228,17 @@ def test_results_that_someone_else_wrote_are_no_obstacle(images, tmp_path):
     (tmp_path / "out" / "segments.jsonl").write_bytes(b"\xff\xfe nonsense")
     assert predict(Stopping(), images, tmp_path / "out").count == 5
     assert len(json.loads((tmp_path / "out" / "segments.json").read_text())) == 5
+
+
+def test_methods_are_told_apart_by_options_and_by_what_they_learned():
+    from pixelwise.methods.predictor import Method
+    from pixelwise.predict.fingerprint import fingerprint
+    from pixelwise.scenes import scenes
+
+    first, second = (
+        Method("randomforest", trees=2, depth=3, scales=(0,)).fit(scenes(1, (24, 32), seed=seed)) for seed in (1, 2)
+    )
+    prints = [fingerprint(one) for one in (first, second, Method("threshold"), Method("threshold", level=0.3), Method("otsu"))]
+    assert len(set(prints)) == 5
+    assert fingerprint(Method("threshold", level=0.3)) == prints[3]
+    assert fingerprint(first) == prints[0]

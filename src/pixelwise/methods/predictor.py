@@ -1,6 +1,9 @@
 """A classical method as a predictor."""
 
+import hashlib
 import inspect
+import json
+import pickle
 from collections.abc import Sequence
 from typing import Any
 
@@ -67,6 +70,11 @@ class Method:
         return Card(
             self.name, self.module.KIND, self._labels(), gives_probabilities="probabilities" in self._known, options=options
         )
+
+    def fingerprint(self) -> str:
+        """Sum up the name, the options and, of one that was trained, what it learned."""
+        card = json.dumps(self.card.to_json(), sort_keys=True, default=str)
+        return hashlib.sha256(card.encode() + pickle.dumps(self.options.get("model"))).hexdigest()
 
     def _labels(self) -> LabelSet:
         if self.is_trained:
