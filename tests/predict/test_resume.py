@@ -236,7 +236,7 @@ def test_methods_are_told_apart_by_options_and_by_what_they_learned():
     from pixelwise.scenes import scenes
 
     first, second = (
-        Method("randomforest", trees=2, depth=3, scales=(0,)).fit(scenes(1, (24, 32), seed=seed)) for seed in (1, 2)
+        Method("randomforest", trees=2, depth=3, scales=(0,)).fit(scenes(1, (32, 40), seed=seed)) for seed in (1, 2)
     )
     prints = [fingerprint(one) for one in (first, second, Method("threshold"), Method("threshold", level=0.3), Method("otsu"))]
     assert len(set(prints)) == 5
