@@ -208,6 +208,7 @@ def as_disjoint(masks: Masks) -> DisjointMasks:
 def paint(masks: Masks, order: Sequence[int] | IntArray) -> DisjointMasks:
     """Paint masks onto an id map in ``order``: later ones cover earlier ones, masks left out are lost."""
     ids = np.zeros(masks.size, smallest_dtype(len(masks)))
-    for index in order:
-        ids[masks.mask(int(index))] = int(index) + 1
+    for index, (left, top, right, bottom) in zip(order, masks.boxes()[np.asarray(order, np.int64)].tolist(), strict=True):
+        box = slice(top, bottom), slice(left, right)
+        ids[box][masks.mask(int(index))[box]] = int(index) + 1
     return DisjointMasks(ids, len(masks))
