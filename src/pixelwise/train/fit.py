@@ -76,8 +76,9 @@ def fit(
     """Train ``model`` in place.
 
     Args:
-        model: with its head and card; its labels must be the data's.
-        train, val: data sets with settled labels; ``val`` may be empty, and the last weights are then the best.
+        model: with its head and card; its classes must be the data's.
+        train, val: data sets with settled labels; instances are painted as classes for a semantic model. ``val`` may be
+            empty, and the last weights are then the best.
         options: what they leave open (steps, batch, crop, precision) is planned from the data and the machine.
         augment: what to draw; None for the defaults.
         out: the run folder, a new one or that of the run to resume, kept from other processes meanwhile; None keeps nothing.
@@ -118,6 +119,7 @@ def fit_in(
     """
     if not len(train):
         raise TrainingError("there is no image to train on")
+    train, val = _as_taught(train, model), _as_taught(val, model)
     augment = augment or AugmentOptions()
     fabric = together(options)
     options = share(_complete(model, train, val, options, augment) if fabric.is_global_zero else options, fabric)
@@ -138,6 +140,19 @@ def fit_in(
     ):
         loop.run(reporter, asked_to_stop)
     return Run(out, loop.best_model(), loop.progress, loop.progress.stopped)
+
+
+def _as_taught(dataset: Dataset, model: Segmenter) -> Dataset:
+    """Read a data set as the classes a semantic model is taught, and see that they are the model's."""
+    if model.card.kind == "semantic":
+        dataset = dataset.semantic()
+    if not dataset.labels.same_classes(model.card.labels):
+        own, known = (", ".join(labels.names[:8]) for labels in (dataset.labels, model.card.labels))
+        raise OptionError(
+            f"{dataset.name}: its classes ({own}) are not those of the model ({known}) in the same order; build the model with "
+            f"the data's labels (those of .semantic() where they are instances), or read the data under the model's"
+        )
+    return dataset
 
 
 def _complete(model: Segmenter, train: Dataset, val: Dataset, options: TrainOptions, augment: AugmentOptions) -> TrainOptions:
