@@ -215,6 +215,20 @@ def test_a_cleaned_copy_has_neither_copies_nor_broken_files_and_the_data_is_as_i
     assert {sample.name for sample in clean.dataset.split("val")} >= {"again"}
 
 
+def test_of_many_copies_over_splits_one_stays_and_no_leak_is_left(drawn: Path, tmp_path: Path) -> None:
+    """The first of them is in training, a second too, and a third is scored on: the third alone may stay."""
+    for new, split in (("scored", "val"), ("trained", "train")):
+        for kind in ("images", "masks"):
+            shutil.copy(drawn / kind / f"{stems(drawn)[0]}.png", drawn / kind / f"{new}.png")
+        with (drawn / f"{split}.txt").open("a") as file:
+            file.write(f"images/{new}.png\n")
+    first = stems(drawn)[0]
+    mended = write_fixed(check(drawn), tmp_path / "clean", drawn)
+    assert set(mended.dropped) == {first, "trained"}
+    assert mended.left == ()
+    assert check(tmp_path / "clean").clean
+
+
 def test_a_sample_in_two_splits_stays_in_the_held_out_one(drawn: Path, tmp_path: Path) -> None:
     stem = stems(drawn)[9]
     with (drawn / "train.txt").open("a") as file:

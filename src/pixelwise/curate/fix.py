@@ -1,12 +1,12 @@
 """Write a cleaned copy of a data set to a new place, and list what that could not mend.
 
-Left out: what cannot be used, and copies of other images (of a leak, the one in the training split, so that what scores are
-measured on stays as it was). A sample in two splits stays in the one that is held out. Masks are written as PNG with class
-numbers 0, 1, 2 … and their names. Which of two swapped masks is right, and what a blurred mask looked like, only a person
-can say: those stay as they are and are listed. The data itself is never touched.
+Left out: what cannot be used, and of the copies of one image all but one (which is held out if one of them is, so that what
+scores are measured on stays as it was). A sample in two splits stays in the one that is held out. Masks are written as PNG
+with class numbers 0, 1, 2 … and their names, instances as COCO. Which of two swapped masks is right, and what a blurred mask
+looked like, only a person can say: those stay as they are and are listed. The data itself is never touched.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ from typing import Any
 from pixelwise.core.errors import OptionError, StorageError
 from pixelwise.core.sample import Dataset
 from pixelwise.curate.audit import Audit
-from pixelwise.curate.problem import Problem
-from pixelwise.formats import masks
+from pixelwise.curate.problem import Problem, splits_of
+from pixelwise.formats import coco, masks
 
 _COPIES = ("duplicate", "near duplicate", "leak")
 _TRAINS = frozenset({"train", "training"})
@@ -62,7 +62,7 @@ def write_fixed(audit: Audit, out: Path, source: Path | None = None) -> Mended:
         UnsettledLabels: it is not settled; the message names the option that settles it.
         OptionError: ``out`` is inside the data, or the data inside it.
         StorageError: ``out`` is a file or holds something, or cannot be written.
-        DataError: nothing that can be used is left, or the data set is not semantic.
+        DataError: nothing that can be used is left, or neither masks nor COCO can hold the data set.
     """
     out = Path(out)
     audit.require_settled()
@@ -71,7 +71,7 @@ def write_fixed(audit: Audit, out: Path, source: Path | None = None) -> Mended:
     dropped = _dropped(audit)
     dataset, moved = _one_split_each(audit.dataset)
     kept = dataset.take([row for row in range(len(dataset)) if row not in dropped])
-    masks.write(kept, out)
+    (coco if kept.kind == "instance" else masks).write(kept, out)
     left = tuple(problem for problem in audit.problems if not _mended(problem, dropped))
     reasons = {dataset[row].name: why for row, why in sorted(dropped.items())}
     return Mended(out, len(kept), reasons, moved, left)
@@ -95,18 +95,25 @@ def check_place(out: Path, source: Path | None) -> None:
 
 
 def _dropped(audit: Audit) -> dict[int, str]:
-    """Choose the samples to leave out, each with why."""
+    """Choose the samples to leave out, each with why: what cannot be used, and of the copies of one image all but one."""
     dropped = {problem.rows[0]: problem.text for problem in audit.problems if problem.fatal and problem.rows}
-    for problem in audit.problems:
-        if problem.kind in _COPIES and not any(row in dropped for row in problem.rows):
-            copy, original = problem.rows
-            trained = [row for row in (copy, original) if _is_trained_on(audit.dataset, row)]
-            dropped[trained[0] if problem.kind == "leak" and trained == [original] else copy] = problem.text
+    copies = [problem for problem in audit.problems if problem.kind in _COPIES]
+    reasons = {row: problem.text for problem in reversed(copies) for row in reversed(problem.rows)}  # leaks first
+    splits = splits_of(audit.dataset.splits, len(audit.dataset))
+    for group in _alike(problem.rows for problem in copies):
+        usable = [row for row in sorted(group) if row not in dropped]
+        held_out = [row for row in usable if splits[row] - _TRAINS]
+        dropped |= {row: reasons[row] for row in usable if row != (held_out or usable)[0]}
     return dropped
 
 
-def _is_trained_on(dataset: Dataset, row: int) -> bool:
-    return any(name in _TRAINS and row in rows for name, rows in dataset.splits.items())
+def _alike(pairs: Iterable[Sequence[int]]) -> list[set[int]]:
+    """Join pairs of copies into groups: a copy of a copy is one too."""
+    groups: dict[int, set[int]] = {}
+    for pair in pairs:
+        joined = set(pair).union(*(groups.get(row, ()) for row in pair))
+        groups.update(dict.fromkeys(joined, joined))
+    return list({id(group): group for group in groups.values()}.values())
 
 
 def _one_split_each(dataset: Dataset) -> tuple[Dataset, dict[str, str]]:
