@@ -243,3 +243,13 @@ def test_every_cut_of_a_file_is_told_or_read(tmp_path: Path) -> None:
         (path / "labels.json").write_bytes(text[:end])
         with pytest.raises(PixelwiseError):
             read(path / "labels.json")
+
+
+def test_whole_numbers_written_as_fractions_are_read(tmp_path: Path) -> None:
+    """So write tools that hold a file as a table of floats."""
+    images = [{**image, "height": 5.0, "width": 6.0} for image in IMAGES]
+    data = read(put(tmp_path, [one(iscrowd=1.0)], images=images))
+    assert data[0].truth.is_crowd.tolist() == [True]
+    other = put(tmp_path / "other", [one()], images=[{**IMAGES[0], "height": 7.0}])
+    with pytest.raises(SizeMismatch):
+        _ = read(other)[0].truth

@@ -33,8 +33,8 @@ _T = TypeVar("_T")
 class _Image(msgspec.Struct, gc=False):
     id: int | str
     file_name: str
-    height: int | None = None
-    width: int | None = None
+    height: int | float | None = None  # tables of pandas write 640.0
+    width: int | float | None = None
 
 
 class _Annotation(msgspec.Struct, gc=False):
@@ -42,7 +42,7 @@ class _Annotation(msgspec.Struct, gc=False):
     category_id: int
     id: int | str | None = None
     segmentation: Raw | UnsetType = UNSET
-    iscrowd: int | bool | None = None
+    iscrowd: int | bool | float | None = None
     area: float | str | None = None  # a string where NaN was
     bbox: list[float | str | None] | None = None
     attributes: Raw | UnsetType = UNSET
@@ -330,8 +330,9 @@ def _shown(ids: Sequence[object]) -> str:
 
 
 def _whole(value: object) -> int:
-    """Give an integer that a column can hold, or -1."""
-    return value if isinstance(value, int) and 0 <= value < 2**63 else -1
+    """Give a whole number that a column can hold, or -1."""
+    number = int(value) if isinstance(value, float) and value.is_integer() else value
+    return number if isinstance(number, int) and 0 <= number < 2**63 else -1
 
 
 def _number(value: object) -> float:
