@@ -5,29 +5,24 @@ references. Here they are a few NumPy arrays; of an outline only its place in th
 and must not change meanwhile: each later look checks its size and time.
 """
 
-import gc
 import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import numpy as np
 from msgspec import UNSET, Raw, UnsetType
 
-from pixelwise.core.arrays import BoolArray, ByteArray, FloatArray, IntArray
+from pixelwise.core.arrays import BoolArray, FloatArray, IntArray
 from pixelwise.core.errors import DataError, MissingFile, UnreadableFile
+from pixelwise.formats.coco_json import decoded, without_collector
 
-MOST_BYTES = 4 * 2**30
 MARK = "pixelwise"  # in "info": what a file of ours says of itself
 _LISTED = 5  # annotations named in one sentence
-_STRING_OR_NAN = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\bNaN\b|-?\bInfinity\b')
-
-_T = TypeVar("_T")
 
 
 class _Image(msgspec.Struct, gc=False):
@@ -38,9 +33,9 @@ class _Image(msgspec.Struct, gc=False):
 
 
 class _Annotation(msgspec.Struct, gc=False):
-    image_id: int | str
-    category_id: int
-    id: int | str | None = None
+    image_id: int | float | str
+    category_id: int | float
+    id: int | float | str | None = None
     segmentation: Raw | UnsetType = UNSET
     iscrowd: int | bool | float | None = None
     area: float | str | None = None  # a string where NaN was
@@ -125,7 +120,7 @@ class CocoFile:
     sizes: IntArray
     categories: tuple[Category, ...]
     rows: Columns
-    unknown: Mapping[int, int]
+    unknown: Mapping[int, float]
     about: Mapping[str, Any]
     notes: tuple[str, ...]
     stamp: tuple[int, int] = field(default=(0, 0), repr=False)
@@ -156,7 +151,7 @@ class CocoFile:
 def looks_like_coco(path: Path) -> bool:
     """Tell whether a JSON file holds images, categories and annotations with outlines, without building any of them."""
     try:
-        head, data, _ = _decoded(path, _Head)
+        head, data, _ = decoded(path, _Head)
     except (DataError, MissingFile):
         return False
     lists = head.images, head.annotations, head.categories
@@ -164,7 +159,7 @@ def looks_like_coco(path: Path) -> bool:
         return False
     if b"{" not in bytes(memoryview(head.annotations)[:64]):  # nothing is annotated yet
         return b"{" in bytes(memoryview(head.categories)[:64])
-    return re.search(rb'"segmentation"', data) is not None and re.search(rb'"segments_info"', data) is None
+    return re.search(rb'"segmentation"', data.data) is not None and re.search(rb'"segments_info"', data.data) is None
 
 
 def read_coco(path: Path) -> CocoFile:
@@ -176,88 +171,14 @@ def read_coco(path: Path) -> CocoFile:
         DataError: two images or two categories have one id.
     """
     path = Path(path)
-    with _without_collector():
-        found, data, skipped = _decoded(path, _File)
+    with without_collector():
+        found, data, skipped = decoded(path, _File)
         return _columns(path, found, data.ctypes.data - skipped)
-
-
-def _decoded(path: Path, form: type[_T]) -> tuple[_T, ByteArray, int]:
-    """Decode a file; give also the bytes that were decoded, and how many at the file's start were not."""
-    data, skipped = _mapped(path)
-    try:
-        return msgspec.json.decode(data.data, type=form), data, skipped
-    except msgspec.ValidationError as error:
-        raise UnreadableFile(f"{path}: expected COCO (images, annotations, categories), but {_plain(error)}") from None
-    except (msgspec.DecodeError, RecursionError) as error:
-        text = _without_nan(data.tobytes())
-        if text is None:
-            raise UnreadableFile(f"{path}: expected JSON, but {_plain(error)}; copy or export the file again") from None
-    data = np.frombuffer(text, np.uint8)
-    try:
-        return msgspec.json.decode(text, type=form), data, skipped
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise UnreadableFile(f"{path}: expected COCO annotations as JSON, but {_plain(error)}") from None
-
-
-def _plain(error: Exception) -> str:
-    """Word an error of the decoder in the middle of a sentence, the place first."""
-    what, _, where = str(error).partition(" - at ")
-    place = where.strip("`").removeprefix("$.")
-    return f"{f'in {place}: ' if place and place != '$' else ''}{what[:1].lower()}{what[1:]}"
-
-
-def _mapped(path: Path) -> tuple[ByteArray, int]:
-    """Map a file, less the mark that some editors put before UTF-8."""
-    try:
-        size = path.stat().st_size
-        if not path.is_file():
-            raise UnreadableFile(f"{path}: expected a COCO file, found a folder")
-        if not size:
-            raise UnreadableFile(f"{path}: expected COCO annotations, found an empty file (0 bytes); copy it again")
-        if size > MOST_BYTES:
-            raise UnreadableFile(f"{path}: {size:,} bytes; at most {MOST_BYTES:,} are read as COCO; divide the file")
-        data: ByteArray = np.memmap(path, np.uint8, "r")
-    except FileNotFoundError:
-        raise MissingFile(f"{path}: expected a COCO file, found nothing there; check the path") from None
-    except OSError as error:
-        raise UnreadableFile(f"{path}: cannot be read: {error.strerror or error}") from None
-    skipped = 3 if data[:3].tobytes() == b"\xef\xbb\xbf" else 0
-    return data[skipped:], skipped
-
-
-def _without_nan(text: bytes) -> bytes | None:
-    """Put an empty string where NaN or Infinity stand, which Python writes and JSON does not know; None if none do.
-
-    The length stays, so that places in the file do.
-    """
-    found = 0
-
-    def emptied(match: re.Match[bytes]) -> bytes:
-        nonlocal found
-        if match[0][:1] == b'"':
-            return match[0]
-        found += 1
-        return b'""'.ljust(len(match[0]))  # null is longer than NaN; outlines are read from the file itself
-
-    cleaned = _STRING_OR_NAN.sub(emptied, text)
-    return cleaned if found else None
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Keep the garbage collector from walking over millions of new objects again and again: a third of the time is left."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _columns(path: Path, found: _File, base: int) -> CocoFile:
     """Turn objects into columns; ``base`` is the address of the file's first byte."""
-    image_rows = {image.id: row for row, image in enumerate(found.images)}
+    image_rows: dict[float | str, int] = {image.id: row for row, image in enumerate(found.images)}
     _refuse_twins(path, "image", [image.id for image in found.images])
     _refuse_twins(path, "category", [category.id for category in found.categories])
     category_rows = {category.id: row for row, category in enumerate(found.categories)}
@@ -356,6 +277,6 @@ def _places(pieces: Sequence[Raw | UnsetType], base: int) -> IntArray:
     found = np.zeros((len(pieces), 2), np.int64)
     for row, piece in enumerate(pieces):
         if not isinstance(piece, UnsetType):
-            there = np.frombuffer(piece, np.uint8)  # type: ignore[arg-type]  # Raw is a buffer, which its hints do not say
+            there = np.frombuffer(piece, np.uint8)
             found[row] = there.__array_interface__["data"][0] - base, there.size
     return found
