@@ -83,7 +83,7 @@ class Photographs(Dataset[tuple[Tensor, Tensor]]):
             pixels, classes = pixels[:, ::-1], classes[:, ::-1]
         values = pixels.astype(np.float32) / 255 * np.random.uniform(0.75, 1.25)
         values = (torch.from_numpy(np.ascontiguousarray(values)) - MEAN) / DEVIATION
-        ids = torch.from_numpy(np.ascontiguousarray(classes)).long()
+        ids = torch.from_numpy(np.array(classes)).long()
         return values.permute(2, 0, 1).contiguous(), torch.where(ids == self.void, VOID, ids)
 
 

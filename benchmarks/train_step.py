@@ -1,9 +1,9 @@
 """Train a U-Net MobileNetV2 at 352 x 480, batch 4: Pixelwise by default against the textbook loop, images a second.
 
-Both read the same files, augment, step, and keep the training score's ingredients; the textbook trains in fp32, NCHW, with a
-DataLoader of two processes, Adam, and the mIoU by a loop over classes in each step. Pixelwise is ``pw.fit`` with nothing set
-but what the two must share. Each round is one run of either; the first steps are left out on both sides. The ratio is that
-of the median speeds. Run: python benchmarks/train_step.py
+Both read the same files, augment and step. The textbook trains in fp32, NCHW, with a DataLoader of two processes and Adam, and
+scores each training batch, by a loop over classes for the mIoU, as first notebooks do; Pixelwise scores validation images
+alone, of which there are none here. It is ``pw.fit`` with nothing set but what the two must share. Each round is one run of
+either; the first steps are left out on both sides. The ratio is that of the median speeds. Run: python benchmarks/train_step.py
 """
 
 import statistics
