@@ -88,6 +88,12 @@ def test_info_and_check_show_background_and_classes(data: Path, capsys: pytest.C
     assert json.loads(capsys.readouterr().out)["settled"] is True
 
 
+def test_the_page_of_a_check_has_background_too(data: Path, tmp_path: Path) -> None:
+    assert main(["data", "check", str(data), "--out", str(tmp_path / "page.html")]) == 0
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert all(name in page for name in ("background", *read(data).labels.names))
+
+
 def test_a_bad_annotation_leaves_its_image_out_and_training_goes_on(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -83,6 +83,10 @@ def test_scores_images_and_the_data_set():
     assert report.confusion.tolist() == [[2, 0, 0], [1, 1, 0]]
 
 
+def test_one_score_may_be_named_without_a_list():
+    assert set(evaluate(Bright(), data(GOOD), "miou").scores) == {"miou"}
+
+
 def test_single_scores_can_be_asked_for():
     report = evaluate(Bright(), data(GOOD), ["miou", "dice"])
     assert set(report.scores) == {"miou", "dice"}

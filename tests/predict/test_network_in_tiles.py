@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from pixelwise.core.errors import DataError
 from pixelwise.core.image import Image
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.predictor import Request
@@ -52,6 +53,11 @@ def test_tiles_of_a_network_have_the_size_of_the_image_and_its_classes(network):
     (found,) = Tiled(Flipped(network), (64, 64), 16)([image])
     assert (found.size, found.kind, found.labels) == ((90, 130), "semantic", network.card.labels)
     assert set(np.unique(found.class_map())) <= {0, 1, 2}
+
+
+def test_an_image_without_pixels_is_refused_in_a_sentence(network):
+    with pytest.raises(DataError, match="with pixels, got one of 0 x 5"):
+        network([np.zeros((0, 5, 3), np.uint8)])
 
 
 def test_fingerprints_tell_weights_apart(network):

@@ -201,3 +201,14 @@ def test_fingerprints_tell_tiles_apart():
     prints = {Tiled(Pointwise(), tile, overlap).fingerprint() for tile, overlap in [(16, 4), (16, 5), ((16, 17), 4)]}
     assert len(prints | {Tiled(Flipped(Pointwise()), 16, 4).fingerprint()}) == 4
     assert Tiled(Pointwise(), 16, 4).fingerprint() == Tiled(Pointwise(), (16, 16)).fingerprint()
+
+
+def test_arrays_are_images_in_every_arrangement():
+    """As for a network, to which the caller of one it is wrapped in may not look."""
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 12, 3), np.uint8)
+    method = Method("otsu")
+    wanted = method([Image(pixels)])
+    assert method([pixels]) == wanted
+    assert Tiled(method, (20, 20))([pixels]) == wanted
+    assert Tiled(Pointwise(), (4, 5), 2)([pixels]) == Pointwise()([Image(pixels)])
+    assert Flipped(Pointwise())([pixels]) == Pointwise()([Image(pixels)])

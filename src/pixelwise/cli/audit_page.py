@@ -34,7 +34,7 @@ def page_of(audit: "Audit", verdict: str) -> "AuditPage":
         ClassRow(
             row.shown,
             row.name or "(void)",
-            None if row.name is None else labels.names.index(row.name),
+            labels.names.index(row.name) if row.name in labels.names else None,
             row.pixels,
             row.share,
             row.images,

@@ -11,7 +11,7 @@ import numpy as np
 
 from pixelwise.core.card import Card
 from pixelwise.core.errors import OptionError, nearest
-from pixelwise.core.image import Image
+from pixelwise.core.image import Image, as_image
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.predictor import PLAIN, Request
 from pixelwise.core.sample import Dataset
@@ -98,7 +98,7 @@ class Method:
             raise OptionError(f"the method '{self.name}' takes no prompts")
         if request.threshold is not None and not self._takes_threshold():
             raise OptionError(f"the method '{self.name}' takes no threshold; the method 'threshold' splits at a stated level")
-        return [self._segment(image, request, row) for row, image in enumerate(images)]
+        return [self._segment(as_image(image), request, row) for row, image in enumerate(images)]
 
     def _takes_threshold(self) -> bool:
         return "level" in self._known or ("probabilities" in self._known and len(self.card.labels) == 2)

@@ -22,7 +22,7 @@ Progress = Callable[[int, int], None]  # called with (images done, images in all
 def evaluate(
     predictor: Predictor,
     dataset: Dataset,
-    metrics: Sequence[str] = ("overlap",),
+    metrics: str | Sequence[str] = ("overlap",),
     *,
     batch: int = 8,
     threshold: float | None = None,
@@ -35,7 +35,7 @@ def evaluate(
     model was trained with. A sample that cannot be read is listed in ``failures``, and the rest go on.
 
     Args:
-        metrics: names of families (``overlap``) or of single scores (``miou``).
+        metrics: names of families (``overlap``) or of single scores (``miou``), or one such name.
         threshold: for one-class work, the foreground probability above which a pixel counts.
         intervals: how the 95 % interval of every score is made; None leaves them out.
         progress: called after each image.
@@ -46,6 +46,7 @@ def evaluate(
         OptionError: the predictor gives regions without classes, shares no class with the data, or gives no probabilities
             where a metric needs them.
     """
+    metrics = [metrics] if isinstance(metrics, str) else metrics
     families = families_of(metrics)
     read = as_known(dataset, predictor)
     group = None if intervals is None else intervals.group

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pixelwise.core.arrays import Size
 from pixelwise.core.card import Card
 from pixelwise.core.errors import OptionError
-from pixelwise.core.image import Image
+from pixelwise.core.image import Image, as_image
 from pixelwise.core.predictor import PLAIN, Predictor, Request
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.predict.fingerprint import fingerprint
@@ -76,7 +76,7 @@ class _CutIfHuge:
         return fingerprint(self.tiled)
 
     def __call__(self, images: Sequence[Image], request: Request = PLAIN) -> list[Segmentation]:
-        scale = self.card.scale
+        scale, images = self.card.scale, [as_image(image) for image in images]
         huge = [row for row, image in enumerate(images) if image.size[0] * image.size[1] * scale**2 > HUGE]
         if not huge:
             return self.predictor(images, request)

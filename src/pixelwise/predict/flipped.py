@@ -8,7 +8,7 @@ import numpy as np
 from pixelwise.core.arrays import AnyArray, FloatArray
 from pixelwise.core.card import Card
 from pixelwise.core.errors import OptionError
-from pixelwise.core.image import Image
+from pixelwise.core.image import Image, as_image
 from pixelwise.core.predictor import PLAIN, Predictor, Request
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.predict.decision import Decided, probabilities_of, threshold_of
@@ -66,7 +66,7 @@ class Flipped:
             raise OptionError("prompts say places in the image as it is and cannot be given to flips; leave out one of the two")
         threshold, labels = threshold_of(self.card, request), self.card.labels
         found = []
-        for some in self._portions(images):
+        for some in self._portions([as_image(image) for image in images]):
             for probabilities in self._means(some):
                 decided = Decided((probabilities.shape[1], probabilities.shape[2]), labels, threshold)
                 decided.add(0, probabilities)

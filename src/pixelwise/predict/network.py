@@ -11,7 +11,7 @@ import torch
 from pixelwise.augment.scale import scale_image, scaled_size
 from pixelwise.core.arrays import AnyArray, Size
 from pixelwise.core.card import Card
-from pixelwise.core.errors import OptionError, TooLarge
+from pixelwise.core.errors import DataError, OptionError, TooLarge
 from pixelwise.core.image import Image, as_image
 from pixelwise.core.predictor import PLAIN, Request
 from pixelwise.core.segmentation import Segmentation
@@ -57,6 +57,7 @@ class Network:
 
         Raises:
             OptionError: a threshold is given to a model of more than two classes.
+            DataError: an image has no pixels, or not the bands of the model.
         """
         if request.threshold is not None and self.card.kind == "semantic" and len(self.card.labels) != 2:
             raise OptionError(
@@ -65,6 +66,8 @@ class Network:
         if request.threshold is None and self.card.threshold is not None:
             request = replace(request, threshold=self.card.threshold)
         given = [as_image(image).to_bands(self.card.bands) for image in images]
+        if empty := [image.size for image in given if 0 in image.size]:
+            raise DataError(f"expected an image with pixels, got one of {empty[0][0]} x {empty[0][1]} (height x width)")
         frames = [_frame(image.size, self.card.scale) for image in given]
         pixels = [scale_image(image, self.card.scale).pixels for image in given]
         found: dict[int, Segmentation] = {}

@@ -16,7 +16,7 @@ from pixelwise.core.arrays import FloatArray, Size
 from pixelwise.core.card import Card
 from pixelwise.core.errors import OptionError
 from pixelwise.core.grid import Tile, tiles
-from pixelwise.core.image import Image
+from pixelwise.core.image import Image, as_image
 from pixelwise.core.predictor import PLAIN, Predictor, Request
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.predict.decision import Decided, class_type, probabilities_of, threshold_of
@@ -84,6 +84,7 @@ class Tiled:
         Raises:
             OptionError: prompts are given, which say places in the whole image; or the predictor cannot do what is requested.
         """
+        images = [as_image(image) for image in images]
         if request.prompts and any(self.cuts(image.size) for image in images):
             raise OptionError("prompts say places in the whole image and cannot be given to tiles; leave out one of the two")
         if request.probabilities and not self.predictor.card.gives_probabilities:

@@ -36,7 +36,7 @@ class Finding:
 
 @dataclass(frozen=True, eq=False)
 class ClassRow:
-    """A class or void, with its pixels, their share and the images it is in; ``index`` is None for void."""
+    """A class or void, its pixels, their share, the images it is in; ``index`` is None for what has no colour of its own."""
 
     value: str
     name: str
