@@ -113,3 +113,12 @@ def test_wrong_use_is_told_with_exit_code_2(data, compared, arguments, message):
     code, out, err = compared(*arguments[:2], data, *arguments[2:])
     assert (code, out) == (2, "")
     assert message in err
+
+
+def test_an_out_that_is_a_file_is_told_before_the_work(data, shifted, tmp_path, compared, monkeypatch):
+    monkeypatch.setattr("pixelwise.cli.compare._compared", lambda *_: pytest.fail("scored"))
+    (tmp_path / "taken").write_text("mine")
+    code, out, err = compared(shifted, "otsu", data, "--out", tmp_path / "taken")
+    assert (code != 0, out) == (True, "")
+    assert "taken: expected a folder, found a file" in err
+    assert (tmp_path / "taken").read_text() == "mine"

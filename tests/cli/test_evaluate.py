@@ -171,3 +171,12 @@ def test_probabilities_are_refused_where_there_are_none(data, evaluated):
     code, out, err = evaluated("otsu", data, "--metrics", "overlap,ece")
     assert (code, out) == (2, "")
     assert "'otsu' gives no probabilities, which calibration needs" in err
+
+
+def test_an_out_that_is_a_file_is_told_before_the_work(data, tmp_path, evaluated, monkeypatch):
+    monkeypatch.setattr("pixelwise.cli.evaluate.score", lambda *_: pytest.fail("scored"))
+    (tmp_path / "taken").write_text("mine")
+    code, out, err = evaluated("otsu", data, "--out", tmp_path / "taken")
+    assert (code != 0, out) == (True, "")
+    assert "taken: expected a folder, found a file" in err
+    assert (tmp_path / "taken").read_text() == "mine"

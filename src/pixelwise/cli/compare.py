@@ -40,6 +40,7 @@ def compare(
     for both; the exit code is then 1.
     """
     from pixelwise.cli.subject import choose_split, with_held_out
+    from pixelwise.core.files import make_folder
     from pixelwise.formats import read
     from pixelwise.metrics.interval import Bootstrap
     from pixelwise.metrics.tally import families_of
@@ -51,6 +52,8 @@ def compare(
     if chosen.note:
         print(chosen.note, file=sys.stderr)
     left, right = _opened(a, b, chosen, batch)
+    if out is not None:
+        make_folder(out)  # one that cannot be made is told before the work, not after
     found = _compared(left, right, names, Bootstrap(resamples=resamples, group=group), dataset.notes)
     if out is not None:
         _write(found, left, right, out)

@@ -51,6 +51,7 @@ def evaluate(
     """
     from pixelwise.cli.scoring import page_metrics
     from pixelwise.cli.subject import choose_split, open_subject, with_held_out
+    from pixelwise.core.files import make_folder
     from pixelwise.formats import read
     from pixelwise.metrics.tally import families_of
 
@@ -64,6 +65,8 @@ def evaluate(
     if chosen.note:
         print(chosen.note, file=sys.stderr)
     subject = open_subject(model, chosen, batch, threshold, wrap)
+    if out is not None:
+        make_folder(out)  # one that cannot be made is told before the work, not after
     names, note = page_metrics(names, subject.gives_probabilities, subject.dataset) if out is not None else (names, "")
     report = score(subject, names, bootstrap)
     report = replace(report, notes=(*report.notes, *([note] if note else []), *dataset.notes))
