@@ -15,7 +15,7 @@ from pixelwise.core.segmentation import Segmentation
 from pixelwise.curate.audit import Audit
 from pixelwise.curate.check import check
 from pixelwise.curate.fix import write_fixed
-from pixelwise.formats import masks, read
+from pixelwise.formats import coco, masks, read
 from pixelwise.scenes import scenes
 
 
@@ -285,3 +285,14 @@ def test_a_second_audit_decodes_no_image_for_its_looks(drawn: Path, monkeypatch:
     first = check(drawn, full=False)
     monkeypatch.setattr("pixelwise.curate.looks.look", lambda image: pytest.fail("measured again"))
     assert check(drawn, full=False).to_json() == first.to_json()
+
+
+@pytest.mark.parametrize("given", ["annotations/instances.json", "annotations"])
+def test_a_part_of_the_data_given_as_its_path_opens_no_way_into_it(given: str, tmp_path: Path) -> None:
+    coco.write(scenes(3, (32, 48), "instance", seed=1), tmp_path / "data")
+    before = sorted(tmp_path.rglob("*"))
+    source = tmp_path / "data" / given
+    for inside in (tmp_path / "data" / "clean", tmp_path / "data" / "annotations" / "clean", tmp_path / "data"):
+        with pytest.raises(OptionError, match="outside the data"):
+            write_fixed(check(source, full=False), inside, source)
+    assert sorted(tmp_path.rglob("*")) == before

@@ -6,6 +6,7 @@ with class numbers 0, 1, 2 … and their names, instances as COCO. Which of two 
 looked like, only a person can say: those stay as they are and are listed. The data itself is never touched.
 """
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,7 @@ def write_fixed(audit: Audit, out: Path, source: Path | None = None) -> Mended:
     audit.require_settled()
     audit.require_good()
     check_place(out, source)
+    check_place(out, _folder_of(audit.dataset))  # the path given may have been a file of it, or one of its folders
     dropped = _dropped(audit)
     dataset, moved = _one_split_each(audit.dataset)
     kept = dataset.take([row for row in range(len(dataset)) if row not in dropped])
@@ -86,12 +88,20 @@ def check_place(out: Path, source: Path | None) -> None:
     """
     if source is not None:
         here, data = out.resolve(), source.resolve()
+        data = data.parent if data.is_file() else data
         if here == data or data in here.parents or here in data.parents:
             raise OptionError(f"{out}: expected a new place outside the data {source}; the originals are never touched")
     if out.is_file():
         raise StorageError(f"{out}: expected a new folder for the cleaned copy, found a file; choose another --out")
     if out.is_dir() and any(out.iterdir()):
         raise StorageError(f"{out}: the folder is not empty; a cleaned copy is only written to a new one: choose another --out")
+
+
+def _folder_of(dataset: Dataset) -> Path | None:
+    """Give the innermost folder that holds all files of a data set; None where it is in no files."""
+    files = (file for sample in dataset for file in (sample.source.image, *sample.source.truths) if file is not None)
+    folders = {file.parent for file in files}
+    return Path(os.path.commonpath([folder.resolve() for folder in folders])) if folders else None
 
 
 def _dropped(audit: Audit) -> dict[int, str]:
