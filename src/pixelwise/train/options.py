@@ -1,5 +1,6 @@
 """The tables of a run file: ``[data] [model] [augment] [train]``, and reading and writing them."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -145,6 +146,16 @@ class TrainOptions:
     workers: int = -1
 
     def __post_init__(self) -> None:
+        for name in ("minutes", "epochs", "rate", "encoder_rate", "decay", "clip", "save_seconds"):
+            if not math.isfinite(getattr(self, name)):
+                raise OptionError(f"[train] {name}: expected a finite number, got {getattr(self, name)}")
+        if self.seed >= 2**32:
+            raise OptionError(f"[train] seed: expected a whole number below {2**32}, got {self.seed}")
+        if min(self.crop) < 0 or any(self.crop) != all(self.crop):
+            height, width = self.crop
+            raise OptionError(
+                f"[train] crop: expected [height, width], or [0, 0] for the plan to choose, got [{height}, {width}]"
+            )
         for name in (
             "seed",
             "minutes",
@@ -152,6 +163,7 @@ class TrainOptions:
             "steps",
             "batch",
             "rate",
+            "encoder_rate",
             "decay",
             "clip",
             "save_seconds",
