@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from pixelwise.core.errors import OptionError
 from pixelwise.core.labels import LabelSet
 from pixelwise.models.networks import unet
 from pixelwise.train.cost import Footprint, footprint, footprint_of, predict_cost
@@ -40,3 +41,33 @@ def test_a_prediction_leaves_the_random_state_alone() -> None:
     assert cost.memory > footprint(model).bytes(4, (32, 32))
     assert cost.seconds == pytest.approx(cost.seconds)
     assert cost.seconds > 0
+
+
+def test_images_whose_deepest_features_are_one_pixel_are_predicted_too() -> None:
+    model, machine = unet.build(LABELS, encoder="plain", width=4, depth=5), this_machine("cpu")
+    assert predict_cost(model, 4, (32, 32), "32-true", machine).seconds > 0
+    assert predict_cost(model, 1, (32, 32), "32-true", machine, freeze_norm=True).seconds > 0
+    with pytest.raises(OptionError, match="freeze_norm"):
+        predict_cost(model, 1, (32, 32), "32-true", machine)
+
+
+def test_a_half_batch_that_does_not_fit_is_predicted_from_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, tried = unet.build(LABELS, encoder="plain", width=4, depth=2), []
+
+    def seconds(model: object, batch: int, *given: object) -> float:
+        tried.append(batch)
+        if batch > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return 0.1 * batch
+
+    monkeypatch.setattr("pixelwise.train.cost._step_seconds", seconds)
+    assert predict_cost(model, 16, (32, 32), "32-true", this_machine("cpu")).seconds == pytest.approx(1.6)
+    assert max(tried) == 4  # a quarter of the batch did not fit
+
+
+def test_memory_of_an_accelerator_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "a card")
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda **given: True)
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda: (7 * 2**30, 8 * 2**30))
+    assert this_machine.__wrapped__("cuda").memory == 7 * 2**30

@@ -16,10 +16,13 @@ import torch
 from torch import Tensor
 
 from pixelwise.core.arrays import Size
+from pixelwise.core.errors import OptionError, TrainingError
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.models import MODELS, checkpoint
+from pixelwise.models.recompute import frozen_norms
 from pixelwise.models.segmenter import Segmenter
+from pixelwise.train.failures import SINGLE_VALUE, first_line, is_out_of_memory, is_single_value
 from pixelwise.train.machine import Machine, resident_memory
 
 COPIES = 5  # of the weights: themselves, gradients, the optimiser's two moments, the running average
@@ -110,20 +113,75 @@ class Cost:
     seconds: float
 
 
-def predict_cost(model: Segmenter, batch: int, crop: Size, precision: str, machine: Machine) -> Cost:
-    """Predict memory and time of a training step, from steps of one quarter and of one half of the batch on a copy."""
+def predict_cost(model: Segmenter, batch: int, crop: Size, precision: str, machine: Machine, freeze_norm: bool = False) -> Cost:
+    """Predict memory and time of a training step, from steps of one quarter and of one half of the batch on a copy.
+
+    Raises:
+        OptionError: a batch norm would be given a single value.
+        TrainingError: memory does not hold one crop.
+    """
     half = precision == "bf16-mixed"
     device = torch.device(machine.device)
+    held = resident_memory() if machine.device == "cpu" else 0  # before the trial, whose freed memory the run takes over
     trial = copy.deepcopy(model).to(device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    few, more = max(1, batch // 4), max(1, batch // 2)
+    if freeze_norm:
+        frozen_norms(trial)
     with torch.random.fork_rng():
-        _step_seconds(trial, few, crop, half, device)  # kernels and memory are set up
-        small = min(_step_seconds(trial, few, crop, half, device) for _ in range(2))
-        large = min(_step_seconds(trial, more, crop, half, device) for _ in range(2)) if more > few else small
-    a_pixel_row = (large - small) / (more - few) if more > few else large / more
-    seconds = large + a_pixel_row * (batch - more)
-    held = resident_memory() if machine.device == "cpu" else 0
-    return Cost(held + footprint(model, precision).bytes(batch, crop), max(seconds, large))
+        (few, small), (more, large) = _two_times(trial, batch, crop, half, device)
+    an_image = large / more
+    if more > few:  # no more than that, and no less than nothing: times are noisy
+        an_image = min(an_image, max(0.0, (large - small) / (more - few)))
+    seconds = large + an_image * (batch - more) + _update_seconds(trial)
+    return Cost(held + footprint(model, precision).bytes(batch, crop), seconds)
+
+
+def _update_seconds(model: Segmenter) -> float:
+    """Time what follows the backward pass: the optimiser's step and the running average; the model is spoilt by it."""
+    parameters = list(model.parameters())
+    average = [parameter.detach().clone() for parameter in parameters]
+    optimiser = torch.optim.AdamW(parameters, fused=True)
+    times = []
+    for _ in range(3):
+        for parameter in parameters:
+            parameter.grad = torch.zeros_like(parameter)
+        began = time.perf_counter()
+        optimiser.step()
+        torch._foreach_lerp_(average, [parameter.detach() for parameter in parameters], 0.01)
+        times.append(time.perf_counter() - began)
+    return min(times)
+
+
+def _two_times(
+    model: Segmenter, batch: int, crop: Size, half: bool, device: torch.device
+) -> tuple[tuple[int, float], tuple[int, float]]:
+    """Give images and seconds of steps of a quarter and of a half of the batch; of smaller ones where memory asks for that."""
+    few, more, least = max(1, batch // 4), max(1, batch // 2), 1
+    while True:
+        try:
+            small = _seconds(model, few, crop, half, device)
+            large = _seconds(model, more, crop, half, device) if more > few else small
+            return (few, small), (more, large)
+        except ValueError as error:  # one image has 1 x 1 features; two have what a batch norm wants
+            if not is_single_value(error):
+                raise
+            if batch == 1:
+                raise OptionError(SINGLE_VALUE) from None
+            least, few, more = 2, 2, max(2, more)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if more == least:
+                raise TrainingError(
+                    f"memory does not hold {least} crops of {crop[0]} x {crop[1]} ({first_line(error)}); choose a smaller crop "
+                    f"with --set train.crop=[H,W], or a smaller network"
+                ) from None
+            few, more = max(least, few // 2), max(least, more // 2)
+        model.zero_grad(set_to_none=True)
+
+
+def _seconds(model: Segmenter, batch: int, crop: Size, half: bool, device: torch.device) -> float:
+    """Time a step, as the best of four: the first ones of a size set up kernels and memory."""
+    return min(_step_seconds(model, batch, crop, half, device) for _ in range(4))
 
 
 def _step_seconds(model: Segmenter, batch: int, crop: Size, half: bool, device: torch.device) -> float:

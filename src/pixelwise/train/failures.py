@@ -4,6 +4,11 @@ import torch
 
 _MEMORY = ("out of memory", "can't allocate memory", "alloc_failed", "not enough memory")
 _DEVICE = ("cuda error", "cudnn error", "cublas_status", "nccl", "hip error", "mps backend", "acceleratorerror")
+SINGLE_VALUE = (
+    "a batch norm was given one value a channel, of which there is no deviation: the deepest features of the only image of a "
+    "step (or of a part of it) are 1 x 1. Use --set train.batch=2, a larger --set train.crop, --set train.freeze_norm=true, or "
+    "--set model.norm=group where the network has it"
+)
 _PEER = ("connection closed by peer", "connection reset by peer", "gloo", "broken pipe", "timed out waiting")
 
 

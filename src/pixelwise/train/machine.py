@@ -24,7 +24,7 @@ class Machine:
         device: ``cpu``, ``cuda`` or ``mps``.
         name: of the processor or the accelerator.
         cores: usable by this process.
-        memory: bytes of main memory that are free to use.
+        memory: bytes that are free to use: of the accelerator's own memory where it has one, else of main memory.
         bf16: whether bfloat16 is computed in hardware.
     """
 
@@ -46,7 +46,7 @@ def this_machine(device: str = "auto") -> Machine:
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     if device == "cuda":
         has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
-        return Machine("cuda", torch.cuda.get_device_name(), usable_cores(), free_memory(), has_bf16)
+        return Machine("cuda", torch.cuda.get_device_name(), usable_cores(), torch.cuda.mem_get_info()[0], has_bf16)
     return Machine(device, _processor(), usable_cores(), free_memory(), device == "cpu" and _cpu_has_bf16())
 
 
@@ -127,5 +127,5 @@ def environment() -> dict[str, str]:
         "device": machine.device,
         "processor": machine.name,
         "cores": str(machine.cores),
-        "memory_gib": f"{machine.memory / 2**30:.1f}",
+        "memory_gib": f"{free_memory() / 2**30:.1f}",
     }

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from pixelwise.augment import warnings_for
 from pixelwise.augment.scale import scaled
 from pixelwise.core.card import Card
-from pixelwise.core.errors import DataError, MissingFile, OptionError
+from pixelwise.core.errors import DataError, MissingFile, OptionError, StorageError
 from pixelwise.core.files import write_json, write_text
 from pixelwise.core.options import to_table
 from pixelwise.core.sample import Dataset, Sample
@@ -83,7 +83,7 @@ def planned(recipe: Recipe, card: Card | None, prepared: Prepared, say: Say) -> 
     recipe = absolute(made.recipe)
     model = origin.build(recipe, prepared.train, say)
     options = recipe.train
-    cost = predict_cost(model, options.batch, options.crop, options.precision, machine)
+    cost = predict_cost(model, options.batch, options.crop, options.precision, machine, options.freeze_norm)
     say("plan:\n" + planning.table([*made.reasons, *planning.cost_reasons(cost, options.steps, machine)]))
     for warning in warnings_for(recipe.augment, prepared.train):
         say(f"augmentation: {warning}")
@@ -287,8 +287,11 @@ def printer(quiet: bool, log: Path | None = None) -> Say:
         if not quiet:
             print(text, file=sys.stderr, flush=True)
         if log is not None:
-            with open(log, "a", encoding="utf-8") as file:
-                file.write(f"{text}\n")
+            try:
+                with open(log, "a", encoding="utf-8") as file:
+                    file.write(f"{text}\n")
+            except OSError as error:
+                raise StorageError(f"{log}: cannot be written ({error.strerror}); is the disk full?") from None
 
     return say
 

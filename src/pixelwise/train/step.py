@@ -23,7 +23,7 @@ from pixelwise.models.losses.whole import gathering
 from pixelwise.models.recompute import still_statistics
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.train.devices import level, summed
-from pixelwise.train.failures import first_line, is_out_of_memory, is_single_value
+from pixelwise.train.failures import SINGLE_VALUE, first_line, is_out_of_memory, is_single_value
 from pixelwise.train.loader import Batch
 from pixelwise.train.optimise import Average, clip, set_rate
 from pixelwise.train.options import TrainOptions
@@ -129,7 +129,7 @@ class Stepper:
             except ValueError as error:
                 if not is_single_value(error):
                     raise
-                raise OptionError(_SINGLE) from None
+                raise OptionError(SINGLE_VALUE) from None
             self._divide_further(len(batch.names), message)
 
     def _divide_further(self, images: int, message: str) -> None:
@@ -272,10 +272,3 @@ def _running_statistics(norms: Sequence[_BatchNorm]) -> list[Tensor]:
 
 def _half(side: int) -> int:
     return max(32, side // 64 * 32)
-
-
-_SINGLE = (
-    "a batch norm was given one value a channel, of which there is no deviation: the deepest features of the only image of a "
-    "step (or of a part of it) are 1 x 1. Use --set train.batch=2, a larger --set train.crop, --set train.freeze_norm=true, or "
-    "--set model.norm=group where the network has it"
-)
