@@ -18,6 +18,7 @@ from pixelwise.scenes import scenes
 from pixelwise.train.failures import is_lost_device, is_lost_process, is_out_of_memory
 from pixelwise.train.fit import fit
 from pixelwise.train.options import TrainOptions
+from pixelwise.train.reporter import Reporter
 
 DATA = scenes(4, (32, 32), seed=4)
 OPTIONS = TrainOptions(steps=6, batch=2, crop=(32, 32), threads=1, precision="32-true", validations=3, save_seconds=0)
@@ -91,6 +92,17 @@ def vanishing(step: int) -> Segmenter:
 
     model.network.register_forward_hook(vanish)
     return model
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+def test_a_log_on_a_full_disk_does_not_end_a_run(capsys: pytest.CaptureFixture[str]) -> None:
+    reporter = Reporter(Path("/dev/full"), total=2)
+    reporter.line("one")
+    reporter.line("two")
+    told = capsys.readouterr().err
+    assert "one" in told
+    assert "two" in told
+    assert told.count("lines are missing from here on") == 1
 
 
 def test_a_device_that_vanishes_leaves_a_state_to_go_on_from(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ class Reporter:
     def __init__(self, log: Path | None, total: int, quiet: bool = False, every_seconds: float = 15.0) -> None:
         self.console = Console(file=sys.stderr, soft_wrap=True, highlight=False)
         self.log, self.quiet, self.every = log, quiet, every_seconds
+        self._log_is_whole = True
         self._bar: Progress | None = None
         self._told = time.monotonic()
         if self.console.is_terminal and not quiet:
@@ -43,8 +44,13 @@ class Reporter:
         if not self.quiet:
             self.console.print(text, markup=False)
         if self.log is not None:
-            with open(self.log, "a", encoding="utf-8") as file:
-                file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
+            try:
+                with open(self.log, "a", encoding="utf-8") as file:
+                    file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
+            except OSError as error:  # a full disk must not end a run for want of its log
+                if self._log_is_whole and not self.quiet:
+                    self.console.print(f"{self.log}: lines are missing from here on ({error.strerror})", markup=False)
+                self._log_is_whole = False
 
     def step(self, done: int, total: int, loss: float, rate: float, speed: float, left: float) -> None:
         """Show one step: the bar moves; without a terminal a line is printed every quarter of a minute."""
