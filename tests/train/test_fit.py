@@ -1,5 +1,7 @@
 """The training loop: precision, bad losses, what is kept."""
 
+import importlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,11 @@ from pixelwise.core.segmentation import Segmentation
 from pixelwise.models.networks import unet
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.scenes import scenes
+from pixelwise.train.balance import class_weights
+from pixelwise.train.cost import footprint
+from pixelwise.train.facts import look_at
 from pixelwise.train.fit import Run, fit
+from pixelwise.train.machine import this_machine
 from pixelwise.train.options import TrainOptions
 
 LABELS = LabelSet.of(["dark", "bright"])
@@ -113,3 +119,31 @@ def test_an_image_that_cannot_be_read_in_training_is_named() -> None:
     mixed = Dataset([*data, broken], LABELS, "semantic")
     with pytest.raises(FileNotFoundError, match=r"nowhere\.png"):
         fit(tiny(), mixed, halves(1), QUICK, NONE, quiet=True)
+
+
+def test_class_weights_reach_the_loss_of_a_model_that_was_built_without() -> None:
+    data = scenes(2, (32, 32))
+    options = TrainOptions(steps=1, batch=2, crop=(32, 32), precision="32-true", class_weights="median")
+    model = unet.build(data.labels, encoder="plain", width=4, depth=2)
+    plain = fit(model, data, data.take([]), replace(options, class_weights="none"), NONE, quiet=True)
+    assert plain.model.head.class_weights is None
+    model = unet.build(data.labels, encoder="plain", width=4, depth=2)
+    fit(model, data, data.take([]), options, NONE, quiet=True)
+    facts = look_at(data)
+    wanted = class_weights("median", facts.shares, facts.presence)
+    assert model.head.class_weights is not None
+    assert model.head.class_weights.tolist() == pytest.approx(wanted)
+    own = [1.0] * len(data.labels)
+    model = unet.build(data.labels, encoder="plain", width=4, depth=2, class_weights=tuple(own))
+    fit(model, data, data.take([]), options, NONE, quiet=True)
+    assert model.head.class_weights.tolist() == own  # what the model was built with holds
+
+
+def test_the_batch_is_planned_for_the_model_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    data, slim = scenes(8, (64, 64)), unet.build(LabelSet.of(["a"]), encoder="plain", width=4, depth=2)
+    machine = replace(this_machine("cpu"), memory=round(2.5 * footprint(slim).bytes(3, (64, 64))))
+    monkeypatch.setattr(importlib.import_module("pixelwise.train.fit"), "this_machine", lambda device: machine)
+    model = unet.build(data.labels, encoder="plain", width=4, depth=2)
+    options = TrainOptions(steps=1, crop=(64, 64), precision="32-true", device="cpu")
+    run = fit(model, data, data.take([]), options, NONE, quiet=True)
+    assert 1 < run.progress.images < 8

@@ -22,7 +22,8 @@ from pixelwise.models import checkpoint
 from pixelwise.models.recompute import frozen_norms, recomputed
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.weights import write_tensors
-from pixelwise.train.balance import class_presence, repeat_factors
+from pixelwise.train.balance import class_presence, class_weights, repeat_factors
+from pixelwise.train.cost import footprint
 from pixelwise.train.devices import Share, fits, leads, processes_here, share, together
 from pixelwise.train.examples import examples
 from pixelwise.train.facts import look_at
@@ -122,6 +123,7 @@ def fit_in(
     train, val = _as_taught(train, model), _as_taught(val, model)
     augment = augment or AugmentOptions()
     fabric = together(options)
+    _weigh_classes(model, train, options)
     options = share(_complete(model, train, val, options, augment) if fabric.is_global_zero else options, fabric)
     fits(options)
     keep_freed_memory()
@@ -155,10 +157,21 @@ def _as_taught(dataset: Dataset, model: Segmenter) -> Dataset:
     return dataset
 
 
+def _weigh_classes(model: Segmenter, train: Dataset, options: TrainOptions) -> None:
+    """Weigh classes as the options say, unless the model was built with weights, as that of a recipe is."""
+    if options.class_weights == "none" or model.head.class_weights is not None:
+        return
+    facts = look_at(train)
+    if (weights := class_weights(options.class_weights, facts.shares, facts.presence)) is not None:
+        model.head.weigh(weights)
+
+
 def _complete(model: Segmenter, train: Dataset, val: Dataset, options: TrainOptions, augment: AugmentOptions) -> TrainOptions:
     """Fill what the options leave open."""
     if not (options.steps and options.batch and min(options.crop)):
-        options = plan(Recipe(DataOptions(scale=1.0), train=options), look_at(train), this_machine(options.device)).recipe.train
+        recipe = Recipe(DataOptions(scale=1.0), train=options)
+        facts, machine = look_at(train), this_machine(options.device)
+        options = plan(recipe, facts, machine, lambda _, classes, precision: footprint(model, precision)).recipe.train
     if options.minutes:
         from pixelwise.train.trial import measured_steps
 

@@ -21,9 +21,11 @@ class Head(nn.Module, ABC):
     Attributes:
         class_rows: names of its tensors that have a row a class, in the order of the labels. Fine-tuning for other labels keeps
             the rows of classes that are known by name.
+        class_weights: (L,) weights of the classes in the loss; None weighs them alike.
     """
 
     class_rows: tuple[str, ...] = ()
+    class_weights: Tensor | None
 
     @abstractmethod
     def forward(self, features: Tensor, size: Size, targets: Any = None) -> NamedTuple:
@@ -36,6 +38,10 @@ class Head(nn.Module, ABC):
     @abstractmethod
     def loss(self, raw: Any, targets: dict[str, Tensor]) -> dict[str, Tensor]:
         """Give named, weighted loss terms; their sum is minimised."""
+
+    @abstractmethod
+    def weigh(self, weights: Sequence[float]) -> None:
+        """Set the weights of the classes in the loss, one a class."""
 
     @abstractmethod
     def reduce(self, raw: Any, size: Size, probabilities: bool = False) -> NamedTuple:

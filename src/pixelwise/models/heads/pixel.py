@@ -52,15 +52,12 @@ class PixelHead(Head):
         super().__init__()
         if not 0 <= dropout < 1:
             raise OptionError(f"[model] dropout: expected 0 to below 1, got {dropout}")
-        if class_weights is not None and len(class_weights) != len(labels):
-            raise OptionError(
-                f"[model] class_weights: expected {len(labels)} class weights, one a class, got {len(class_weights)}"
-            )
         self.void = labels.void
         self.drop = nn.Dropout2d(dropout) if dropout else nn.Identity()
         self.classify = nn.Conv2d(channels, len(labels), kernel, padding=kernel // 2)
-        weights = None if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
-        self.register_buffer("class_weights", weights, persistent=False)  # an option of training, not part of the model
+        self.register_buffer("class_weights", None, persistent=False)  # an option of training, not part of the model
+        if class_weights is not None:
+            self.weigh(class_weights)
         self.terms = weighted.parse(loss)
         if label_smoothing:
             self.terms = weighted.with_option(self.terms, "cross_entropy", "smoothing", label_smoothing)
@@ -82,9 +79,15 @@ class PixelHead(Head):
         """Give each weighted term of the loss by its name, at the targets' resolution; void pixels do not count."""
         classes = targets["classes"]
         logits = _resized(raw.logits, (classes.shape[-2], classes.shape[-1]))
-        weights: Tensor | None = self.class_weights  # type: ignore[assignment]
-        pixels = Pixels(logits, classes, self.void, weights, targets.get("distances"))
+        pixels = Pixels(logits, classes, self.void, self.class_weights, targets.get("distances"))
         return {term.name: term(pixels) for term in self.terms}
+
+    def weigh(self, weights: Sequence[float]) -> None:
+        """Set the weights of the classes in the losses that average over pixels."""
+        count = self.classify.out_channels
+        if len(weights) != count:
+            raise OptionError(f"[model] class_weights: expected {count} class weights, one a class, got {len(weights)}")
+        self.class_weights = torch.tensor(weights, dtype=torch.float32, device=self.classify.weight.device)
 
     def reduce(self, raw: PixelRaw, size: Size, probabilities: bool = False) -> PixelReduced:
         """Give the class of every pixel of (H, W), the mean probability of each class, and all probabilities if asked."""
