@@ -46,3 +46,10 @@ def test_data_with_splits_of_its_own_keeps_them() -> None:
 def test_a_fraction_out_of_range_is_refused() -> None:
     with pytest.raises(OptionError, match="test"):
         DataOptions(test=1.0)
+
+
+def test_one_image_is_told_how_to_train_without_validation() -> None:
+    with pytest.raises(OptionError, match="--split 0"):
+        divide(scenes(1, (32, 32)), recipe())
+    train, val = divide(scenes(1, (32, 32)), recipe(val="0"))
+    assert (len(train), len(val)) == (1, 0)

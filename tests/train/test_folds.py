@@ -8,6 +8,7 @@ from pixelwise.core.image import Image
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
+from pixelwise.scenes import scenes
 from pixelwise.train.folds import Folds, make_folds, sequences_of
 
 LABELS = LabelSet.of(["ground", "car", "pole"])
@@ -104,3 +105,8 @@ def test_more_folds_than_images_are_refused() -> None:
         make_folds(numbered(3), 5)
     with pytest.raises(OptionError, match="at least 2"):
         make_folds(numbered(3), 1)
+
+
+def test_one_image_makes_no_folds() -> None:
+    with pytest.raises(OptionError, match="add images"):
+        make_folds(scenes(1, (32, 32)), 2)

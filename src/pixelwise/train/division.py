@@ -42,6 +42,11 @@ def divide(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, Dataset]:
     pool = dataset.split(train_name) if train_name else dataset.take([row for row in range(len(dataset)) if row not in test])
     if fraction == 0:
         return pool, pool.take([])
+    if len(pool) == 1:
+        raise OptionError(
+            f"{dataset.name}: its only image cannot be both trained and validated on; add images, or train without validation: "
+            f"--split 0"
+        )
     return pool.divided(fraction, seed)
 
 

@@ -60,9 +60,8 @@ def make_folds(dataset: Dataset, count: int, seed: int = 0) -> Folds:
     if count < 2:
         raise OptionError(f"expected at least 2 folds, got {count}")
     if len(dataset) < count:
-        raise OptionError(
-            f"{dataset.name}: {len(dataset)} images cannot make {count} folds; use --folds {max(2, len(dataset))}"
-        )
+        way = f"use --folds {len(dataset)}" if len(dataset) > 1 else "add images"
+        raise OptionError(f"{dataset.name}: {len(dataset)} images cannot make {count} folds; {way}")
     sequences, told_by = sequences_of(dataset)
     blocks, next_to = _blocks(dataset, sequences, math.ceil(len(dataset) / count))
     while len(blocks) < count:  # few long sequences, which rounding cut into too few
