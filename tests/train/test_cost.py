@@ -61,6 +61,7 @@ def test_a_half_batch_that_does_not_fit_is_predicted_from_less(monkeypatch: pyte
         return 0.1 * batch
 
     monkeypatch.setattr("pixelwise.train.cost._step_seconds", seconds)
+    monkeypatch.setattr("pixelwise.train.cost._update_seconds", lambda model: 0.0)
     assert predict_cost(model, 16, (32, 32), "32-true", this_machine("cpu")).seconds == pytest.approx(1.6)
     assert max(tried) == 4  # a quarter of the batch did not fit
 
