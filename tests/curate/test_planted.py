@@ -14,9 +14,9 @@ HEIGHT, WIDTH = 360, 480
 Change = Callable[[np.ndarray], np.ndarray]
 
 
-def crop(image: np.ndarray, share: float) -> np.ndarray:
+def crop(image: np.ndarray, share: float, way: int = cv2.INTER_LINEAR) -> np.ndarray:
     down, across = int(share * HEIGHT), int(share * WIDTH)
-    return cv2.resize(image[down : HEIGHT - down, across : WIDTH - across], (WIDTH, HEIGHT))
+    return cv2.resize(image[down : HEIGHT - down, across : WIDTH - across], (WIDTH, HEIGHT), interpolation=way)
 
 
 def brighter(image: np.ndarray, amount: int) -> np.ndarray:
@@ -36,6 +36,11 @@ COPIES: dict[str, tuple[Change, int]] = {
     "mirrored": (lambda one: one[:, ::-1], 85),
     "noisy": (lambda one: brighter(one, np.random.default_rng(0).normal(0, 6, one.shape).astype(int)), 90),  # type: ignore[arg-type]
 }
+OF_MASKS: dict[str, Change] = {  # what moves pixels moves them in the mask too
+    "cropped": lambda one: crop(one, 0.02, cv2.INTER_NEAREST),
+    "all": lambda one: crop(one, 0.03, cv2.INTER_NEAREST),
+    "mirrored": lambda one: one[:, ::-1],
+}
 SMEARS: dict[str, Change] = {
     "half": lambda one: there_and_back(one, 0.5, cv2.INTER_LINEAR),
     "tenth": lambda one: there_and_back(one, 0.9, cv2.INTER_LINEAR),
@@ -54,10 +59,14 @@ class Planter:
         self.free = set(self.train)
         self.planted: dict[str, str] = {}
 
-    def take(self, offset: int = 0, of: str = "") -> str:
-        stem = self.train[(self.train.index(of) + offset) % len(self.train)] if of else str(self.rng.choice(sorted(self.free)))
+    def take(self, among: set[str] | None = None) -> str:
+        """Take an item that nothing was done to yet."""
+        stem = str(self.rng.choice(sorted(self.free if among is None else among & self.free)))
         self.free.discard(stem)
         return stem
+
+    def after(self, stem: str, apart: int) -> str:
+        return self.train[(self.train.index(stem) + apart) % len(self.train)]
 
     def image(self, stem: str, split: str = "train") -> Path:
         return self.root / split / f"{stem}.jpg"
@@ -71,7 +80,7 @@ class Planter:
         new = f"{stem}_{name}"
         cv2.imwrite(str(self.image(new, split)), change(cv2.imread(str(self.image(stem)))), [cv2.IMWRITE_JPEG_QUALITY, quality])
         mask = cv2.imread(str(self.mask(stem)), cv2.IMREAD_UNCHANGED)
-        cv2.imwrite(str(self.mask(new, split)), mask[:, ::-1] if name == "mirrored" else mask)
+        cv2.imwrite(str(self.mask(new, split)), OF_MASKS.get(name, lambda one: one)(mask))
         self.planted[new] = "leak" if split == "val" else "near duplicate"
 
     def change_mask(self, kind: str, change: Change) -> None:
@@ -82,8 +91,8 @@ class Planter:
 
     def swap(self, apart: int | None) -> None:
         """Swap the masks of two images: any two, or two ``apart`` in time by so many seconds."""
-        one = self.take()
-        other = self.take() if apart is None else self.take(apart, one)
+        one = self.take(None if apart is None else {stem for stem in self.free if self.after(stem, apart) in self.free})
+        other = self.take(None if apart is None else {self.after(one, apart)})
         first, second = self.mask(one), self.mask(other)
         first_bytes = first.read_bytes()
         first.write_bytes(second.read_bytes())
