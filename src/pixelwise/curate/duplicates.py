@@ -28,7 +28,7 @@ from pixelwise.core.sample import Dataset
 from pixelwise.curate.looks import Look, Looked, grey_of, known
 from pixelwise.curate.progress import Progress
 
-RADIUS = 12  # bits of 64 in which the hashes of a copy may differ
+RADIUS = 14  # bits of 64 in which the hashes of a copy may differ; those cropped by 3 % and brightened are the furthest
 _STRIP = 256  # rows compared at a time: 40 MB with 20,000 images
 _SIDES = (64, 160)  # the least and the most width at which candidates are compared; the height is three quarters of it
 _BLOCKS = 16  # in the width
@@ -36,8 +36,8 @@ _MIDDLE = 1.6  # residual of the median block, for a spread of grey of 60; with 
 _MOST = 12.0  # of all but the worst 2 % of the blocks; with moving things it is over 16
 _ANYWHERE = 5.8  # of the same: where so little is left everywhere, noise may be in the median block; frames are over 6.8
 _ALIKE = 0.85  # correlation of the thumbnails of a copy, at least; with crops of 5 % it is above 0.95
-_COARSE = 6.0  # mean residual of the thumbnails beyond which no closer look is taken: copies stay under 2.5
-_HALFWAY = 3.5  # and at half the width: copies stay under 1.8, all but one frame in ten are beyond
+_COARSE = 10.0  # mean residual of the thumbnails beyond which no closer look is taken: of all but few copies it is under 5
+_HALFWAY = 3.5  # and at half the width: copies stay under 1.9, all but one frame in ten are beyond
 _LEAST_SHARED = 0.6  # of the frame, which both must show
 
 
