@@ -20,7 +20,7 @@ from pixelwise.core.errors import OptionError, nearest
 from pixelwise.core.image import Image
 from pixelwise.core.labels import Label, LabelSet
 from pixelwise.core.masks import DisjointMasks, from_dense, smallest_dtype
-from pixelwise.core.sample import Dataset, Sample, TruthArray
+from pixelwise.core.sample import Dataset, Salvaged, Sample, TruthArray
 from pixelwise.core.segmentation import KINDS, Kind, Segmentation
 
 SKY, WATER, GRASS, BALL, CRATE, RING, TREE = range(7)
@@ -184,6 +184,10 @@ class SceneTruth:
     def read(self, labels: LabelSet, size: Size) -> tuple[Segmentation, ...]:
         """Give the truth under ``labels``, joined by name."""
         return TruthArray((truth(self.scene, self.kind),)).read(labels, size)
+
+    def salvage(self, labels: LabelSet, size: Size) -> Salvaged:
+        """Give the truth; nothing can be wrong with it."""
+        return self.read(labels, size), ()
 
     def raw(self) -> list[IntArray]:
         """Give the class map."""

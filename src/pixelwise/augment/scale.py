@@ -8,7 +8,7 @@ from pixelwise.augment import geometry
 from pixelwise.core.arrays import IntArray, Size
 from pixelwise.core.image import Image
 from pixelwise.core.labels import LabelSet
-from pixelwise.core.sample import Dataset, ImageSource, Sample, TruthSource
+from pixelwise.core.sample import Dataset, ImageSource, Salvaged, Sample, TruthSource
 from pixelwise.core.segmentation import Segmentation
 
 
@@ -77,6 +77,10 @@ class _ScaledTruth:
 
     def read(self, labels: LabelSet, size: Size) -> tuple[Segmentation, ...]:
         return tuple(scale_truth(truth, self.scale) for truth in self.source.read(labels, self.pixels.size()))
+
+    def salvage(self, labels: LabelSet, size: Size) -> Salvaged:
+        truths, problems = self.source.salvage(labels, self.pixels.size())
+        return tuple(scale_truth(truth, self.scale) for truth in truths), problems
 
     def raw(self) -> list[IntArray]:
         return self.source.raw()

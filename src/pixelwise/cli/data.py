@@ -1,8 +1,6 @@
 """``pixelwise data``: look at a labelled data set before anything is trained on it."""
 
 import json
-import sys
-import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pixelwise.cli.augment import augment_data
+from pixelwise.cli.terminal import Steps, console, percent, print_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -69,9 +68,9 @@ def check_data(
     else:
         _print_audit(audit)
         if mended is not None:
-            _print_mended(_console(), mended)
+            _print_mended(console(), mended)
         elif out is not None:
-            _console().print(f"the page is {out}", soft_wrap=True, markup=False)
+            console().print(f"the page is {out}", soft_wrap=True, markup=False)
     return 0 if audit.clean or (mended is not None and not mended.left) else 1
 
 
@@ -121,145 +120,93 @@ def info(
         data = {key: value for key, value in audit.to_json().items() if key in ("name", "images", "settled", "splits", "sizes")}
         print(json.dumps({**data, "kind": audit.dataset.kind, "classes": figures}, indent=2, ensure_ascii=False))
     else:
-        console = _console()
-        _print_head(console, audit)
-        _print_table(
-            console,
+        terminal = console()
+        _print_head(terminal, audit)
+        print_table(
+            terminal,
             ("class", "pixels", "share", "images"),
             [(name, f"{pixels[name]:,}", f"{100 * pixels[name] / total:.2f} %", str(images[name])) for name in names],
         )
         if not audit.clean:
-            console.print(f"run 'pixelwise data check {path}' to see what is wrong with it", soft_wrap=True, markup=False)
+            terminal.print(f"run 'pixelwise data check {path}' to see what is wrong with it", soft_wrap=True, markup=False)
     return 0
-
-
-def _console() -> "Console":
-    from rich.console import Console
-
-    return Console(highlight=False)
 
 
 def _audit(path: Path, void: str | None, classes: str | None, format: str | None, full: bool) -> "Audit":
     from pixelwise.curate.check import check
     from pixelwise.formats import read
 
-    with _Steps() as steps:
+    with Steps() as steps:
         steps("layout", 0, 1)
         dataset = read(path, format=format)
         return check(dataset, void=void, classes=classes, progress=steps, full=full)
 
 
-class _Steps:
-    """Show progress on standard error once the work has taken two seconds: a bar on a terminal, plain lines elsewhere."""
-
-    def __init__(self) -> None:
-        self._start = time.monotonic()
-        self._told = self._start
-        self._on_terminal = sys.stderr.isatty()
-        self._drawn = False
-
-    def __enter__(self) -> "_Steps":
-        return self
-
-    def __call__(self, what: str, done: int, of: int) -> None:
-        now = time.monotonic()
-        if now - self._start < 2 or now - self._told < (0.1 if self._on_terminal else 5):
-            return
-        self._told = now
-        if self._on_terminal:
-            filled = 30 * done // max(of, 1)
-            print(f"\r{what:>6} {'━' * filled}{' ' * (30 - filled)} {done}/{of}", end="", file=sys.stderr, flush=True)
-            self._drawn = True
-        else:
-            print(f"reading {what}: {done} of {of}", file=sys.stderr, flush=True)
-
-    def __exit__(self, *_: object) -> None:
-        if self._drawn:
-            print("\r" + " " * 60 + "\r", end="", file=sys.stderr, flush=True)
-
-
 def _print_audit(audit: "Audit") -> None:
-    console = _console()
-    _print_head(console, audit)
-    _print_values(console, audit)
-    _print_problems(console, audit)
+    terminal = console()
+    _print_head(terminal, audit)
+    _print_values(terminal, audit)
+    _print_problems(terminal, audit)
     for reason in audit.reasons:
-        console.print(f"not settled: {reason.text}", style="bold yellow", soft_wrap=True, markup=False)
-        console.print(f"  settle it with {reason.flag}", soft_wrap=True, markup=False)
-    console.print(_verdict(audit), style="green" if audit.clean else None, soft_wrap=True, markup=False)
+        terminal.print(f"not settled: {reason.text}", style="bold yellow", soft_wrap=True, markup=False)
+        terminal.print(f"  settle it with {reason.flag}", soft_wrap=True, markup=False)
+    terminal.print(_verdict(audit), style="green" if audit.clean else None, soft_wrap=True, markup=False)
 
 
-def _print_mended(console: "Console", mended: "Mended") -> None:
-    console.print(
+def _print_mended(terminal: "Console", mended: "Mended") -> None:
+    terminal.print(
         f"the cleaned copy is {mended.folder}: {mended.kept} images, {len(mended.dropped)} left out, "
         f"{len(mended.moved)} taken out of a second split",
         soft_wrap=True,
         markup=False,
     )
     if mended.left:
-        console.print(f"not mended: {len(mended.left)}", style="bold", markup=False)
+        terminal.print(f"not mended: {len(mended.left)}", style="bold", markup=False)
     for problem in mended.left[:_SHOWN]:
-        console.print(f"  {problem.text}", soft_wrap=True, markup=False)
+        terminal.print(f"  {problem.text}", soft_wrap=True, markup=False)
     if len(mended.left) > _SHOWN:
-        console.print(f"  … and {len(mended.left) - _SHOWN} more (see --json)", markup=False)
+        terminal.print(f"  … and {len(mended.left) - _SHOWN} more (see --json)", markup=False)
 
 
-def _print_head(console: "Console", audit: "Audit") -> None:
+def _print_head(terminal: "Console", audit: "Audit") -> None:
     dataset = audit.dataset
     splits = ", ".join(f"{name} {len(rows)}" for name, rows in dataset.splits.items()) or "none"
     sizes = ", ".join(f"{height} x {width} ({count})" for (height, width), count in list(audit.sizes.items())[:4])
     more = f" and {len(audit.sizes) - 4} more" if len(audit.sizes) > 4 else ""
-    console.print(f"{dataset.name}: {len(dataset)} images with masks, splits: {splits}", soft_wrap=True, markup=False)
-    console.print(f"sizes (height x width): {sizes or 'none could be read'}{more}", soft_wrap=True, markup=False)
+    terminal.print(f"{dataset.name}: {len(dataset)} images with masks, splits: {splits}", soft_wrap=True, markup=False)
+    terminal.print(f"sizes (height x width): {sizes or 'none could be read'}{more}", soft_wrap=True, markup=False)
 
 
-def _print_values(console: "Console", audit: "Audit") -> None:
+def _print_values(terminal: "Console", audit: "Audit") -> None:
     rows = sorted(audit.rows, key=lambda row: -row.pixels)[:_SHOWN_VALUES]
     kept = {row.value for row in rows}
-    _print_table(
-        console,
+    print_table(
+        terminal,
         ("value", "class", "pixels", "share", "images"),
         [
-            (row.shown, "(void)" if row.name is None else row.name, f"{row.pixels:,}", _percent(row.share), str(row.images))
+            (row.shown, "(void)" if row.name is None else row.name, f"{row.pixels:,}", percent(row.share), str(row.images))
             for row in audit.rows
             if row.value in kept
         ],
     )
     if len(audit.rows) > _SHOWN_VALUES:
-        console.print(f"… and {len(audit.rows) - _SHOWN_VALUES} rarer values (see --json)", markup=False)
+        terminal.print(f"… and {len(audit.rows) - _SHOWN_VALUES} rarer values (see --json)", markup=False)
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.2f} %" if share >= 0.0001 else "< 0.01 %"
-
-
-def _print_table(console: "Console", header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in header:
-        table.add_column(name, justify="left" if name in ("class", "found", "") else "right", no_wrap=name != "class")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    console.print(table)
-
-
-def _print_problems(console: "Console", audit: "Audit") -> None:
+def _print_problems(terminal: "Console", audit: "Audit") -> None:
     styles = {"error": "bold red", "warning": "bold yellow", "note": "bold"}
     groups: dict[tuple[str, str], list[Problem]] = {}
     for problem in (*audit.problems, *audit.notes):
         groups.setdefault((problem.severity, problem.kind), []).append(problem)
     if len(groups) > 1:
         rows = [(severity, kind, str(len(problems))) for (severity, kind), problems in groups.items()]
-        _print_table(console, ("", "found", "items"), rows)
+        print_table(terminal, ("", "found", "items"), rows)
     for (severity, kind), problems in groups.items():
-        console.print(f"{severity}: {kind}: {len(problems)}", style=styles[severity], markup=False)
+        terminal.print(f"{severity}: {kind}: {len(problems)}", style=styles[severity], markup=False)
         for problem in problems[:_SHOWN]:
-            console.print(f"  {problem.text}", soft_wrap=True, markup=False)
+            terminal.print(f"  {problem.text}", soft_wrap=True, markup=False)
         if len(problems) > _SHOWN:
-            console.print(f"  … and {len(problems) - _SHOWN} more (see --json)", markup=False)
+            terminal.print(f"  … and {len(problems) - _SHOWN} more (see --json)", markup=False)
 
 
 def _verdict(audit: "Audit") -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol, overload
+from typing import Any, Protocol, TypeAlias, overload
 
 import numpy as np
 
@@ -24,11 +24,17 @@ class ImageSource(Protocol):
         """Read (H, W), cheaply."""
 
 
+Salvaged: TypeAlias = tuple[tuple[Segmentation, ...], tuple[str, ...]]
+
+
 class TruthSource(Protocol):
     """Where a sample's truth comes from; must pickle."""
 
     def read(self, labels: LabelSet, size: Size) -> tuple[Segmentation, ...]:
         """Read the truths under ``labels``; ``size`` is the image's."""
+
+    def salvage(self, labels: LabelSet, size: Size) -> "Salvaged":
+        """Read what is good of the truths, and say of each segment left out what is wrong with it."""
 
     def raw(self) -> list[IntArray]:
         """Read the stored mask values, before any mapping."""
@@ -88,6 +94,10 @@ class TruthArray:
         """Give the truths under ``labels``."""
         return tuple(one if one.labels is labels else _relabelled(one, labels) for one in self.truths)
 
+    def salvage(self, labels: LabelSet, size: Size) -> Salvaged:
+        """Give the truths: nothing can be wrong with them any more."""
+        return self.read(labels, size), ()
+
     def raw(self) -> list[IntArray]:
         """Give the class maps, those of instances as ``stored_values`` paints them."""
         return [stored_values(one) if one.kind == "instance" else one.class_map() for one in self.truths]
@@ -102,7 +112,15 @@ class SemanticTruth:
 
     def read(self, labels: LabelSet, size: Size) -> tuple[Segmentation, ...]:
         """Read the truths and forget which object is which."""
-        painted = (one.semantic() for one in self.source.read(self.own, size))
+        return self._painted(self.source.read(self.own, size), labels)
+
+    def salvage(self, labels: LabelSet, size: Size) -> Salvaged:
+        """Read what is good of the truths, likewise."""
+        truths, problems = self.source.salvage(self.own, size)
+        return self._painted(truths, labels), problems
+
+    def _painted(self, truths: tuple[Segmentation, ...], labels: LabelSet) -> tuple[Segmentation, ...]:
+        painted = (one.semantic() for one in truths)
         return tuple(one if one.labels == labels else _relabelled(one, labels) for one in painted)
 
     def raw(self) -> list[IntArray]:
@@ -180,6 +198,14 @@ class Sample:
             hint = "it is an image without labels" if not truths else "choose one of .truths"
             raise DataError(f"{self.name}: expected one truth, found {len(truths)}; {hint}")
         return truths[0]
+
+    def salvaged(self) -> Salvaged:
+        """Read the truths without the segments that are wrong, and a sentence for each of those.
+
+        Raises:
+            DataError: the truths cannot be used at all.
+        """
+        return ((), ()) if self.truth_source is None else self.truth_source.salvage(self.labels, self.size)
 
     def raw(self) -> list[IntArray]:
         """Read the stored mask values before mapping."""

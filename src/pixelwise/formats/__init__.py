@@ -7,6 +7,7 @@ from pixelwise.core.errors import MissingFile, OptionError, UnknownLayout
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset
 from pixelwise.formats.claim import Claim
+from pixelwise.formats.folder import remembering
 
 FORMATS = Catalog("format", {"masks": "pixelwise.formats.masks", "coco": "pixelwise.formats.coco"})
 
@@ -76,7 +77,8 @@ def recognise(path: Path) -> tuple[str, Claim]:
     path = Path(path)
     if not path.exists():
         raise MissingFile(f"{path}: expected a data set, found nothing there; check the path")
-    claims = {name: claim for name, module in FORMATS.items() if (claim := module.sniff(path)) is not None}
+    with remembering():
+        claims = {name: claim for name, module in FORMATS.items() if (claim := module.sniff(path)) is not None}
     if len(claims) > 1:
         seen = "; ".join(f"{name} ({claim.dialect})" for name, claim in claims.items())
         raise UnknownLayout(f"{path}: more than one format fits: {seen}; say which one")

@@ -20,10 +20,11 @@ from pixelwise.core.segmentation import KINDS, Kind
 from pixelwise.formats.claim import Claim
 from pixelwise.formats.coco_classes import Classes, classes_of
 from pixelwise.formats.coco_file import CocoFile, read_coco
-from pixelwise.formats.coco_find import LAYOUTS, Found, Pictures, find_files, split_names, unnamed
+from pixelwise.formats.coco_find import LAYOUTS, Found, find_files, rank_of, split_names
 from pixelwise.formats.coco_truth import CocoTruth
 from pixelwise.formats.coco_write import write
 from pixelwise.formats.names import place_of, sample_names
+from pixelwise.formats.pictures import Pictures, unnamed
 
 __all__ = ["LAYOUTS", "read", "sniff", "write"]
 
@@ -96,8 +97,9 @@ def _add(
 ) -> None:
     """Add a file's images; one that another file holds with the same annotations is the same sample, in one more split."""
     missing = []
+    rank = rank_of(found.files[row], split)
     for image, name in enumerate(file.image_names):
-        there = pictures.find(name, found.files[row], split)
+        there = pictures.find(name, found.files[row], rank)
         if len(there) != 1:
             missing.append((name, there))
             continue

@@ -19,9 +19,10 @@ from msgspec import UNSET, Raw, UnsetType
 
 from pixelwise.core.arrays import BoolArray, FloatArray, IntArray
 from pixelwise.core.errors import DataError, MissingFile, UnreadableFile
-from pixelwise.formats.coco_json import decoded, without_collector
+from pixelwise.formats.json_file import decoded, without_collector
 
 MARK = "pixelwise"  # in "info": what a file of ours says of itself
+_WHAT = "COCO (images, annotations, categories)"
 _LISTED = 5  # annotations named in one sentence
 
 
@@ -151,7 +152,7 @@ class CocoFile:
 def looks_like_coco(path: Path) -> bool:
     """Tell whether a JSON file holds images, categories and annotations with outlines, without building any of them."""
     try:
-        head, data, _ = decoded(path, _Head)
+        head, data, _ = decoded(path, _Head, _WHAT)
     except (DataError, MissingFile):
         return False
     lists = head.images, head.annotations, head.categories
@@ -172,7 +173,7 @@ def read_coco(path: Path) -> CocoFile:
     """
     path = Path(path)
     with without_collector():
-        found, data, skipped = decoded(path, _File)
+        found, data, skipped = decoded(path, _File, _WHAT)
         return _columns(path, found, data.ctypes.data - skipped)
 
 

@@ -1,12 +1,7 @@
-"""Find the COCO files of a folder, which split each stands for, and the picture that each image in them means.
-
-A file name in a COCO file is looked for among the pictures of the folder, never opened as a path: what leads outside, by
-``..``, by a full path or by a link, finds nothing or a picture of that name inside.
-"""
+"""Find the COCO files of a folder, and which split each stands for."""
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -113,75 +108,12 @@ def _folder_split(path: PurePosixPath) -> str | None:
     return next((one for one in found if one), None)
 
 
-class Pictures:
-    """The pictures of a folder, found by what label files call them."""
-
-    def __init__(self, listing: Listing) -> None:
-        """Index a listing."""
-        self._root = listing.root
-        self._all = frozenset(listing.pictures)
-        self._by_name: dict[str, list[PurePosixPath]] = defaultdict(list)
-        for picture in listing.pictures:
-            self._by_name[picture.name.casefold()].append(picture)
-        self._folders = {part.casefold() for picture in listing.pictures for part in picture.parent.parts}
-
-    def find(self, name: str, file: PurePosixPath, split: str | None) -> list[PurePosixPath]:
-        """Find the picture that ``file`` (relative to the root, for ``split``) calls ``name``; several where that is open.
-
-        The longest part of the name that fits decides; a folder in the name is given up only where no folder is called so,
-        as in a path of another machine. Among equals: the file's own folder, then the split's.
-        """
-        wanted = _parts(name)
-        if not wanted:
-            return []
-        if (beside := file.parent.joinpath(*wanted)) in self._all:
-            return [beside]
-        there = self._by_name.get(wanted[-1], [])
-        while wanted:
-            fits = [one for one in there if tuple(part.casefold() for part in one.parts[-len(wanted) :]) == wanted]
-            if fits:
-                return _nearest(fits, file, split)
-            if len(wanted) > 1 and wanted[0] in self._folders:
-                return []
-            wanted = wanted[1:]
-        return []
-
-
-def _parts(name: str) -> tuple[str, ...]:
-    """Divide a file name as any system writes it: with backslashes, a drive, ``./``, ``file://``."""
-    bare = re.sub(r"^[a-z][a-z0-9+.\-]*://", "", name.strip(), flags=re.IGNORECASE).replace("\\", "/")
-    parts = [part.casefold() for part in bare.split("/")]
-    return tuple(part for part in parts if part not in ("", ".", "..") and not re.fullmatch(r"[a-z]:", part))
-
-
-def _nearest(pictures: Sequence[PurePosixPath], file: PurePosixPath, split: str | None) -> list[PurePosixPath]:
-    """Keep the pictures that fit a label file best."""
-    if len(pictures) == 1:
-        return list(pictures)
+def rank_of(file: PurePosixPath, split: str | None) -> Callable[[PurePosixPath], tuple[bool, bool]]:
+    """Rank pictures for a file: first those in a folder of the file's own name, then those in a folder of its split."""
     rest = _PREFIXES.sub("", file.stem.casefold())
 
-    def rank(one: PurePosixPath) -> tuple[bool, bool, int]:
-        parts = [part.casefold() for part in one.parent.parts]
+    def rank(one: PurePosixPath) -> tuple[bool, bool]:
         of_split = split is not None and split in (place_of(one.parent).split, _folder_split(one))
-        return rest not in parts, not of_split, -_shared(one.parent, file.parent)
+        return rest not in [part.casefold() for part in one.parent.parts], not of_split
 
-    best = min(rank(one) for one in pictures)
-    return [one for one in pictures if rank(one) == best]
-
-
-def _shared(one: PurePosixPath, other: PurePosixPath) -> int:
-    return sum(1 for a, b in zip(one.parts, other.parts, strict=False) if a == b)
-
-
-def unnamed(listing: Listing, used: Iterable[PurePosixPath]) -> Iterable[str]:
-    """Tell of pictures that no file names, in folders of which it names others."""
-    taken = set(used)
-    folders = {one.parent for one in taken}
-    left: dict[PurePosixPath, list[PurePosixPath]] = defaultdict(list)
-    for picture in listing.pictures:
-        if picture.parent in folders and picture not in taken:
-            left[picture.parent].append(picture)
-    for folder, pictures in left.items():
-        names = ", ".join(one.name for one in pictures[:3]) + (" …" if len(pictures) > 3 else "")
-        what = f"{len(pictures)} images ({names}) are" if len(pictures) > 1 else f"1 image ({names}) is"
-        yield f"{listing.root / folder}: {what} in no annotation file; left out"
+    return rank

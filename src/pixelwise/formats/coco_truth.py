@@ -14,7 +14,7 @@ from pixelwise.core.labels import VOID, LabelSet
 from pixelwise.core.masks import OverlappingMasks
 from pixelwise.core.polygons import rasterise
 from pixelwise.core.runs import Runs, from_counts, from_text
-from pixelwise.core.sample import stored_values
+from pixelwise.core.sample import Salvaged, stored_values
 from pixelwise.core.segmentation import Kind, Segmentation
 from pixelwise.formats.coco_file import CocoFile
 
@@ -48,33 +48,52 @@ class CocoTruth:
 
         Raises:
             SizeMismatch: the file states another size than the picture has.
-            DataError: an annotation is wrong; the message names the file and the annotation.
+            DataError: an annotation is wrong; the message names the file and the annotation, and counts further ones.
             UnreadableFile: the file changed since it was read.
+        """
+        truths, problems = self.salvage(labels, size)
+        if problems:
+            more = f" ({len(problems) - 1} more annotations of this image are wrong)" if problems[1:] else ""
+            raise DataError(problems[0] + more)
+        return truths
+
+    def salvage(self, labels: LabelSet, size: Size) -> Salvaged:
+        """Read the annotations that are good, and say of each other one what is wrong.
+
+        Raises:
+            SizeMismatch, UnreadableFile: as ``read``.
         """
         self._require_size(size)
         columns = self.file.rows
         rows = np.arange(columns.starts[self.row], columns.starts[self.row + 1])
-        self._require_known(rows)
+        strange = rows[columns.categories[rows] < 0]
+        problems = [self._unknown(int(row)) for row in strange]
+        rows = rows[columns.categories[rows] >= 0]
         table = self.classes if labels == self.labels else np.append(self.labels.map_to(labels), VOID)[self.classes]
         rows = rows[table[columns.categories[rows]] >= 0]
-        runs = tuple(
-            self._runs(int(row), text, size) for row, text in zip(rows, self.file.pieces(columns.outlines[rows]), strict=True)
-        )
-        masks = OverlappingMasks(runs, size)
+        runs = []
+        kept = []
+        for row, text in zip(rows.tolist(), self.file.pieces(columns.outlines[rows]), strict=True):
+            try:
+                runs.append(self._runs(row, text, size))
+                kept.append(row)
+            except DataError as error:
+                problems.append(str(error))
+        rows = np.array(kept, np.int64)
+        masks = OverlappingMasks(tuple(runs), size)
         ids = columns.ids[rows]
-        return (
-            Segmentation(
-                self.kind,
-                masks,
-                table[columns.categories[rows]],
-                labels,
-                crowd=columns.crowd[rows] if columns.crowd[rows].any() else None,
-                boxes=_or(columns.boxes[rows], masks.boxes()),
-                areas=_or(columns.areas[rows], masks.areas()),
-                source_ids=ids if (ids >= 0).any() else None,
-                attributes=self._attributes(rows),
-            ),
+        truth = Segmentation(
+            self.kind,
+            masks,
+            table[columns.categories[rows]],
+            labels,
+            crowd=columns.crowd[rows] if columns.crowd[rows].any() else None,
+            boxes=_or(columns.boxes[rows], masks.boxes()),
+            areas=_or(columns.areas[rows], masks.areas()),
+            source_ids=ids if (ids >= 0).any() else None,
+            attributes=self._attributes(rows),
         )
+        return (truth,), tuple(problems)
 
     def raw(self) -> list[IntArray]:
         """Paint the annotations as a map (H, W) of category ids, by the rule of ``Segmentation.semantic``."""
@@ -91,13 +110,12 @@ class CocoTruth:
             f"that was annotated"
         )
 
-    def _require_known(self, rows: IntArray) -> None:
-        if (strange := rows[self.file.rows.categories[rows] < 0]).size:
-            known = ", ".join(f"{one.id} {one.name}" for one in self.file.categories[:8])
-            raise DataError(
-                f"{self._named(int(strange[0]))}: category {self.file.unknown[int(strange[0])]} is none of the file's "
-                f"({known}{' …' if len(self.file.categories) > 8 else ''}); add it to the file's categories, or correct the id"
-            )
+    def _unknown(self, row: int) -> str:
+        known = ", ".join(f"{one.id} {one.name}" for one in self.file.categories[:8])
+        return (
+            f"{self._named(row)}: category {self.file.unknown[row]} is none of the file's "
+            f"({known}{' …' if len(self.file.categories) > 8 else ''}); add it to the file's categories, or correct the id"
+        )
 
     def _named(self, row: int) -> str:
         """Name an annotation, by its id or else by its number among the image's."""

@@ -5,8 +5,8 @@ are written on request, along the sides of the pixels, so that they too give the
 then, as COCO's polygons have none. Kinds other than instances are noted in ``info``, from where ``read`` takes them.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,25 +20,19 @@ from pixelwise.core.runs import Runs, decode
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.formats.coco_file import MARK, read_coco
-from pixelwise.formats.output import require_names, store_image, whole_folder
+from pixelwise.formats.output import require_names, store_image
+from pixelwise.formats.writing import Writing, Written, staged
 
 _FORMAT = "pixelwise coco 1"
 
 
-@dataclass(frozen=True)
-class _Written:
-    """One image's entry and those of its annotations, which are numbered once all are known."""
-
-    image: dict[str, Any]
-    annotations: list[dict[str, Any]]
-
-
-def write(dataset: Dataset, path: Path, *, polygons: bool = False) -> None:
+def write(dataset: Dataset, path: Path, writing: Writing | None = None, *, polygons: bool = False) -> Written:
     """Write a data set, all at once; supercategories are not kept, as label sets have none.
 
     Args:
         dataset: of any kind but regions, which have no classes. Images without a truth are stored, but listed nowhere.
         path: the folder to make; one that Pixelwise wrote is replaced.
+        writing: how.
         polygons: outline objects by polygons instead of run lengths; crowds keep run lengths.
 
     Raises:
@@ -50,16 +44,14 @@ def write(dataset: Dataset, path: Path, *, polygons: bool = False) -> None:
         raise DataError(f"{path}: COCO files name a category for each object, and regions have no classes; match them first")
     require_names(dataset)
     categories = _category_ids(dataset.labels)
-    with whole_folder(path, lambda name: name in ("images", "annotations"), _is_ours) as made:
-        written: dict[int, _Written] = {}
-        for row, sample in enumerate(dataset):
-            file_name = store_image(sample, made / "images")
-            if sample.truth_source is not None:
-                written[row] = _written(sample, file_name, categories, polygons)
-        _number(written.values())
+    work = partial(_write_one, categories=categories, polygons=polygons)
+    with staged(path, lambda name: name in ("images", "annotations"), _is_ours, writing) as stage:
+        written = list(stage.each(dataset, work))
+        _number([one for one in written if one is not None])
         for name, rows in _files(dataset).items():
-            document = _document(dataset, categories, [written[row] for row in rows if row in written])
-            write_bytes(made / "annotations" / f"instances{name}.json", msgspec.json.encode(document))
+            document = _document(dataset, categories, [one for row in rows if (one := written[row]) is not None])
+            write_bytes(stage.folder / "annotations" / f"instances{name}.json", msgspec.json.encode(document))
+    return stage.written
 
 
 def _files(dataset: Dataset) -> dict[str, Sequence[int]]:
@@ -84,8 +76,13 @@ def _category_ids(labels: LabelSet) -> list[int]:
     return [stated[index] for index in range(len(labels))]
 
 
-def _written(sample: Sample, file_name: str, categories: Sequence[int], polygons: bool) -> _Written:
+def _write_one(sample: Sample, folder: Path, categories: Sequence[int], polygons: bool) -> tuple[dict[str, Any] | None, int]:
+    """Store an image; give its entry and those of its annotations, which are numbered once all are known."""
+    if sample.truth_source is None:
+        store_image(sample, folder / "images")
+        return None, 0
     truth = sample.truth
+    file_name = store_image(sample, folder / "images")
     height, width = truth.size
     image = {"id": sample.meta.get("image_id"), "file_name": file_name, "height": height, "width": width}
     boxes, areas = truth.stated_boxes(), truth.stated_areas()
@@ -104,7 +101,7 @@ def _written(sample: Sample, file_name: str, categories: Sequence[int], polygons
                 **_attributes(truth, index),
             }
         )
-    return _Written(image, annotations)
+    return {"image": image, "annotations": annotations}, len(annotations)
 
 
 def _attributes(truth: Segmentation, index: int) -> dict[str, Any]:
@@ -132,27 +129,26 @@ def _polygons(runs: Runs, name: str, index: int) -> list[list[int]]:
     return [part.ravel().astype(int).tolist() for part in parts]
 
 
-def _number(written: Iterable[_Written]) -> None:
+def _number(entries: Sequence[dict[str, Any]]) -> None:
     """Number images and annotations: keep the ids they came with where those are whole, from 1 up, and all different."""
-    entries = list(written)
-    images = [one.image for one in entries]
-    annotations = [annotation for one in entries for annotation in one.annotations]
+    images = [one["image"] for one in entries]
+    annotations = [annotation for one in entries for annotation in one["annotations"]]
     for group in (images, annotations):
         ids = [entry["id"] for entry in group]
         are_good = all(isinstance(one, int) and 0 < one < 2**63 for one in ids) and len(set(ids)) == len(ids)
         for number, entry in enumerate(group, start=1):
             entry["id"] = entry["id"] if are_good else number
     for one in entries:
-        for annotation in one.annotations:
-            annotation["image_id"] = one.image["id"]
+        for annotation in one["annotations"]:
+            annotation["image_id"] = one["image"]["id"]
 
 
-def _document(dataset: Dataset, categories: Sequence[int], written: Sequence[_Written]) -> dict[str, Any]:
+def _document(dataset: Dataset, categories: Sequence[int], written: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {
         "info": {"description": dataset.name, MARK: {"format": _FORMAT, "kind": dataset.kind}},
         "licenses": [],
-        "images": [one.image for one in written],
-        "annotations": [annotation for one in written for annotation in one.annotations],
+        "images": [one["image"] for one in written],
+        "annotations": [annotation for one in written for annotation in one["annotations"]],
         "categories": [
             {"id": id_, "name": label.name, "supercategory": "", "isthing": int(label.is_thing), "color": list(label.colour)}
             for id_, label in zip(categories, dataset.labels.labels, strict=True)

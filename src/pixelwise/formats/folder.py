@@ -3,9 +3,12 @@
 Nothing outside the folder is ever opened: a symbolic link that leads out of it is refused and reported.
 """
 
+import contextlib
 import os
 import re
 from collections import Counter
+from collections.abc import Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -18,12 +21,12 @@ _SKIPPED = frozenset({"__macosx", "@eadir", "__pycache__"})
 
 @dataclass(frozen=True)
 class Listing:
-    """The files under ``root``, as paths relative to it, in natural order (``2`` before ``10``)."""
+    """The files under ``root``, as paths relative to it, in natural order (``2`` before ``10``); ``others`` are of any kind."""
 
     root: Path
     pictures: tuple[PurePosixPath, ...]
     texts: tuple[PurePosixPath, ...]
-    others: int
+    others: tuple[PurePosixPath, ...]
     refused: tuple[str, ...]
 
     def describe(self) -> str:
@@ -39,7 +42,7 @@ class Listing:
         if rest > 0:
             shown.append(f"{rest} more kinds")
         if self.others:
-            shown.append(f"{self.others} other files")
+            shown.append(f"{len(self.others)} other files")
         return ", ".join(shown)
 
 
@@ -53,6 +56,19 @@ def natural(path: object) -> tuple[object, ...]:
     return (*(int(part) if part.isdecimal() else part for part in parts), str(path))
 
 
+_SEEN: ContextVar[dict[Path, Listing] | None] = ContextVar("seen", default=None)
+
+
+@contextlib.contextmanager
+def remembering() -> Iterator[None]:
+    """List each folder once while the block runs, as when one format after the other is asked whether a folder is its own."""
+    token = _SEEN.set({} if _SEEN.get() is None else _SEEN.get())
+    try:
+        yield
+    finally:
+        _SEEN.reset(token)
+
+
 def list_folder(root: Path) -> Listing:
     """List the files under ``root``; hidden ones are left out.
 
@@ -60,12 +76,23 @@ def list_folder(root: Path) -> Listing:
         MissingFile: there is no such folder.
         StorageError: it may not be read.
     """
+    seen = _SEEN.get()
+    if seen is None:
+        return _listed(root)
+    if root not in seen:
+        seen[root] = _listed(root)
+    return seen[root]
+
+
+def _listed(root: Path) -> Listing:
     root = Path(root)
     if not root.exists():
         raise MissingFile(f"{root}: expected a data set, found nothing there; check the path")
     inside = root.resolve()
-    pictures, texts, refused = [], [], []
-    others = 0
+    pictures: list[PurePosixPath] = []
+    texts: list[PurePosixPath] = []
+    others: list[PurePosixPath] = []
+    refused: list[str] = []
 
     def stop(error: OSError) -> None:
         raise StorageError(f"{error.filename}: the folder cannot be read: {error.strerror}; check its permissions")
@@ -91,8 +118,9 @@ def list_folder(root: Path) -> Listing:
             elif suffix in TEXTS:
                 texts.append(relative)
             else:
-                others += 1
-    return Listing(root, tuple(sorted(pictures, key=natural)), tuple(sorted(texts, key=natural)), others, tuple(refused))
+                others.append(relative)
+    ordered = [tuple(sorted(paths, key=natural)) for paths in (pictures, texts, others)]
+    return Listing(root, ordered[0], ordered[1], ordered[2], tuple(refused))
 
 
 def _refusal(path: Path, root: Path, inside: Path) -> str:

@@ -14,16 +14,17 @@ from pixelwise.core.errors import DataError, SizeMismatch, UnknownLayout
 from pixelwise.core.files import write_json, write_text
 from pixelwise.core.image import write_ids
 from pixelwise.core.labels import VOID, Encoding, LabelSet
-from pixelwise.core.sample import Dataset, ImageFile, Sample, Source
+from pixelwise.core.sample import Dataset, ImageFile, Salvaged, Sample, Source
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.formats.claim import Claim
 from pixelwise.formats.classes import find_classes
 from pixelwise.formats.folder import Listing, list_folder
 from pixelwise.formats.names import sample_names
-from pixelwise.formats.output import require_names, store_image, whole_folder
+from pixelwise.formats.output import require_names, store_image
 from pixelwise.formats.pairs import LAYOUTS, Pairs, find_pairs
 from pixelwise.formats.scan import Progress, Scan, read_values, scan_masks
 from pixelwise.formats.values import propose
+from pixelwise.formats.writing import Writing, Written, staged
 
 __all__ = ["LAYOUTS", "MaskFile", "read", "scan", "sniff", "write"]
 
@@ -51,6 +52,10 @@ class MaskFile:
         if stored.shape != size:
             raise SizeMismatch(mismatch(self.path, self.image, (stored.shape[0], stored.shape[1]), size))
         return (Segmentation.from_class_map(labels.to_classes(stored, str(self.path)), labels),)
+
+    def salvage(self, labels: LabelSet, size: Size) -> Salvaged:
+        """Read the mask: it is good as a whole or not at all."""
+        return self.read(labels, size), ()
 
     def raw(self) -> list[IntArray]:
         """Read the stored values."""
@@ -133,7 +138,7 @@ def _dataset(listing: Listing, found: Pairs, labels: LabelSet) -> Dataset:
     return Dataset(samples, labels, "semantic", found.splits, root.resolve().name or "data", found.notes)
 
 
-def write(dataset: Dataset, path: Path) -> None:
+def write(dataset: Dataset, path: Path, writing: Writing | None = None) -> Written:
     """Write a data set; class numbers are stored, and 255 (65535 with more than 255 classes) for void.
 
     Raises:
@@ -144,25 +149,26 @@ def write(dataset: Dataset, path: Path) -> None:
     if dataset.kind != "semantic":
         raise DataError(
             f"{path}: masks hold one class a pixel, and this data set is {dataset.kind}; its objects would be lost. "
-            f"Take .semantic() of each truth first, or write another format"
+            f"Take .semantic() of it first, or write another format"
         )
     require_names(dataset)
-    with whole_folder(path, _is_own, _is_ours) as made:
-        _write_all(dataset, made)
-
-
-def _write_all(dataset: Dataset, folder: Path) -> None:
     labels = dataset.labels
     stored = replace(labels, values={**{index: index for index in range(len(labels))}, labels.void: VOID}, encoding="id")
-    colours = labels.colours
-    images: dict[str, str] = {}
-    for sample in dataset:
-        images[sample.name] = store_image(sample, folder / "images")
-        if sample.truth_source is not None:
-            write_ids(folder / "masks" / f"{sample.name}.png", sample.truth.class_map(), colours)
-    write_json(folder / "classes.json", {"format": _MARK, **stored.to_json()})
-    for name, rows in dataset.splits.items():
-        write_text(folder / f"{name}.txt", "".join(f"images/{images[dataset[row].name]}\n" for row in rows))
+    with staged(path, _is_own, _is_ours, writing) as stage:
+        images = list(stage.each(dataset, _write_one))
+        write_json(stage.folder / "classes.json", {"format": _MARK, **stored.to_json()})
+        for name, rows in dataset.splits.items():
+            lines = [f"images/{images[row]}\n" for row in rows if images[row] is not None]
+            write_text(stage.folder / f"{name}.txt", "".join(lines))
+    return stage.written
+
+
+def _write_one(sample: Sample, folder: Path) -> tuple[str, int]:
+    """Write an image and its mask; give the image's name."""
+    truth = None if sample.truth_source is None else sample.truth
+    if truth is not None:
+        write_ids(folder / "masks" / f"{sample.name}.png", truth.class_map(), sample.labels.colours)
+    return store_image(sample, folder / "images"), 0 if truth is None else len(truth)
 
 
 def _is_own(name: str) -> bool:

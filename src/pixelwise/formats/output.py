@@ -1,10 +1,6 @@
-"""Write a data set's folder all at once: what was there before stays until the new one is whole."""
+"""Store the images of a data set, and check the names they get."""
 
-import contextlib
-import os
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -14,32 +10,6 @@ from pixelwise.core.errors import DataError, StorageError
 from pixelwise.core.files import make_folder
 from pixelwise.core.image import GREY, RGB, Image, write_image
 from pixelwise.core.sample import Dataset, ImageFile, Sample
-
-
-@contextlib.contextmanager
-def whole_folder(path: Path, own: Callable[[str], bool], is_ours: Callable[[Path], bool]) -> Iterator[Path]:
-    """Give an empty folder beside ``path`` to write to; put it in the place of ``path`` when the block ends well.
-
-    Args:
-        path: the folder to be; one that is there is replaced only if it is empty or of our own making.
-        own: tells the names that a data set of ours has in its folder.
-        is_ours: tells such a data set from one that another tool wrote.
-
-    Raises:
-        StorageError: the folder holds something else, or cannot be written.
-    """
-    _refuse_foreign(path, own, is_ours)
-    make_folder(path.parent)
-    try:
-        made = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be written: {error.strerror or error}; choose another folder") from None
-    try:
-        yield made
-        made.chmod(0o755)
-        _put_in_place(made, path)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
 
 
 def require_names(dataset: Dataset) -> None:
@@ -94,37 +64,3 @@ def _write_deep(image: Image, folder: Path, stem: str) -> str:
     planes = None if pixels.ndim == 2 else "contig"
     tifffile.imwrite(folder / f"{stem}.tif", pixels, photometric="minisblack", planarconfig=planes)
     return f"{stem}.tif"
-
-
-def _refuse_foreign(path: Path, own: Callable[[str], bool], is_ours: Callable[[Path], bool]) -> None:
-    if not path.exists():
-        return
-    if not path.is_dir():
-        raise StorageError(f"{path}: expected a folder to write to, found a file; choose another --out")
-    entries = sorted(one.name for one in path.iterdir())
-    if not entries:
-        return
-    strange: Sequence[str] = [name for name in entries if not own(name)]
-    if strange or not is_ours(path):
-        raise StorageError(
-            f"{path}: the folder is not empty and not a data set that Pixelwise wrote (it holds "
-            f"{', '.join((strange or entries)[:3])}); choose another --out"
-        )
-
-
-def _put_in_place(made: Path, path: Path) -> None:
-    """Swap the new folder in; the old one is put back if that fails."""
-    aside = made.with_name(f"{made.name}.old")
-    try:
-        if path.exists():
-            os.replace(path, aside)
-        try:
-            os.replace(made, path)
-        except OSError:
-            if aside.exists():
-                os.replace(aside, path)
-            raise
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be put in place: {error.strerror or error}") from None
-    with contextlib.suppress(OSError):  # the new data is in place; a leftover of the old is no failure
-        shutil.rmtree(aside)

@@ -1,0 +1,193 @@
+"""The shapes that labelling tools draw, each turned into run lengths once, on the way in.
+
+One rule fills them all: COCO's (``core.polygons``), so that a polygon, a box and an ellipse of one tool fit together with those
+of another. Coordinates are pixels, x to the right and y down; (0, 0) is the top left corner of the top left pixel.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from pixelwise.core.arrays import AnyArray, BoolArray, FloatArray, Size
+from pixelwise.core.errors import DataError
+from pixelwise.core.polygons import rasterise
+from pixelwise.core.runs import Runs, decode, encode
+
+_FLATNESS = 0.02  # pixels that the polygon of an ellipse may stay within it
+
+
+class Shape(Protocol):
+    """A shape on an image."""
+
+    def runs(self, size: Size) -> Runs:
+        """Fill the shape on a grid (H, W); what lies outside the grid is cut off.
+
+        Raises:
+            DataError: it has no area by its nature, or its numbers make no sense; the message does not say where.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class Polygons:
+    """Parts (P, 2) of x, y, and the holes in them; a hole is cut out of all parts."""
+
+    parts: tuple[FloatArray, ...]
+    holes: tuple[FloatArray, ...] = ()
+
+    def runs(self, size: Size) -> Runs:
+        """Fill the parts, less the holes."""
+        if not self.parts:
+            raise DataError("it has no outline; draw one")
+        for one in (*self.parts, *self.holes):
+            if len(one) < 3:
+                raise DataError(f"a polygon has {len(one)} points; expected at least 3")
+        filled = rasterise(self.parts, size)
+        return encode(decode(filled) & ~decode(rasterise(self.holes, size))) if self.holes else filled
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box by its sides, turned by ``angle`` degrees clockwise about its centre, or about ``pivot`` (x, y)."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+    angle: float = 0.0
+    pivot: tuple[float, float] | None = None
+
+    def runs(self, size: Size) -> Runs:
+        """Fill the box."""
+        sides = np.array([self.left, self.top, self.right, self.bottom], np.float64)
+        if not np.isfinite(sides).all():
+            raise DataError("a side of the box is no finite number")
+        left, right = sorted((self.left, self.right))
+        top, bottom = sorted((self.top, self.bottom))
+        corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
+        return rasterise([turned(corners, self.angle, self.pivot or ((left + right) / 2, (top + bottom) / 2))], size)
+
+
+@dataclass(frozen=True)
+class Ellipse:
+    """An ellipse by centre and radii, turned by ``angle`` degrees clockwise about its centre, or about ``pivot`` (x, y)."""
+
+    x: float
+    y: float
+    radius_x: float
+    radius_y: float
+    angle: float = 0.0
+    pivot: tuple[float, float] | None = None
+
+    def runs(self, size: Size) -> Runs:
+        """Fill the ellipse, as a polygon that stays within a fiftieth of a pixel of it."""
+        numbers = np.array([self.x, self.y, self.radius_x, self.radius_y], np.float64)
+        if not np.isfinite(numbers).all() or min(self.radius_x, self.radius_y) < 0:
+            raise DataError("an ellipse needs a finite centre and radii that are not negative")
+        longest = max(self.radius_x, self.radius_y, 1.0)
+        count = min(max(16, math.ceil(math.pi / math.acos(max(0.0, 1 - _FLATNESS / longest)))), 20_000)
+        turn = np.arange(count) * (2 * math.pi / count)
+        points = np.stack([self.x + self.radius_x * np.cos(turn), self.y + self.radius_y * np.sin(turn)], axis=1)
+        return rasterise([turned(points, self.angle, self.pivot or (self.x, self.y))], size)
+
+
+@dataclass(frozen=True, eq=False)
+class Bitmap:
+    """A mask (h, w) whose top left pixel lies at ``left``, ``top``."""
+
+    mask: BoolArray
+    left: int = 0
+    top: int = 0
+
+    def runs(self, size: Size) -> Runs:
+        """Put the mask in its place."""
+        whole = np.zeros(size, bool)
+        height, width = self.mask.shape
+        rows = slice(max(self.top, 0), min(self.top + height, size[0]))
+        columns = slice(max(self.left, 0), min(self.left + width, size[1]))
+        if rows.start < rows.stop and columns.start < columns.stop:
+            inner = self.mask[
+                rows.start - self.top : rows.stop - self.top, columns.start - self.left : columns.stop - self.left
+            ]
+            whole[rows, columns] = inner
+        return encode(whole)
+
+
+@dataclass(frozen=True)
+class Coded:
+    """Run lengths that are there already."""
+
+    coded: Runs
+
+    def runs(self, size: Size) -> Runs:
+        """Give them.
+
+        Raises:
+            DataError: they are of another size.
+        """
+        if self.coded.size != size:
+            raise DataError(
+                f"its run lengths are of size {list(self.coded.size)}, but the image is {list(size)} (height, width)"
+            )
+        return self.coded
+
+
+@dataclass(frozen=True)
+class Union:
+    """Several shapes that are one object: the parts of one group."""
+
+    shapes: tuple[Shape, ...]
+
+    def runs(self, size: Size) -> Runs:
+        """Fill all of them."""
+        whole = np.zeros(size, bool)
+        for one in self.shapes:
+            whole |= decode(one.runs(size))
+        return encode(whole)
+
+
+def points_of(pairs: object) -> FloatArray:
+    """Take a list of [x, y] as (P, 2).
+
+    Raises:
+        DataError: it is none.
+    """
+    if not isinstance(pairs, Sequence) or isinstance(pairs, str | bytes) or not all(_is_pair(pair) for pair in pairs):
+        raise DataError("expected points as pairs of finite numbers x, y, found something else")
+    try:
+        found = np.array([(float(pair[0]), float(pair[1])) for pair in pairs], np.float64).reshape(-1, 2)
+    except OverflowError:
+        raise DataError("a point has a coordinate beyond all numbers") from None
+    if not np.isfinite(found).all():
+        raise DataError("expected points as pairs of finite numbers x, y, found NaN or Infinity")
+    return found
+
+
+def _is_pair(pair: object) -> bool:
+    return isinstance(pair, list | tuple) and len(pair) >= 2 and all(is_number(one) for one in pair[:2])
+
+
+def is_number(value: object) -> bool:
+    """Tell a number from all else a JSON value may be; True is none.
+
+    >>> is_number(2.5), is_number(True), is_number("2")
+    (True, False, False)
+    """
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def turned(points: AnyArray, degrees: float, pivot: tuple[float, float]) -> FloatArray:
+    """Turn points (P, 2) clockwise, as one sees them, about ``pivot``.
+
+    >>> turned(np.array([[1.0, 0.0]]), 90, (0, 0)).round(9).tolist()
+    [[0.0, 1.0]]
+    """
+    if not degrees:
+        return np.asarray(points, np.float64)
+    if not math.isfinite(degrees):
+        raise DataError("an angle is no finite number")
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    about = np.asarray(points, np.float64) - pivot
+    return about @ np.array([[cosine, sine], [-sine, cosine]]) + pivot
