@@ -28,8 +28,9 @@ def drawn(count: int, size: tuple[int, int], is_grey: bool) -> Dataset:
 def measure(kind: str, results: "multiprocessing.Queue[tuple[float, float, float, float]]") -> None:
     """Put (predicted GiB, measured GiB, predicted seconds, measured seconds) of a step."""
     from pixelwise.models.networks import unet
-    from pixelwise.train.cost import predict_cost
+    from pixelwise.train.cost import predict_cost, with_loading
     from pixelwise.train.facts import look_at
+    from pixelwise.train.loader import Crops
     from pixelwise.train.machine import keep_freed_memory, this_machine
     from pixelwise.train.options import Recipe, TrainOptions
     from pixelwise.train.plan import plan
@@ -41,7 +42,9 @@ def measure(kind: str, results: "multiprocessing.Queue[tuple[float, float, float
     options = recipe.train
     chosen = {name: value for name, value in recipe.model.items() if name != "name"}
     model = unet.build(train.labels, **chosen)
+    crops = Crops(train, model.head, recipe.augment, options.crop, 0, model.card.bands, memory=2**26)
     cost = predict_cost(model, options.batch, options.crop, options.precision, machine)
+    cost = with_loading(cost, crops, options.batch, machine)
     run = pw.fit(model, train, train.take([]), options, recipe.augment, quiet=True)
     seconds = {int(row["step"] or 0): float(row["seconds"] or 0) for row in run.progress.history}
     times = [seconds[step] - seconds[step - 1] for step in range(SKIPPED, STEPS)]

@@ -121,7 +121,7 @@ def test_an_image_that_comes_twice_in_an_epoch_is_cropped_differently() -> None:
 def test_training_with_balanced_sampling_sees_the_rare_image_more_often() -> None:
     from pixelwise.models.networks import unet
     from pixelwise.train.devices import together
-    from pixelwise.train.fit import Loop
+    from pixelwise.train.loop import Loop
 
     data = rare_data()
     options = TrainOptions(steps=4, batch=4, crop=(32, 32), sampling="balanced", rare_share=1.0, device="cpu")

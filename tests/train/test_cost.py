@@ -1,12 +1,17 @@
 """What a step is predicted to cost."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from pixelwise.augment import AugmentOptions
 from pixelwise.core.errors import OptionError
 from pixelwise.core.labels import LabelSet
 from pixelwise.models.networks import unet
-from pixelwise.train.cost import Footprint, footprint, footprint_of, predict_cost
+from pixelwise.scenes import scenes
+from pixelwise.train.cost import Cost, Footprint, footprint, footprint_of, predict_cost, with_loading
+from pixelwise.train.loader import Crops
 from pixelwise.train.machine import this_machine
 
 LABELS = LabelSet.of(["a", "b", "c"])
@@ -72,3 +77,12 @@ def test_memory_of_an_accelerator_is_its_own(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda **given: True)
     monkeypatch.setattr("torch.cuda.mem_get_info", lambda: (7 * 2**30, 8 * 2**30))
     assert this_machine.__wrapped__("cuda").memory == 7 * 2**30
+
+
+def test_the_loader_adds_to_a_step_on_a_cpu_and_only_bounds_it_beside_an_accelerator() -> None:
+    data = scenes(2, (32, 32))
+    model = unet.build(data.labels, encoder="plain", width=4, depth=2)
+    crops = Crops(data, model.head, AugmentOptions(), (32, 32), 0, model.card.bands, memory=2**20)
+    machine = this_machine("cpu")
+    assert with_loading(Cost(1, 5.0), crops, 4, machine).seconds > 5.0
+    assert with_loading(Cost(1, 5.0), crops, 4, replace(machine, device="cuda")).seconds == 5.0

@@ -18,7 +18,8 @@ from pixelwise.models.networks import unet
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.scenes import scenes
 from pixelwise.train.devices import alone
-from pixelwise.train.fit import Loop, fit
+from pixelwise.train.fit import fit
+from pixelwise.train.loop import Loop
 from pixelwise.train.options import TrainOptions
 
 DATA = scenes(8, (32, 32), seed=4)

@@ -1,6 +1,5 @@
 """``pixelwise compare``: which of two is better on the same images, and whether the images can tell."""
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -39,6 +38,7 @@ def compare(
     The verdict is in words and by mIoU, or the first score asked for. Images that only one could score are listed and left out
     for both; the exit code is then 1.
     """
+    from pixelwise.cli.scoring import tell
     from pixelwise.cli.subject import choose_split, with_held_out
     from pixelwise.core.files import make_folder
     from pixelwise.formats import read
@@ -57,12 +57,7 @@ def compare(
     found = _compared(left, right, names, Bootstrap(resamples=resamples, group=group), dataset.notes)
     if out is not None:
         _write(found, left, right, out)
-    print(json.dumps(found.to_json(), indent=2, ensure_ascii=False, allow_nan=False) if as_json else found)
-    if as_json:
-        for name, error in found.failures:
-            print(f"failed: {name}: {error}", file=sys.stderr)
-    if found.failures or any(note.endswith("it is left out") for note in dataset.notes):  # no partner
-        raise typer.Exit(1)
+    tell(found, as_json, dataset.notes)
 
 
 def _opened(a: str, b: str, chosen: "Chosen", batch: int) -> "tuple[Subject, Subject]":

@@ -1,6 +1,5 @@
 """``pixelwise evaluate``: score a model, a method, or a folder of predictions on labelled data."""
 
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -49,7 +48,7 @@ def evaluate(
     Methods without classes are matched to classes by majority on the training split, and the report says so. A bad image is
     listed at the end and the rest go on; the exit code is then 1. With --out, the page also has calibration and sizes.
     """
-    from pixelwise.cli.scoring import page_metrics
+    from pixelwise.cli.scoring import page_metrics, tell
     from pixelwise.cli.subject import choose_split, open_subject, with_held_out
     from pixelwise.core.files import make_folder
     from pixelwise.formats import read
@@ -72,12 +71,7 @@ def evaluate(
     report = replace(report, notes=(*report.notes, *([note] if note else []), *dataset.notes))
     if out is not None:
         _write(report, subject, model, out)
-    print(json.dumps(report.to_json(), indent=2, ensure_ascii=False, allow_nan=False) if as_json else report)
-    if as_json:
-        for name, error in report.failures:
-            print(f"failed: {name}: {error}", file=sys.stderr)
-    if report.failures or any(note.endswith("it is left out") for note in dataset.notes):  # no partner
-        raise typer.Exit(1)
+    tell(report, as_json, dataset.notes)
 
 
 def bootstrap_of(resamples: int, group: str | None) -> "Bootstrap | None":

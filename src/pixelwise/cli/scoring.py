@@ -1,12 +1,17 @@
-"""Put a score report on a page: the scores, what was trained on what, and the best, middle and worst images."""
+"""Tell scores: as text, as JSON, and on a page with what was trained on what and the best, middle and worst images."""
 
+import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 if TYPE_CHECKING:
     from pixelwise.core.predictor import Predictor
     from pixelwise.core.sample import Dataset, Sample
+    from pixelwise.metrics.comparison import Comparison
     from pixelwise.metrics.result import Report
 
 _MOST_BYTES = 2**29  # of the probabilities of one image that a report is worth without being asked
@@ -106,3 +111,13 @@ def run_facts(run: Path, predictor: "Predictor") -> dict[str, str]:
 
 def _size(size: Sequence[int]) -> str:
     return " x ".join(map(str, size))
+
+
+def tell(found: "Report | Comparison", as_json: bool, notes: Sequence[str]) -> None:
+    """Print what was scored; end with exit code 1 if an image failed, or the data's ``notes`` say that one has no partner."""
+    print(json.dumps(found.to_json(), indent=2, ensure_ascii=False, allow_nan=False) if as_json else found)
+    if as_json:
+        for name, error in found.failures:
+            print(f"failed: {name}: {error}", file=sys.stderr)
+    if found.failures or any(note.endswith("it is left out") for note in notes):
+        raise typer.Exit(1)

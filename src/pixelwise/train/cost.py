@@ -1,13 +1,14 @@
 """Predict what a training step will cost in memory and time, before the first one is made.
 
 Memory follows from what the network keeps for its backward pass, which grows with the pixels of a batch alone: it is counted
-once, on a small image. Time is measured on a few steps of a part of the batch, and drawn out to the whole batch in a line.
+once, on a small image. Time is measured on a few steps of a part of the batch, and drawn out to the whole batch in a line; the
+loader's part is measured on a few images.
 """
 
 import copy
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -23,6 +24,7 @@ from pixelwise.models import MODELS, checkpoint
 from pixelwise.models.recompute import frozen_norms
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.train.failures import SINGLE_VALUE, first_line, is_out_of_memory, is_single_value
+from pixelwise.train.loader import Crops
 from pixelwise.train.machine import Machine, resident_memory
 
 COPIES = 5  # of the weights: themselves, gradients, the optimiser's two moments, the running average
@@ -133,6 +135,22 @@ def predict_cost(model: Segmenter, batch: int, crop: Size, precision: str, machi
         an_image = min(an_image, max(0.0, (large - small) / (more - few)))
     seconds = large + an_image * (batch - more) + _update_seconds(trial)
     return Cost(held + footprint(model, precision).bytes(batch, crop), seconds)
+
+
+def with_loading(cost: Cost, crops: Crops, batch: int, machine: Machine) -> Cost:
+    """Add what it takes to read and augment a batch: on a CPU that is work for the same cores, elsewhere it runs beside.
+
+    Images are timed as they are from the second epoch on, kept in memory where they fit it.
+    """
+    rows = range(min(len(crops), batch, 4))
+    times = []
+    for epoch in range(3):
+        began = time.perf_counter()
+        for row in rows:
+            crops[(epoch, row)]
+        times.append((time.perf_counter() - began) / max(1, len(rows)))
+    loading = min(times[1:]) * batch / max(1, machine.cores)
+    return replace(cost, seconds=cost.seconds + loading if machine.device == "cpu" else max(cost.seconds, loading))
 
 
 def _update_seconds(model: Segmenter) -> float:

@@ -13,7 +13,7 @@ from pixelwise.core.arrays import FloatArray
 from pixelwise.core.errors import TrainingError
 from pixelwise.core.sample import Dataset
 from pixelwise.models.segmenter import Segmenter
-from pixelwise.train.fit import Loop
+from pixelwise.train.loop import Loop
 from pixelwise.train.machine import free_memory, resident_memory
 from pixelwise.train.options import TrainOptions
 from pixelwise.train.trial import trial_of

@@ -6,7 +6,6 @@ and last how long. The rules are nnU-Net's [1] made to suit photographs and pret
 [1] Isensee et al., nnU-Net: a self-configuring method for deep learning-based biomedical image segmentation, 2021, methods.
 """
 
-import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,27 +15,20 @@ import numpy as np
 
 from pixelwise.core.arrays import Size
 from pixelwise.core.errors import OptionError
-from pixelwise.models import MODELS
+from pixelwise.train.architecture import CROP_PIXELS, Reasons, at_scale, choose_network, scaled
 from pixelwise.train.balance import class_weights
 from pixelwise.train.cost import Cost, Footprint, footprint_of
 from pixelwise.train.devices import fits, ranks
 from pixelwise.train.facts import Facts
 from pixelwise.train.machine import Machine
-from pixelwise.train.options import DataOptions, Recipe, TrainOptions
+from pixelwise.train.options import Recipe, TrainOptions
 from pixelwise.train.reporter import duration
 
-CROP_PIXELS = {"cpu": 144_000, "cuda": 512 * 512, "mps": 384 * 384}
 BATCH = {"cpu": 8, "cuda": 32, "mps": 8}
 MEMORY_SHARE = {"cpu": 0.5, "cuda": 0.85, "mps": 0.5}  # of what is free; on a CPU decoded images are kept in a quarter more
 STRIDE = 32
-ENCODERS = {"small": "tf_efficientnet_lite0", "usual": "tf_efficientnet_lite2"}  # their ImageNet weights are installed
-HUGE = 4_000_000  # pixels of a median image that is read at a smaller scale
-VIEW = 8  # a crop shall show at least one part in so many of an image
 RARE_IMAGES = 0.1  # of the images: a class in fewer of them is sampled more often
 RARE_PIXELS = 0.005  # of the pixels: a class with fewer gets crops of its own
-THIN = 2.0  # pixels that the thinnest class must keep when images are reduced
-
-Reasons = list[tuple[str, str, str]]
 
 
 @dataclass(frozen=True)
@@ -75,10 +67,10 @@ def plan(
     reasons: Reasons = []
     options, model = recipe.train, dict(recipe.model)
     options = replace(options, precision=_precision(options, machine, reasons))
-    data = _scaled(recipe.data, facts, machine, reasons)
-    facts = _at_scale(facts, data.scale)
+    data = scaled(recipe.data, facts, machine, reasons)
+    facts = at_scale(facts, data.scale)
     crop = options.crop if all(options.crop) else crop_for(facts.size, CROP_PIXELS[machine.device])
-    _choose_network(model, facts, machine, crop, reasons)
+    choose_network(model, facts, machine, crop, reasons)
     kept = memory_of(model, len(facts.shares), options.precision)
     options = _crop_and_batch(options, crop, facts, machine, kept, reasons)
     _note_norm(options, model, reasons)
@@ -98,79 +90,6 @@ def _precision(options: TrainOptions, machine: Machine, reasons: Reasons) -> str
     why = "computes bfloat16 in hardware" if machine.bf16 else "has no bfloat16 in hardware"
     reasons.append(("precision", "bf16-mixed" if machine.bf16 else "32-true", f"{where} {why}"))
     return reasons[-1][1]
-
-
-def _scaled(data: DataOptions, facts: Facts, machine: Machine, reasons: Reasons) -> DataOptions:
-    """Read huge images smaller, so that a crop shows enough of one; but never so small that the thinnest class is lost."""
-    pixels = facts.size[0] * facts.size[1]
-    shape = f"{facts.size[0]} x {facts.size[1]}"
-    if data.scale:
-        if data.scale != 1:
-            reasons.append(("scale", f"{data.scale:g}", f"asked for; images are {shape}"))
-        return data
-    wanted = math.sqrt(VIEW * CROP_PIXELS[machine.device] / pixels)
-    if pixels <= HUGE or wanted >= 1:
-        return replace(data, scale=1.0)
-    thinnest = float(np.nanmin(facts.widths)) if facts.widths is not None and np.isfinite(facts.widths).any() else math.inf
-    scale = min(1.0, max(wanted, THIN / thinnest))
-    if scale == 1.0:
-        reasons.append(("scale", "1", f"images are {shape}, but their thinnest class is {thinnest:.1f} pixels wide"))
-    else:
-        scale = round(scale, 3)
-        reasons.append(("scale", f"{scale:g}", f"images are {shape}: a crop of their own pixels would show too little of one"))
-    return replace(data, scale=scale)
-
-
-def _at_scale(facts: Facts, scale: float) -> Facts:
-    """Give the facts of the images as they are read."""
-    if scale == 1:
-        return facts
-    sizes = [(max(1, round(height * scale)), max(1, round(width * scale))) for height, width in (facts.size, facts.largest)]
-    widths = None if facts.widths is None else facts.widths * scale
-    return replace(facts, size=sizes[0], largest=sizes[1], widths=widths)
-
-
-def _choose_network(model: dict[str, Any], facts: Facts, machine: Machine, crop: Size, reasons: Reasons) -> None:
-    """Choose encoder, depth, bands and normalisation, where the network has them as options and the user left them open."""
-    known = inspect.signature(MODELS[model["name"]].build).parameters
-    if "encoder" in known and "encoder" not in model:
-        small = facts.size[0] * facts.size[1] <= 160 * 160
-        many = machine.device == "cpu" and facts.count >= 5000
-        model["encoder"] = ENCODERS["small" if small or many else "usual"]
-        why = (
-            "small images" if small else f"{facts.count:,} images: more of them in the same time" if many else "small and fast"
-        )
-        reasons.append(("encoder", model["encoder"], f"{why}; its ImageNet weights are installed"))
-    if "bands" in known and "bands" not in model and facts.bands != ("red", "green", "blue"):
-        if facts.bands == ("grey",):
-            reasons.append(
-                ("bands", "red, green, blue", "grey images are repeated to three bands: the ImageNet weights expect colour")
-            )
-        else:
-            model["bands"] = facts.bands
-            reasons.append(("bands", ", ".join(facts.bands), "as the images have them"))
-    if "levels" in known and "levels" not in model and model.get("encoder") != "plain":
-        levels = max(3, min(5, int(math.log2(min(crop) / 4))))
-        if levels < 5:
-            model["levels"] = levels
-            side = min(crop) // 2**levels
-            reasons.append(("depth", f"{levels} levels", f"crops of {crop[0]} x {crop[1]} leave {side} pixels at the deepest"))
-    if "mean" in known and "mean" not in model and facts.mean:
-        _normalise(model, facts, reasons)
-
-
-def _normalise(model: dict[str, Any], facts: Facts, reasons: Reasons) -> None:
-    """Normalise by the data's own statistics where the encoder's, of ImageNet, would leave them far from 0 and 1."""
-    photographic = all(0.15 < mean < 0.75 for mean in facts.mean) and all(0.1 < one < 0.4 for one in facts.deviation)
-    as_colour = facts.bands in (("red", "green", "blue"), ("grey",))
-    if photographic and as_colour:
-        return
-    times = 3 if facts.bands == ("grey",) and "bands" not in model else 1
-    model["mean"] = tuple(round(mean, 4) for mean in facts.mean) * times
-    model["deviation"] = tuple(round(max(one, 1e-3), 4) for one in facts.deviation) * times
-    shown = f"mean {facts.mean[0]:.3f}, deviation {facts.deviation[0]:.3f}"
-    why = "far from those of photographs" if as_colour else "the bands have no ImageNet statistics"
-    reasons.append(("normalisation", "the data's own", f"{shown}{' of the first band' * (len(facts.mean) > 1)}: {why}"))
 
 
 def _crop_and_batch(

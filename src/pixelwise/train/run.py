@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixelwise.core.errors import RunInUse, StorageError
-from pixelwise.core.files import make_folder, write_bytes, write_csv
+from pixelwise.core.errors import RunInUse
+from pixelwise.core.files import locked, make_folder, write_bytes, write_csv
 from pixelwise.train.state import Row
 
 UNSTARTED = frozenset({"card.json", "environment.json", "train.log"})  # left by a start that never got to train
@@ -84,23 +84,7 @@ class RunFolder:
             RunInUse: another process does.
         """
         make_folder(self.folder)
-        try:
-            import fcntl
-        except ImportError:  # Windows has no fcntl; two processes in one folder are then the user's to avoid
-            yield
-            return
-        try:
-            file = open(self.folder / ".lock", "w")  # noqa: SIM115  # closed below, where its errors are not the lock's
-        except OSError as error:
-            raise StorageError(f"{self.folder}: cannot be written ({error.strerror}); choose another --out") from None
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                message = f"{self.folder}: another process is training into this folder; wait for it or choose another --out"
-                raise RunInUse(message) from None
-            except OSError:  # some network file systems have no locks
-                pass
+        with locked(self.folder):
             for left in self.folder.glob(".*.pt"):  # of a save that was killed
                 left.unlink()
             yield

@@ -22,12 +22,13 @@ from pixelwise.models.encoders.weights import is_named
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.train import origin
 from pixelwise.train import plan as planning
-from pixelwise.train.cost import predict_cost
+from pixelwise.train.cost import predict_cost, with_loading
 from pixelwise.train.devices import leads, part, ranks, share, together
 from pixelwise.train.division import divide, pool_of, with_test
 from pixelwise.train.facts import look_at
 from pixelwise.train.fit import Run, fit_in
 from pixelwise.train.folds import Folds, make_folds
+from pixelwise.train.loader import Crops
 from pixelwise.train.machine import environment, this_machine
 from pixelwise.train.options import PLACE, Recipe, read_recipe, recipe_from, tables_of, write_recipe
 from pixelwise.train.run import RunFolder
@@ -84,6 +85,9 @@ def planned(recipe: Recipe, card: Card | None, prepared: Prepared, say: Say) -> 
     model = origin.build(recipe, prepared.train, say)
     options = recipe.train
     cost = predict_cost(model, options.batch, options.crop, options.precision, machine, options.freeze_norm)
+    train = scaled(prepared.train, recipe.data.scale or 1.0)
+    crops = Crops(train, model.head, recipe.augment, options.crop, options.seed, model.card.bands, memory=2**26)
+    cost = with_loading(cost, crops, options.batch, machine)
     say("plan:\n" + planning.table([*made.reasons, *planning.cost_reasons(cost, options.steps, machine)]))
     for warning in warnings_for(recipe.augment, prepared.train):
         say(f"augmentation: {warning}")

@@ -11,7 +11,7 @@ from pixelwise.augment import AugmentOptions
 from pixelwise.core.sample import Dataset
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.train.devices import alone, processes_here, ranks
-from pixelwise.train.fit import Loop
+from pixelwise.train.loop import Loop
 from pixelwise.train.machine import keep_freed_memory, usable_cores
 from pixelwise.train.options import TrainOptions
 from pixelwise.train.validate import validate
