@@ -175,7 +175,7 @@ def test_run_files_that_cannot_be_read_are_named(tmp_path: Path, monkeypatch: py
         read_toml(tmp_path)
     for content in (b"a = ", b"\xff\xfe"):
         (tmp_path / "bad.toml").write_bytes(content)
-        with pytest.raises(UnreadableFile, match=r"bad\.toml: expected TOML, but"):
+        with pytest.raises(OptionError, match=r"bad\.toml: expected TOML, but"):
             read_toml(tmp_path / "bad.toml")
 
     def refuse(*_: object) -> None:

@@ -12,13 +12,14 @@ from pixelwise.core.errors import (
     MissingFile,
     OptionError,
     PixelwiseError,
+    PlaceTaken,
     RunInUse,
     UnknownLayout,
     UnknownName,
     UnsettledLabels,
 )
 
-WRONG_USE = (OptionError, UnknownName, MissingFile, MissingExtra, UnknownLayout, UnsettledLabels, RunInUse)
+WRONG_USE = (OptionError, UnknownName, MissingFile, MissingExtra, UnknownLayout, UnsettledLabels, RunInUse, PlaceTaken)
 
 # typer carries its own copy of click since 0.20, so the class is taken from typer and not from click
 _USAGE_ERROR = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")

@@ -14,6 +14,7 @@ One tree; each leaf also derives from the built-in a caller would expect::
     ├── MissingFile          (FileNotFoundError)
     ├── MissingExtra         (ImportError)          an optional package; the message names the extra
     ├── StorageError         (OSError)              no space, no permission
+    │   └── PlaceTaken       (FileExistsError)      a place to write to that holds something else
     ├── CheckpointError      (ValueError)           a model file that is truncated, foreign or unsafe
     ├── RunInUse             (FileExistsError)      a run folder that holds another run
     └── TrainingError        (RuntimeError)         a loss that is not finite, no images to train on
@@ -68,6 +69,10 @@ class MissingFile(PixelwiseError, FileNotFoundError):
 
 class StorageError(PixelwiseError, OSError):
     """Report a file that cannot be written: no space, no permission."""
+
+
+class PlaceTaken(StorageError, FileExistsError):
+    """Report a place to write to that holds something else."""
 
 
 class CheckpointError(PixelwiseError, ValueError):

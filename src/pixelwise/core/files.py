@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pixelwise.core.errors import MissingFile, PixelwiseError, RunInUse, StorageError, UnreadableFile
+from pixelwise.core.errors import MissingFile, PixelwiseError, PlaceTaken, RunInUse, StorageError, UnreadableFile
 
 
 def _explain(path: Path, error: OSError) -> StorageError:
@@ -38,7 +38,7 @@ def make_folder(path: Path) -> Path:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         if path.exists() and not path.is_dir():
-            raise StorageError(f"{path}: expected a folder, found a file; choose another --out") from None
+            raise PlaceTaken(f"{path}: expected a folder, found a file; choose another --out") from None
         raise _explain(path, error) from None
     return path
 

@@ -25,7 +25,8 @@ def read_toml(path: Path) -> dict[str, Any]:
 
     Raises:
         MissingFile: there is none.
-        UnreadableFile: it is not TOML.
+        UnreadableFile: it may not be read.
+        OptionError: it is not TOML.
     """
     if not Path(path).is_file():
         found = "a folder" if Path(path).is_dir() else "nothing there"
@@ -35,7 +36,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise UnreadableFile(f"{path}: cannot be read: {error.strerror or error}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UnreadableFile(f"{path}: expected TOML, but {error}") from None
+        raise OptionError(f"{path}: expected TOML, but {error}") from None
 
 
 def write_toml(path: Path, tables: Mapping[str, Any]) -> None:

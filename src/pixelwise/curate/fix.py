@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pixelwise.core.errors import OptionError, StorageError
+from pixelwise.core.errors import OptionError, PlaceTaken
 from pixelwise.core.sample import Dataset
 from pixelwise.curate.audit import Audit
 from pixelwise.curate.problem import Problem, splits_of
@@ -84,7 +84,7 @@ def check_place(out: Path, source: Path | None) -> None:
 
     Raises:
         OptionError: it is inside the data, or the data inside it.
-        StorageError: it is a file, or a folder that is not empty.
+        PlaceTaken: it is a file, or a folder that is not empty.
     """
     if source is not None:
         here, data = out.resolve(), source.resolve()
@@ -92,9 +92,9 @@ def check_place(out: Path, source: Path | None) -> None:
         if here == data or data in here.parents or here in data.parents:
             raise OptionError(f"{out}: expected a new place outside the data {source}; the originals are never touched")
     if out.is_file():
-        raise StorageError(f"{out}: expected a new folder for the cleaned copy, found a file; choose another --out")
+        raise PlaceTaken(f"{out}: expected a new folder for the cleaned copy, found a file; choose another --out")
     if out.is_dir() and any(out.iterdir()):
-        raise StorageError(f"{out}: the folder is not empty; a cleaned copy is only written to a new one: choose another --out")
+        raise PlaceTaken(f"{out}: the folder is not empty; a cleaned copy is only written to a new one: choose another --out")
 
 
 def _folder_of(dataset: Dataset) -> Path | None:
