@@ -37,10 +37,18 @@ def data(tmp_path):
 
 def test_evaluate_takes_the_same_options(data, capsys):
     command = ["evaluate", "threshold", str(data), "--classes", "background,foreground", "--void", "none", "--json"]
-    figures = []
+    found = []
     for options in ([], ["--tile", "16,24", "--overlap", "3"], ["--tile", "none"]):
         assert run([*command, *options]) == 0
-        figures.append(json.loads(capsys.readouterr().out)["miou"])
-    assert figures[0] == figures[1] == figures[2]
+        found.append(json.loads(capsys.readouterr().out))
+    assert found[0]["miou"] == found[1]["miou"] == found[2]["miou"]
+    how = [one.get("predicted_with") for one in found]
+    assert how == [None, {"tile": "16,24", "overlap": 3}, {"tile": "none"}]
     assert run([*command, "--flips"]) == 2
     assert "gives semantic segments without probabilities" in capsys.readouterr().err
+
+
+def test_compare_lays_the_same_around_both(data, capsys):
+    command = ["compare", "otsu", "threshold", str(data), "--classes", "background,foreground", "--void", "none", "--json"]
+    assert run([*command, "--tile", "16,24"]) == 0
+    assert json.loads(capsys.readouterr().out)["predicted_with"] == {"tile": "16,24"}

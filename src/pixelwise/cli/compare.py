@@ -1,13 +1,16 @@
 """``pixelwise compare``: which of two is better on the same images, and whether the images can tell."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pixelwise.cli.wrapping import FLIPS, OVERLAP, TILE, TURNS, sentence, told, wrapping
+
 if TYPE_CHECKING:
-    from pixelwise.cli.subject import Chosen, Subject
+    from pixelwise.cli.subject import Chosen, Subject, Wrap
     from pixelwise.metrics.comparison import Comparison
     from pixelwise.metrics.interval import Bootstrap
 
@@ -22,6 +25,10 @@ def compare(
     metrics: Annotated[str, typer.Option(help="Metrics or single scores, with commas: overlap, or miou,dice.")] = "overlap",
     void: Annotated[str | None, typer.Option(help="Mask values that mean not labelled: 255, or 0,255, or none.")] = None,
     classes: Annotated[str | None, typer.Option(help="Class names: a file, names in value order, or value=name.")] = None,
+    tile: Annotated[str, typer.Option(help=TILE, metavar="H,W")] = "auto",
+    overlap: Annotated[int | None, typer.Option(help=OVERLAP)] = None,
+    flips: Annotated[bool, typer.Option("--flips", help=FLIPS)] = False,
+    turns: Annotated[bool, typer.Option("--turns", help=TURNS)] = False,
     batch: Annotated[int, typer.Option(help="Images of one size segmented at once.", min=1)] = 8,
     resamples: Annotated[int, typer.Option(help="Data sets drawn for the 95 % intervals.", min=100)] = 2000,
     group: Annotated[
@@ -51,31 +58,32 @@ def compare(
     chosen = choose_split(dataset, split)
     if chosen.note:
         print(chosen.note, file=sys.stderr)
-    left, right = _opened(a, b, chosen, batch)
+    asked = told(tile, overlap, flips, turns)
+    left, right = _opened(a, b, chosen, batch, wrapping(tile, overlap, flips, turns) if asked else None)
     if out is not None:
         make_folder(out)  # one that cannot be made is told before the work, not after
     found = _compared(left, right, names, Bootstrap(resamples=resamples, group=group), dataset.notes)
+    if asked:
+        found = replace(found, about={**found.about, "predicted_with": asked}, notes=(*found.notes, *sentence(asked)))
     if out is not None:
         _write(found, left, right, out)
     tell(found, as_json, dataset.notes)
 
 
-def _opened(a: str, b: str, chosen: "Chosen", batch: int) -> "tuple[Subject, Subject]":
+def _opened(a: str, b: str, chosen: "Chosen", batch: int, wrap: "Wrap | None") -> "tuple[Subject, Subject]":
     """Open both on one choice of samples: where B had to set some aside to be trained on, A is scored on the rest too."""
     from pixelwise.cli.subject import open_subject
 
-    left = open_subject(a, chosen, batch)
-    right = open_subject(b, left.chosen, batch)
+    left = open_subject(a, chosen, batch, wrap=wrap)
+    right = open_subject(b, left.chosen, batch, wrap=wrap)
     if right.chosen is not left.chosen:
-        left = open_subject(a, right.chosen, batch)
+        left = open_subject(a, right.chosen, batch, wrap=wrap)
     return left, right
 
 
 def _compared(
     left: "Subject", right: "Subject", names: list[str], bootstrap: "Bootstrap", notes: tuple[str, ...]
 ) -> "Comparison":
-    from dataclasses import replace
-
     from pixelwise.cli.progress import progress_bar
     from pixelwise.metrics.comparison import compare as compared
     from pixelwise.metrics.tally import families_of

@@ -1,13 +1,12 @@
 """``pixelwise evaluate``: score a model, a method, or a folder of predictions on labelled data."""
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.cli.wrapping import FLIPS, OVERLAP, TILE, TURNS, wrapping
+from pixelwise.cli.wrapping import FLIPS, OVERLAP, TILE, TURNS, sentence, told, wrapping
 
 if TYPE_CHECKING:
     from pixelwise.cli.subject import Subject
@@ -52,13 +51,14 @@ def evaluate(
     from pixelwise.cli.subject import choose_split, open_subject, with_held_out
     from pixelwise.core.files import make_folder
     from pixelwise.formats import read
+    from pixelwise.metrics.evaluate import with_about
     from pixelwise.metrics.tally import families_of
 
     names = [name.strip() for name in metrics.split(",") if name.strip()]
     families_of(names)  # a typo is told before the work, not after
     bootstrap = bootstrap_of(resamples, group)
-    is_asked = tile != "auto" or overlap is not None or flips or turns
-    wrap = wrapping(tile, overlap, flips, turns) if is_asked else None
+    asked = told(tile, overlap, flips, turns)
+    wrap = wrapping(tile, overlap, flips, turns) if asked else None
     dataset = with_held_out(read(data, void=void, classes=classes), Path(model))
     chosen = choose_split(dataset, split)
     if chosen.note:
@@ -68,7 +68,8 @@ def evaluate(
         make_folder(out)  # one that cannot be made is told before the work, not after
     names, note = page_metrics(names, subject.gives_probabilities, subject.dataset) if out is not None else (names, "")
     report = score(subject, names, bootstrap)
-    report = replace(report, notes=(*report.notes, *([note] if note else []), *dataset.notes))
+    with_how = {"predicted_with": asked} if asked else {}
+    report = with_about(report, with_how, [*sentence(asked), *([note] if note else []), *dataset.notes])
     if out is not None:
         _write(report, subject, model, out)
     tell(report, as_json, dataset.notes)

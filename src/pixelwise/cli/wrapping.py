@@ -1,7 +1,7 @@
 """The options ``--tile --overlap --flips --turns``: what is laid around a model before it is run."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from pixelwise.core.errors import OptionError
@@ -29,6 +29,26 @@ def wrapping(tile: str, overlap: int | None, flips: bool, turns: bool) -> "Calla
         return arranged(predictor, sides, overlap, flips, turns, lambda sentence: print(sentence, file=sys.stderr))
 
     return wrap
+
+
+def told(tile: str, overlap: int | None, flips: bool, turns: bool) -> dict[str, object]:
+    """Name the options that were asked for, as a report keeps them; none are named where all is as it is without them.
+
+    >>> told("auto", None, True, False), told("auto", None, False, False)
+    ({'flips': True}, {})
+    """
+    asked = {"tile": None if tile == "auto" else tile, "overlap": overlap, "flips": flips or None, "turns": turns or None}
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def sentence(asked: Mapping[str, object]) -> list[str]:
+    """Say in a note, or none, what was laid around the model.
+
+    >>> sentence({"tile": "512,768", "flips": True})
+    ['predicted with --tile 512,768 --flips']
+    """
+    words = [f"--{name}" if value is True else f"--{name} {value}" for name, value in asked.items()]
+    return [f"predicted with {' '.join(words)}"] if words else []
 
 
 def parse_tile(text: str) -> tuple[int, int] | Literal["auto"] | None:
