@@ -329,11 +329,13 @@ def test_ids_that_a_png_cannot_hold_are_refused(tmp_path: Path, ids: AnyArray, s
 def test_a_full_disk_leaves_the_old_mask_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_ids(tmp_path / "m.png", GREYS)
 
-    def full(self: object, target: Path, **_: object) -> None:
-        Path(target).write_bytes(b"half a pict")
+    def full(target: Path, *_: object) -> None:
+        with open(target, "wb") as file:
+            file.write(b"half a pict")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(PIL.Image.Image, "save", full)
+    monkeypatch.setattr(PIL.Image.Image, "save", lambda self, target, **_: full(target))
+    monkeypatch.setattr(Path, "write_bytes", full)
     for write in (write_ids, write_image):
         with pytest.raises(StorageError, match=r"m\.png: cannot be written: no space is left"):
             write(tmp_path / "m.png", GREYS)

@@ -8,7 +8,7 @@ from pycocotools import mask as coco
 
 from pixelwise.core.arrays import AnyArray
 from pixelwise.core.errors import DataError
-from pixelwise.core.polygons import fill, outlines
+from pixelwise.core.polygons import fill, keyholes, outlines
 
 corner = st.tuples(st.floats(-5, 25, width=32), st.floats(-5, 25, width=32))
 polygon = st.lists(corner, min_size=3, max_size=8).map(np.array)
@@ -58,3 +58,15 @@ def test_outlines_have_parts_and_their_holes() -> None:
 
 def test_an_empty_mask_has_no_outlines() -> None:
     assert outlines(np.zeros((3, 3), bool)) == []
+
+
+@given(st.integers(0, 2**32), st.integers(1, 12), st.integers(1, 12), st.sampled_from([0.2, 0.5, 0.8]))
+def test_paths_with_bridges_to_holes_give_any_mask_back(seed: int, height: int, width: int, share: float) -> None:
+    mask = np.random.default_rng(seed).random((height, width)) < share
+    assert (fill(keyholes(mask), (height, width)) == mask).all()
+
+
+def test_each_part_is_one_path_whatever_its_holes() -> None:
+    mask = np.ones((5, 11), bool)
+    mask[1:4:2, 1:4:2] = mask[2, 7:9] = mask[:, 5] = False  # two parts, with four holes and with one
+    assert [path.min(axis=0).tolist() for path in keyholes(mask)] == [[0, 0], [6, 0]]

@@ -8,10 +8,11 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from pixelwise.core.arrays import Size
 from pixelwise.core.errors import DataError, MissingFile, OptionError
 from pixelwise.core.image import Image
 from pixelwise.core.labels import LabelSet
-from pixelwise.core.sample import Dataset, ImageFile, Sample, TruthArray
+from pixelwise.core.sample import Dataset, ImageArray, ImageFile, Sample, TruthArray
 from pixelwise.core.segmentation import Kind, Segmentation
 
 LABELS = LabelSet.of(["sky", "road"])
@@ -191,3 +192,19 @@ def test_a_semantic_view_is_read_under_other_labels_by_name() -> None:
 def test_what_has_not_one_class_a_pixel_has_no_semantic_view(kind: Kind) -> None:
     with pytest.raises(DataError, match=f"{kind} truth cannot be read as semantic"):
         Dataset([], LABELS, kind).semantic()
+
+
+@dataclass(frozen=True, eq=False)
+class Painted(TruthArray):
+    """A source that has its classes painted already."""
+
+    def semantic(self, labels: LabelSet, size: Size) -> tuple[Segmentation, ...]:
+        """Give a class map that no painting would give."""
+        return (Segmentation.from_class_map(np.array([[1, 0]]), labels),)
+
+
+def test_a_source_that_has_its_classes_painted_is_not_painted_again() -> None:
+    objects = Segmentation.from_masks("instance", np.array([[[True, True]]]), [1], LABELS)
+    sample = Sample("a", ImageArray(PIXELS), Painted((objects,)), LABELS)
+    assert sample.semantic(LABELS).truth.class_map().tolist() == [[1, 0]]
+    assert sample.semantic(LABELS).salvaged()[0][0].class_map().tolist() == [[1, 0]]

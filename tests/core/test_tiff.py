@@ -271,3 +271,13 @@ def test_a_tiff_is_known_by_its_content(tmp_path: Path) -> None:
     assert not is_tiff(tmp_path / "text.tif")
     with pytest.raises(UnreadableFile, match="no known kind"):
         read_image(tmp_path / "text.tif")
+
+
+def test_a_depth_that_the_pixels_do_not_have_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tif", np.zeros((2, 4), np.uint16))
+    data = bytearray(path.read_bytes())
+    at = data.index(b"\x02\x01\x03\x00\x01\x00\x00\x00") + 8  # the tag of bits a sample
+    data[at : at + 2] = (21264).to_bytes(2, "little")
+    path.write_bytes(bytes(data))
+    with pytest.raises(UnreadableFile, match=r"a\.tif: the TIFF is truncated or damaged"):
+        read_ids(path)

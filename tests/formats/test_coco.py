@@ -10,11 +10,11 @@ import PIL.Image
 import pytest
 from pycocotools import mask as reference
 
-from pixelwise.core.errors import DataError, OptionError, UnknownLayout
+from pixelwise.core.errors import DataError, OptionError
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset
 from pixelwise.curate.check import check
-from pixelwise.formats import read
+from pixelwise.formats import read, recognise
 from pixelwise.formats.coco_file import CocoFile, read_coco
 
 SQUARE = [1, 1, 4, 1, 4, 3, 1, 3]  # columns 1 to 3, rows 1 and 2, of an image of 5 x 6
@@ -179,13 +179,35 @@ def test_a_file_that_changes_under_the_reader_is_told(tmp_path: Path) -> None:
         _ = data[0].truth
 
 
-def test_files_of_captions_or_panoptic_say_why_they_are_not_read(tmp_path: Path) -> None:
-    path = put(tmp_path / "pets", [{"id": 1, "image_id": 11, "caption": "a dog"}]) / "labels.json"
-    with pytest.raises(UnknownLayout, match=r"labels.json: expected COCO .* in annotations\[0\]: .*category_id"):
-        read(path)
-    (tmp_path / "list.json").write_text("[1, 2]")
-    with pytest.raises(UnknownLayout, match=r"list\.json: expected COCO"):
-        read(tmp_path / "list.json")
+def test_make_senses_export_is_named_and_its_ids_from_0_are_kept(tmp_path: Path) -> None:
+    """As its exporter writes them: no more keys than needed, annotations counted from 0, no category where none was chosen."""
+    images = [{"id": 1, "width": 6, "height": 5, "file_name": "a.png"}]
+    annotation = {"iscrowd": 0, "image_id": 1, "segmentation": [SQUARE], "bbox": [1, 1, 3, 2], "area": 6}
+    named = {"id": 0, "category_id": 1, **annotation}
+    parts = {"info": {"description": "my-project-name"}, "images": images, "categories": [{"id": 1, "name": "dog"}]}
+    path = put(tmp_path / "pets", [named], **parts)
+    assert recognise(path / "labels.json")[1].dialect == "Make Sense's COCO: labels.json"
+    truth = read(path)[0].truth
+    assert truth.source_ids is not None
+    assert truth.source_ids.tolist() == [0]
+    truths, problems = read(put(path, [named, {"id": 1, **annotation}], **parts))[0].salvaged()
+    assert [one.names for one in truths] == [["dog"]]
+    assert "annotation 1 of image 1 (a.png): category None is none of the file's" in problems[0]
+
+
+def test_an_outline_partly_outside_is_cut_off_and_one_wholly_outside_is_told(tmp_path: Path) -> None:
+    partly = one(id=40, segmentation=[[4, 3, 9, 3, 9, 9, 4, 9]], bbox=[4, 3, 5, 6])
+    wholly = one(id=41, segmentation=[[8, 1, 9, 1, 9, 2, 8, 2]], bbox=[8, 1, 1, 1])
+    data = read(put(tmp_path / "pets", [partly, wholly]))
+    assert data[0].truth.masks.areas().tolist() == [4, 0]
+    assert [note for note in data.notes if "annotation 41: its box lies wholly outside its image" in note]
+    assert not any("40" in note for note in data.notes)
+
+
+def test_a_polygon_that_crosses_itself_is_filled_as_pycocotools_fills_it(tmp_path: Path) -> None:
+    bow = [0, 0, 6, 5, 6, 0, 0, 5]
+    truth = read(put(tmp_path / "pets", [one(segmentation=[bow])]))[0].truth
+    assert truth.masks.mask(0).tolist() == reference.decode(reference.frPyObjects([bow], 5, 6))[:, :, 0].astype(bool).tolist()
 
 
 def test_the_audit_counts_objects_as_they_are_painted(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import PIL.Image
 import pytest
 
-from pixelwise.formats import read, recognise
+from pixelwise.formats import json_file, read, recognise
 
 CATEGORIES = [{"id": 1, "name": "cat"}]
 
@@ -174,3 +174,18 @@ def test_one_id_for_two_names_is_told(tmp_path: Path) -> None:
     data = read(tmp_path)
     assert [sample.truth.names for sample in data] == [["cat"], ["dog"]]
     assert any("category 1 is 'dog' here and 'cat' in" in note for note in data.notes)
+
+
+def test_each_file_is_looked_into_once_however_many_formats_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture(tmp_path / "1.jpg")
+    labels(tmp_path / "result.json", "1.jpg")
+    looked: list[Path] = []
+    plain = json_file._keys_of
+
+    def counted(path: Path) -> frozenset[str] | None:
+        looked.append(path)
+        return plain(path)
+
+    monkeypatch.setattr(json_file, "_keys_of", counted)
+    assert recognise(tmp_path)[0] == "coco"
+    assert len(looked) == len(set(looked))

@@ -253,3 +253,32 @@ def test_whole_numbers_written_as_fractions_are_read(tmp_path: Path) -> None:
     other = put(tmp_path / "other", [one()], images=[{**IMAGES[0], "height": 7.0}])
     with pytest.raises(SizeMismatch):
         _ = read(other)[0].truth
+
+
+def test_a_remark_that_looks_like_an_outline_moves_none(tmp_path: Path) -> None:
+    remark = {"segmentation": [[0, 0, 6, 0, 6, 5, 0, 5]], "note": 'so is "segmentation": this'}
+    data = read(put(tmp_path / "pets", [one(attributes=remark), one(id=2, image_id=12)]))
+    assert [sample.truth.masks.areas().tolist() for sample in data] == [[6], [6]]
+    assert data[0].truth.attributes == (remark,)
+
+
+def test_a_photo_that_is_stored_lying_fits_labels_made_upright_alone(tmp_path: Path) -> None:
+    """EXIF orientation 6: stored as 5 x 6, shown as 6 x 5 (height x width)."""
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6
+    upright = {**IMAGES[0], "file_name": "a.jpg", "height": 6, "width": 5}
+    path = put(tmp_path / "pets", [one(segmentation=[[0, 0, 2, 0, 2, 6, 0, 6]])], images=[upright])
+    PIL.Image.new("RGB", (6, 5)).save(path / "a.jpg", exif=exif)
+    (path / "a.png").unlink()
+    assert read(path)[0].truth.masks.areas().tolist() == [12]
+    put(path, [one()], images=[{**upright, "height": 5, "width": 6}])
+    (path / "a.png").unlink()
+    with pytest.raises(SizeMismatch, match="turned by 90 degrees: does the image carry an EXIF orientation"):
+        _ = read(path)[0].truth
+
+
+@pytest.mark.parametrize("name", ["U\u0308BER.PNG", "\u00fcber.png", "u\u0308ber.png"])
+def test_names_that_differ_in_case_or_unicode_form_are_one(name: str, tmp_path: Path) -> None:
+    path = put(tmp_path / "pets", [one()], images=[{**IMAGES[0], "file_name": name}])
+    (path / "a.png").rename(path / "\u00fcber.png")
+    assert read(path)[0].truth.names == ["dog"]

@@ -1,6 +1,7 @@
 """Writing COCO: other readers take it, nothing is lost, and polygons are refused where they would lose something."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,33 @@ def test_regions_have_no_classes_to_write(tmp_path: Path) -> None:
     truth = Segmentation.from_masks("regions", np.array([mask("#.")]), [0], labels)
     with pytest.raises(DataError, match="regions have no classes"):
         coco.write(data_of(truth, kind="regions"), tmp_path / "out")
+
+
+def test_what_no_coco_file_has_a_place_for_is_told(tmp_path: Path) -> None:
+    scored = pets(mask("#."), scores=np.array([0.5]), track_ids=np.array([4]))
+    boxed = Sample.of("b", scored[0].image, boxes=({"name": "cat", "box": (0, 0, 1, 1)},))
+    written = coco.write(Dataset([*scored, boxed], LABELS, "instance"), tmp_path / "out")
+    assert written.dropped == (
+        "a: the scores of its 1 segments, for which the file has no place",
+        "a: the track ids of its 1 segments, for which the file has no place",
+        "b: its 1 boxes, which are no masks",
+    )
+
+
+def test_ids_and_order_are_kept_over_splits_that_are_written_side_by_side(tmp_path: Path) -> None:
+    image = Image(np.zeros((1, 2, 3), np.uint8))
+    samples = []
+    for number in range(5):
+        truth = Segmentation.from_masks("instance", np.array([mask("#."), mask(".#")]), [0, 1], LABELS)
+        ids = np.array([90 - 2 * number, 91 - 2 * number])
+        samples.append(Sample.of(f"s{number}", image, replace(truth, source_ids=ids), image_id=70 - number))
+    coco.write(Dataset(samples, LABELS, "instance", {"train": [0, 2, 4], "val": [1, 3]}), tmp_path / "out")
+    for split, rows in (("train", (0, 2, 4)), ("val", (1, 3))):
+        document = json.loads((tmp_path / "out" / "annotations" / f"instances_{split}.json").read_text())
+        assert [one["id"] for one in document["images"]] == [70 - row for row in rows]
+        assert [(one["image_id"], one["id"]) for one in document["annotations"]] == [
+            (70 - row, first - 2 * row) for row in rows for first in (90, 91)
+        ]
 
 
 def test_an_image_in_two_splits_stays_one_sample(tmp_path: Path) -> None:

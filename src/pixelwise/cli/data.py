@@ -1,13 +1,17 @@
 """``pixelwise data``: look at a labelled data set before anything is trained on it."""
 
 import json
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pixelwise.cli.augment import augment_data
+from pixelwise.cli.convert import convert_data
+from pixelwise.cli.info import info
+from pixelwise.cli.merge import merge_data
+from pixelwise.cli.prepare import prepare_data
+from pixelwise.cli.split import split_data
 from pixelwise.cli.terminal import Steps, console, percent, print_table
 
 if TYPE_CHECKING:
@@ -18,6 +22,11 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Check and describe labelled data.", no_args_is_help=True)
 app.command("augment")(augment_data)
+app.command("convert")(convert_data)
+app.command("info")(info)
+app.command("merge")(merge_data)
+app.command("prepare")(prepare_data)
+app.command("split")(split_data)
 
 _SHOWN = 20  # problems of one kind
 _SHOWN_VALUES = 64
@@ -95,41 +104,6 @@ def _mend(audit: "Audit", out: Path, path: Path) -> "Mended":
     from pixelwise.curate.fix import write_fixed
 
     return write_fixed(audit, out, path)
-
-
-@app.command("info")
-def info(
-    path: DataPath,
-    void: VoidOption = None,
-    classes: ClassesOption = None,
-    format: FormatOption = None,
-    as_json: JsonOption = False,
-) -> int:
-    """Describe a data set: images, splits, sizes, and the pixels of each class."""
-    audit = _audit(path, void, classes, format, full=False)
-    pixels: Counter[str] = Counter()
-    images: Counter[str] = Counter()
-    for row in audit.rows:
-        pixels[row.name or "void"] += row.pixels
-        images[row.name or "void"] = max(images[row.name or "void"], row.images)
-    total = max(sum(pixels.values()), 1)
-    painted = [name for name in pixels if name not in audit.labels.names and name != "void"]  # background around objects
-    names = [*painted, *audit.labels.names, *(["void"] if pixels["void"] else [])]
-    if as_json:
-        figures = {name: {"pixels": pixels[name], "share": pixels[name] / total, "images": images[name]} for name in names}
-        data = {key: value for key, value in audit.to_json().items() if key in ("name", "images", "settled", "splits", "sizes")}
-        print(json.dumps({**data, "kind": audit.dataset.kind, "classes": figures}, indent=2, ensure_ascii=False))
-    else:
-        terminal = console()
-        _print_head(terminal, audit)
-        print_table(
-            terminal,
-            ("class", "pixels", "share", "images"),
-            [(name, f"{pixels[name]:,}", f"{100 * pixels[name] / total:.2f} %", str(images[name])) for name in names],
-        )
-        if not audit.clean:
-            terminal.print(f"run 'pixelwise data check {path}' to see what is wrong with it", soft_wrap=True, markup=False)
-    return 0
 
 
 def _audit(path: Path, void: str | None, classes: str | None, format: str | None, full: bool) -> "Audit":

@@ -1,6 +1,6 @@
 """``pixelwise list``: what there is by name."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,13 +19,34 @@ def list_rows(
     if what not in WHAT:
         raise UnknownName(f"there is no list of '{what}'; {nearest(what, WHAT)}")
     rows = _encoders() if what == "encoders" else _rows(what)
+    more = {name: _format(name) for name, _ in rows} if what == "formats" else {}
     if as_json:
-        typer.echo(json.dumps([{"name": name, "about": about} for name, about in rows], ensure_ascii=False))
+        typer.echo(
+            json.dumps([{"name": name, "about": about, **more.get(name, {})} for name, about in rows], ensure_ascii=False)
+        )
         return 0
     width = max(len(name) for name, _ in rows)
     for name, about in rows:
         typer.echo(f"{name:<{width}}  {about}".rstrip())
+        if name in more:
+            for layout in more[name]["layouts"]:
+                typer.echo(f"{'':<{width}}    reads {layout}")
+            typer.echo(f"{'':<{width}}    {'is written too' if more[name]['writes'] else 'is read, and not written'}")
     return 0
+
+
+def _format(name: str) -> dict[str, Any]:
+    """Tell the layouts that a format reads, and whether it is written; one that is not has a ``write`` that only raises."""
+    import ast
+    import inspect
+    import textwrap
+
+    from pixelwise.formats import FORMATS
+
+    module = FORMATS[name]
+    body = ast.parse(textwrap.dedent(inspect.getsource(module.write))).body[0].body  # type: ignore[attr-defined]
+    steps = [one for one in body if not (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant))]
+    return {"layouts": list(module.LAYOUTS), "writes": not isinstance(steps[0], ast.Raise)}
 
 
 def _rows(what: str) -> list[tuple[str, str]]:

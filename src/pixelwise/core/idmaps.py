@@ -1,10 +1,13 @@
-"""Run lengths of all masks of an id map at once: its cost does not grow with their number."""
+"""From an id map to the run lengths of all its masks at once, and back: the cost does not grow with their number."""
 
+from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
+import cv2
 import numpy as np
 
-from pixelwise.core.arrays import IntArray
+from pixelwise.core.arrays import IntArray, Size
 from pixelwise.core.runs import Runs
 
 
@@ -67,3 +70,88 @@ def _coded(values: IntArray) -> tuple[bytes, IntArray]:
     for round_, (which, letters) in enumerate(parts):
         text[ends[which] + round_] = letters
     return text.tobytes(), ends
+
+
+def paint_ids(masks: Sequence[Runs], order: Sequence[int] | IntArray, size: Size, dtype: "np.dtype[Any]") -> IntArray:
+    """Paint masks onto an id map (H, W) in ``order``, mask k - 1 as k: later ones cover earlier ones.
+
+    >>> from pixelwise.core.runs import encode
+    >>> one, two = encode(np.array([[True, True, False]])), encode(np.array([[False, True, True]]))
+    >>> paint_ids((one, two), [0, 1], (1, 3), np.dtype(np.uint8))
+    array([[1, 2, 2]], dtype=uint8)
+    """
+    height, width = size
+    if not masks or 0 in size:
+        return np.zeros(size, dtype)
+    flat = np.zeros(height * width, dtype)  # column by column, as run lengths go
+    firsts, lasts, cuts = stretches(masks)
+    begins, ends = firsts.tolist(), lasts.tolist()
+    for index in order:
+        value = index + 1
+        for place in range(cuts[index], cuts[index + 1]):
+            flat[begins[place] : ends[place]] = value
+    columns = flat.reshape(width, height)
+    return np.asarray(cv2.transpose(columns if dtype.itemsize < 4 else columns.view(np.int32)).view(dtype).reshape(size))
+
+
+def lookup(table: IntArray, ids: IntArray) -> IntArray:
+    """Give ``table[ids]``, five times as fast for ids of 8 bits.
+
+    >>> lookup(np.array([7, 9], np.uint8), np.array([[0, 1]], np.uint8))
+    array([[7, 9]], dtype=uint8)
+    """
+    if ids.dtype != np.uint8 or table.dtype not in (np.uint8, np.uint16) or not ids.size:
+        return np.asarray(table[ids])
+    whole: IntArray = np.zeros(256, table.dtype)
+    whole[: len(table)] = table[:256]
+    return np.asarray(cv2.LUT(ids, whole))
+
+
+def present_in(ids: IntArray) -> IntArray:
+    """List the values of a map in order; a histogram is ten times faster than a sort, OpenCV's forty times.
+
+    >>> present_in(np.array([[7, 2], [7, 7]], np.uint8)).tolist()
+    [2, 7]
+    """
+    if ids.dtype == np.uint8 and ids.size:
+        return np.flatnonzero(cv2.calcHist([ids], [0], None, [256], [0, 256]))
+    if ids.dtype in (np.uint8, np.uint16):
+        return np.flatnonzero(np.bincount(ids.ravel()))
+    return np.unique(ids)
+
+
+def stretches(masks: Sequence[Runs]) -> tuple[IntArray, IntArray, list[int]]:
+    """Give the stretches of pixels under each mask, column by column: first pixel, last + 1, and where each mask's begin.
+
+    >>> from pixelwise.core.runs import encode
+    >>> firsts, lasts, cuts = stretches([encode(np.array([[True, False], [True, True]]))])
+    >>> firsts.tolist(), lasts.tolist(), cuts
+    ([0, 3], [2, 4], [0, 2])
+    """
+    counts, bounds = _all_counts(masks)
+    firsts, lasts, cuts = [], [], [0]
+    for begin, end in pairwise(bounds.tolist()):
+        own = counts[begin:end]
+        own[1::2] = np.cumsum(own[1::2])  # from the fourth on, a count is told as its difference to the one before the last
+        own[2::2] = np.cumsum(own[2::2])
+        edges = np.cumsum(own)
+        firsts.append(edges[:-1:2])
+        lasts.append(edges[1::2])
+        cuts.append(cuts[-1] + len(lasts[-1]))
+    empty = np.zeros(0, np.int64)
+    return np.concatenate([empty, *firsts]), np.concatenate([empty, *lasts]), cuts
+
+
+def _all_counts(masks: Sequence[Runs]) -> tuple[IntArray, IntArray]:
+    """Decode the text of run lengths to numbers, those of one mask after the other, and where each mask's begin (S + 1,)."""
+    codes = np.frombuffer(b"".join([each.counts for each in masks]), np.uint8).astype(np.int64) - 48
+    if not codes.size:
+        return np.zeros(0, np.int64), np.zeros(len(masks) + 1, np.int64)
+    ends = np.flatnonzero(codes < 32)  # bit 5 says that the number goes on
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    lengths = ends - starts + 1
+    digits = np.arange(codes.size) - np.repeat(starts, lengths)
+    counts = np.add.reduceat((codes & 31) << 5 * digits, starts)
+    counts -= np.where(codes[ends] & 16, np.int64(1) << 5 * lengths, 0)  # bit 4 of the last digit is the sign
+    texts = np.cumsum([0, *(len(each.counts) for each in masks)])
+    return counts, np.searchsorted(starts, texts)

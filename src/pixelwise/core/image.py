@@ -23,6 +23,7 @@ from pixelwise.core import tiff
 from pixelwise.core.arrays import AnyArray, ByteArray, FloatArray, IntArray, Size
 from pixelwise.core.errors import DataError, MissingFile, OptionError, PixelwiseError, TooLarge, UnreadableFile
 from pixelwise.core.files import replacing
+from pixelwise.core.png import encode_ids
 
 RGB = ("red", "green", "blue")
 GREY = ("grey",)
@@ -220,14 +221,8 @@ def write_ids(path: Path, ids: IntArray, colours: IntArray | None = None) -> Non
     low, high = (int(ids.min()), int(ids.max())) if ids.size else (0, 0)
     if low < 0 or high > 65535:
         raise DataError(f"{path}: a PNG holds ids 0..65535, found {low}..{high}")
-    if high < 256:
-        picture = PIL.Image.fromarray(np.ascontiguousarray(ids, np.uint8))
-        if colours is not None:
-            picture.putpalette(np.asarray(colours, np.uint8)[:256].tobytes().ljust(768, b"\0"))
-    else:
-        picture = PIL.Image.fromarray(np.ascontiguousarray(ids, np.uint16))
     with replacing(Path(path)) as temporary:
-        picture.save(temporary, format="PNG", compress_level=1)  # level 9 takes 14 times as long for 10 % fewer bytes
+        temporary.write_bytes(encode_ids(np.asarray(ids, np.uint8 if high < 256 else np.uint16), colours))
 
 
 def write_image(path: Path, pixels: AnyArray, quality: int = 95) -> None:

@@ -7,6 +7,7 @@ prediction and evaluation alike.
 import colorsys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from pixelwise.core.arrays import AnyArray, IntArray
 from pixelwise.core.errors import DataError, OptionError, nearest
+from pixelwise.core.idmaps import lookup, present_in
 
 Colour: TypeAlias = tuple[int, int, int]
 Encoding: TypeAlias = Literal["id", "rgb"]
@@ -101,7 +103,7 @@ class LabelSet:
     def __len__(self) -> int:
         return len(self.labels)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The class names in class order."""
         return tuple(label.name for label in self.labels)
@@ -150,8 +152,8 @@ class LabelSet:
             table, is_known = np.zeros(256, dtype), np.zeros(256, bool)
             fits = (known >= 0) & (known < 256)
             table[known[fits]], is_known[known[fits]] = classes[fits], True
-            result = table[stored]
-            strange = ~is_known[stored] if not is_known.all() else None
+            result = lookup(table, stored)
+            strange = None if is_known[present_in(stored)].all() else ~is_known[stored]
         else:
             place = np.clip(np.searchsorted(known, stored), 0, max(len(known) - 1, 0))
             result, strange = (classes[place], known[place] != stored) if len(known) else (stored, np.ones(stored.shape, bool))
@@ -198,6 +200,10 @@ class LabelSet:
         >>> labels.names, dict(labels.values)
         (('background', 'cat', 'dog'), {0: 0, 7: 1, 9: 2, 255: -1})
         """
+        return self._backed
+
+    @cached_property
+    def _backed(self) -> "LabelSet":  # every image of a data set asks for it
         if any(name.casefold() == "background" for name in self.names):
             return self
         values = {value: index + (index != VOID) for value, index in self.values.items()}

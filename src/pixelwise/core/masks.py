@@ -15,7 +15,7 @@ import numpy as np
 from pixelwise.core import runs
 from pixelwise.core.arrays import AnyArray, BoolArray, IntArray, Size
 from pixelwise.core.errors import DataError
-from pixelwise.core.idmaps import encode_ids
+from pixelwise.core.idmaps import encode_ids, paint_ids
 from pixelwise.core.runs import Runs
 
 
@@ -161,7 +161,7 @@ class OverlappingMasks(Masks):
 
     def boxes(self) -> IntArray:
         """Find the boxes (S, 4) of every mask."""
-        return np.array([each.box for each in self.runs], np.int64).reshape(-1, 4)
+        return runs.boxes(self.runs)
 
 
 def smallest_dtype(highest: int) -> np.dtype[np.unsignedinteger[Any]]:
@@ -207,8 +207,5 @@ def as_disjoint(masks: Masks) -> DisjointMasks:
 
 def paint(masks: Masks, order: Sequence[int] | IntArray) -> DisjointMasks:
     """Paint masks onto an id map in ``order``: later ones cover earlier ones, masks left out are lost."""
-    ids = np.zeros(masks.size, smallest_dtype(len(masks)))
-    for index, (left, top, right, bottom) in zip(order, masks.boxes()[np.asarray(order, np.int64)].tolist(), strict=True):
-        box = slice(top, bottom), slice(left, right)
-        ids[box][masks.mask(int(index))[box]] = int(index) + 1
-    return DisjointMasks(ids, len(masks))
+    rows = np.asarray(order, np.int64).tolist()
+    return DisjointMasks(paint_ids(masks.run_lengths(), rows, masks.size, smallest_dtype(len(masks))), len(masks))

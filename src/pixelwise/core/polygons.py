@@ -45,7 +45,7 @@ def rasterise(parts: Sequence[AnyArray], size: Size) -> Runs:
     _refuse_endless(corners, size)
     if not corners or 0 in size:
         return encode(np.zeros(size, bool))
-    merged = coco.merge(coco.frPyObjects([part.ravel().tolist() for part in corners], *size))
+    merged = coco.merge(coco.frPyObjects([part.ravel() for part in corners], *size))
     return Runs(size, bytes(merged["counts"]))
 
 
@@ -56,7 +56,8 @@ def _refuse_endless(corners: Sequence[FloatArray], size: Size) -> None:
     for part in corners:
         if np.abs(part).max() > reach:
             raise DataError(f"a polygon reaches {np.abs(part).max():.3g} pixels out, on a grid of {size[1]} x {size[0]}")
-        length += float(np.abs(part - np.roll(part, 1, axis=0)).max(axis=1).sum())
+        steps = np.abs(part[1:] - part[:-1])
+        length += float(np.maximum(steps[:, 0], steps[:, 1]).sum() + np.abs(part[0] - part[-1]).max())
     if length > max(LONG, size[0] * size[1]):
         raise DataError(f"the edges of a polygon are {length:.3g} pixels long, on a grid of {size[1]} x {size[0]}")
 
@@ -97,6 +98,50 @@ def borders(mask: BoolArray) -> list[FloatArray] | None:
             return None
         found.append(_corners((contours[0][:, 0].astype(np.int64) + 1) // 2) + np.array([left, top], np.float64))
     return found
+
+
+def keyholes(mask: BoolArray) -> list[FloatArray]:
+    """Trace each part of ``mask`` (H, W) as one closed path, for files that hold neither holes nor several outlines a part.
+
+    The path runs along the sides of the pixels and, for each hole, over a bridge to it, around it and back over the bridge,
+    which so encloses nothing: ``fill`` gives the very mask back.
+
+    >>> ring = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], bool)
+    >>> len(keyholes(ring)), bool((fill(keyholes(ring), (3, 3)) == ring).all())
+    (1, True)
+    """
+    _, ids, boxes, _ = cv2.connectedComponentsWithStats(np.ascontiguousarray(mask, np.uint8), connectivity=4)
+    found = []
+    for index, (left, top, width, height) in enumerate(boxes[:, :4].tolist()):
+        if index == 0:
+            continue  # what is outside
+        part = (ids[top : top + height, left : left + width] == index).astype(np.uint8)
+        twice = np.repeat(np.repeat(part, 2, axis=0), 2, axis=1)  # so that each side of a pixel has a place of its own
+        contours, links = cv2.findContours(twice, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+        paths = [_corners((one[:, 0].astype(np.int64) + 1) // 2) for one in contours]
+        outer = next(row for row, link in enumerate(links[0]) if link[3] < 0)
+        holes = [path for row, path in enumerate(paths) if row != outer]
+        found.append(_bridged(paths[outer], holes) + np.array([left, top], np.float64))
+    return found
+
+
+def _bridged(outer: AnyArray, holes: Sequence[AnyArray]) -> AnyArray:
+    """Join the paths of holes to the outer path, each where the two are nearest."""
+    if not holes:
+        return outer
+    from scipy.spatial import cKDTree  # on first use: `import pixelwise` stays light
+
+    tree = cKDTree(outer)
+    detours: dict[int, list[AnyArray]] = {}
+    for hole in holes:
+        far, near = tree.query(hole)
+        start = int(np.argmin(far))
+        there = int(near[start])
+        detours.setdefault(there, []).append(np.concatenate([hole[start:], hole[: start + 1], outer[there : there + 1]]))
+    pieces = []
+    for place in range(len(outer)):
+        pieces += [outer[place : place + 1], *detours.get(place, ())]
+    return np.concatenate(pieces)
 
 
 def _corners(path: AnyArray) -> AnyArray:

@@ -142,4 +142,31 @@ def intersection_over_union(first: Sequence[Runs], second: Sequence[Runs]) -> Fl
 
 def areas(masks: Sequence[Runs]) -> IntArray:
     """Give the areas (S,) of several masks in pixels."""
-    return np.array([mask.area for mask in masks], np.int64)
+    return np.asarray(coco.area([mask._coco() for mask in masks]) if masks else [], np.int64)
+
+
+def boxes(masks: Sequence[Runs]) -> IntArray:
+    """Find the smallest boxes (S, 4) around several masks: left, top, right, bottom, exclusive; zeros for an empty one."""
+    if not masks:
+        return np.zeros((0, 4), np.int64)
+    found = np.asarray(coco.toBbox([mask._coco() for mask in masks])).astype(np.int64)
+    found[:, 2:] += found[:, :2]
+    return found
+
+
+def seen(masks: Sequence[Runs], order: Sequence[int]) -> IntArray:
+    """Count the pixels (S,) that are seen of each mask when they are painted in ``order``, later ones over earlier ones.
+
+    Nothing is painted for it: from the top down, a mask shows by what the union of those above it grows.
+
+    >>> seen([encode(np.ones((1, 3), bool)), encode(np.array([[False, True, True]]))], [0, 1]).tolist()
+    [1, 2]
+    """
+    found = np.zeros(len(masks), np.int64)
+    above, covered = None, 0
+    for index in reversed(order):
+        if 0 not in masks[index].size:
+            above = masks[index]._coco() if above is None else coco.merge([above, masks[index]._coco()])
+            total = int(coco.area(above))
+            found[index], covered = total - covered, total
+    return found

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, overload
+from typing import Any, Protocol, TypeAlias, overload, runtime_checkable
 
 import numpy as np
 
@@ -38,6 +38,14 @@ class TruthSource(Protocol):
 
     def raw(self) -> list[IntArray]:
         """Read the stored mask values, before any mapping."""
+
+
+@runtime_checkable
+class PaintedTruth(TruthSource, Protocol):
+    """A truth source whose objects are painted as classes already, by the rule of ``Segmentation.semantic``."""
+
+    def semantic(self, labels: LabelSet, size: Size) -> tuple[Segmentation, ...]:
+        """Read the classes alone under ``labels``."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +100,7 @@ class TruthArray:
 
     def read(self, labels: LabelSet, size: Size) -> tuple[Segmentation, ...]:
         """Give the truths under ``labels``."""
-        return tuple(one if one.labels is labels else _relabelled(one, labels) for one in self.truths)
+        return tuple(one if one.labels is labels else relabelled(one, labels) for one in self.truths)
 
     def salvage(self, labels: LabelSet, size: Size) -> Salvaged:
         """Give the truths: nothing can be wrong with them any more."""
@@ -112,16 +120,20 @@ class SemanticTruth:
 
     def read(self, labels: LabelSet, size: Size) -> tuple[Segmentation, ...]:
         """Read the truths and forget which object is which."""
+        if isinstance(self.source, PaintedTruth):
+            return self.source.semantic(labels, size)
         return self._painted(self.source.read(self.own, size), labels)
 
     def salvage(self, labels: LabelSet, size: Size) -> Salvaged:
         """Read what is good of the truths, likewise."""
+        if isinstance(self.source, PaintedTruth):
+            return self.source.semantic(labels, size), ()
         truths, problems = self.source.salvage(self.own, size)
         return self._painted(truths, labels), problems
 
     def _painted(self, truths: tuple[Segmentation, ...], labels: LabelSet) -> tuple[Segmentation, ...]:
         painted = (one.semantic() for one in truths)
-        return tuple(one if one.labels == labels else _relabelled(one, labels) for one in painted)
+        return tuple(one if one.labels == labels else relabelled(one, labels) for one in painted)
 
     def raw(self) -> list[IntArray]:
         """Read the stored values."""
@@ -134,7 +146,10 @@ def stored_values(one: Segmentation) -> IntArray:
     return painted.labels.to_values(painted.class_map())
 
 
-def _relabelled(one: Segmentation, labels: LabelSet) -> Segmentation:
+def relabelled(one: Segmentation, labels: LabelSet) -> Segmentation:
+    """Join the classes of a truth by name with those of ``labels``; segments of classes it does not name are left out."""
+    if one.labels == labels:
+        return one
     table = one.labels.map_to(labels)
     classes = table[one.class_ids]
     kept = one[classes >= 0] if (classes < 0).any() else one

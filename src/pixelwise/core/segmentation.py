@@ -8,6 +8,7 @@ import numpy as np
 
 from pixelwise.core.arrays import AnyArray, BoolArray, FloatArray, IntArray, Size
 from pixelwise.core.errors import DataError
+from pixelwise.core.idmaps import lookup, present_in
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.masks import DisjointMasks, Masks, as_disjoint, from_dense, paint, smallest_dtype
 
@@ -99,7 +100,7 @@ class Segmentation:
             raise DataError(f"expected a class map (H, W) of integers, got {classes.shape} {classes.dtype}")
         if classes.dtype == bool:  # a mask: False is class 0, True is class 1
             classes = classes.astype(np.uint8)
-        present = _present(classes)
+        present = present_in(classes)
         if (strange := present[(present < 0) | (present >= len(labels)) & (present != labels.void)]).size:
             raise DataError(
                 f"class {strange[0]} is not one of the {len(labels)} classes (0..{len(labels) - 1}, void {labels.void})"
@@ -107,7 +108,7 @@ class Segmentation:
         present = present[present < len(labels)]
         table = np.zeros(max(labels.void, int(classes.max(initial=0))) + 1, smallest_dtype(len(present)))
         table[present] = np.arange(1, len(present) + 1)
-        masks = DisjointMasks(table[classes], len(present))
+        masks = DisjointMasks(lookup(table, classes), len(present))
         return cls("semantic", masks, present, labels, None if scores is None else scores[present], probabilities=probabilities)
 
     @classmethod
@@ -160,18 +161,15 @@ class Segmentation:
         """The class name of each segment; regions, which have no class, are called ``region``."""
         if self.kind == "regions":
             return ["region"] * len(self)
-        return [self.labels.names[int(index)] for index in self.class_ids]
+        names = self.labels.names
+        return [names[index] for index in self.class_ids.tolist()]
 
     def class_map(self) -> IntArray:
         """Give the class map (H, W): ``labels.void`` under no segment, and under crowds alone.
 
         Where instances overlap, the smaller one is on top: it would vanish under the larger.
         """
-        masks = self._disjoint()
-        dtype = np.uint8 if self.labels.void == 255 else np.uint16
-        table = np.full(len(self) + 1, self.labels.void, dtype)
-        table[1:] = np.where(self.is_crowd, self.labels.void, self.class_ids)
-        return np.asarray(table[masks.ids])
+        return lookup(_table(self.labels, self.labels.void, self.class_ids, self.is_crowd), self._disjoint().ids)
 
     def panoptic_ids(self) -> IntArray:
         """Give the segment ids (H, W): 0 under none, k for segment k - 1, as ``predict`` writes them."""
@@ -198,13 +196,23 @@ class Segmentation:
             return self._painted()
         return Segmentation.from_class_map(self.class_map(), self.labels, probabilities=self.probabilities)
 
-    def _painted(self) -> "Segmentation":
+    def painting(self) -> tuple[LabelSet, IntArray]:
+        """Give the labels of ``semantic()``, and the class there (S + 1,) of each id of ``panoptic_ids()``.
+
+        >>> labels = LabelSet.of(["cat"], things=["cat"])
+        >>> one = Segmentation.from_masks("instance", np.array([[[True, False]]]), [0], labels)
+        >>> one.painting()[1][one.panoptic_ids()].tolist() == one.semantic().class_map().tolist()
+        True
+        """
+        if self.kind != "instance":
+            return self.labels, _table(self.labels, self.labels.void, self.class_ids, self.is_crowd)
         labels = self.labels.with_background()
-        ids = self._disjoint().ids
-        table: IntArray = np.full(len(self) + 1, labels.void, np.uint8 if labels.void == 255 else np.uint16)
-        table[0] = next(index for index, name in enumerate(labels.names) if name.casefold() == "background")
-        table[1:] = np.where(self.is_crowd, labels.void, self.class_ids + len(labels) - len(self.labels))
-        return Segmentation.from_class_map(np.asarray(table[ids]), labels)
+        around = next(index for index, name in enumerate(labels.names) if name.casefold() == "background")
+        return labels, _table(labels, around, self.class_ids + len(labels) - len(self.labels), self.is_crowd)
+
+    def _painted(self) -> "Segmentation":
+        labels, table = self.painting()
+        return Segmentation.from_class_map(lookup(table, self._disjoint().ids), labels)
 
     def stated_boxes(self) -> FloatArray:
         """The boxes (S, 4) the source stated, else those of the masks."""
@@ -220,6 +228,13 @@ class Segmentation:
         return paint(self.masks, np.lexsort((-self.masks.areas(), ~self.is_crowd)))  # crowds first, then by falling area
 
 
+def _table(labels: LabelSet, around: int, class_ids: IntArray, crowd: BoolArray) -> IntArray:
+    """Give the class of each segment id: of 0 ``around``, of crowds void."""
+    table: IntArray = np.full(len(class_ids) + 1, around, np.uint8 if labels.void == 255 else np.uint16)
+    table[1:] = np.where(crowd, labels.void, class_ids)
+    return table
+
+
 def _rows(name: str, value: Any, dtype: type[np.generic] | None, count: int) -> AnyArray:
     """Take one field as an array of S rows; ids and marks get their own type, scores and boxes keep theirs."""
     rows = np.asarray(value) if dtype is None else np.asarray(value, dtype)
@@ -232,10 +247,3 @@ def _rows(name: str, value: Any, dtype: type[np.generic] | None, count: int) -> 
     if len(rows) != count:
         raise DataError(f"{name} has {len(rows)} rows, expected one for each of {count} segments")
     return rows
-
-
-def _present(classes: IntArray) -> IntArray:
-    """List the values of a class map in order; a histogram is ten times faster than a sort."""
-    if classes.dtype in (np.uint8, np.uint16):
-        return np.flatnonzero(np.bincount(classes.ravel()))
-    return np.unique(classes)

@@ -93,6 +93,8 @@ def read_stored(path: Path, header: TiffHeader) -> AnyArray:
         raise _damaged(path, error) from error
     if header.is_planar and stored.ndim == 3:
         stored = np.moveaxis(stored, 0, -1)
+    if stored.ndim not in (2, 3) or stored.shape[:2] != header.size:
+        raise _damaged(path, ValueError(f"its header states {header.size}, its pixels are {stored.shape}"))
     return turned(stored if stored.ndim == 3 else stored[:, :, None], header.orientation)
 
 

@@ -68,6 +68,7 @@ def check(
     problems = [*noted(dataset), *split_twice(dataset)]
     problems += [replace(problem, rows=(row,)) for row, found in enumerate(by_item) for problem in found]
     problems += compare.copies(dataset, looks, scan, progress if full else None, near=full)
+    problems += compare.leaks(dataset, looks, progress if full else None, near=full)
     problems += compare.odd_images(dataset, looks)
     if full:
         problems += compare.masks(dataset, scan, bad, root, progress)

@@ -5,7 +5,8 @@ from pathlib import Path, PurePosixPath
 
 from pixelwise.core.sample import Dataset
 from pixelwise.curate.duplicates import Copy, find_copies
-from pixelwise.curate.looks import Looked, known
+from pixelwise.curate.leaks import find_leaks
+from pixelwise.curate.looks import Look, Looked, known
 from pixelwise.curate.outliers import find_odd
 from pixelwise.curate.partners import Misfit, find_swapped
 from pixelwise.curate.problem import Problem, splits_of
@@ -34,6 +35,12 @@ def copies(
     splits = _splits(dataset)
     for copy in find_copies(dataset, looks, progress, near):
         yield _copy(dataset, copy, splits[copy.row], splits[copy.of], _same_masks(dataset, copy, scan))
+
+
+def leaks(dataset: Dataset, looks: Sequence[Looked], progress: Progress | None = None, near: bool = True) -> Iterator[Problem]:
+    """Tell scenes and tiles that are in several splits; without ``near``, by their names alone."""
+    sizes = [one.size if isinstance(one, Look) else None for one in looks]
+    yield from find_leaks(dataset, _splits(dataset), sizes, progress, by_content=near)
 
 
 def _splits(dataset: Dataset) -> list[frozenset[str]]:

@@ -8,8 +8,37 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset
 from pixelwise.formats.claim import Claim
 from pixelwise.formats.folder import remembering
+from pixelwise.formats.json_file import remembering_keys
+from pixelwise.formats.prepared_parts import is_prepared
 
-FORMATS = Catalog("format", {"masks": "pixelwise.formats.masks", "coco": "pixelwise.formats.coco"})
+FORMATS = Catalog(
+    "format",
+    {
+        "masks": "pixelwise.formats.masks",
+        "prepared": "pixelwise.formats.prepared",
+        "coco": "pixelwise.formats.coco",
+        "coco_panoptic": "pixelwise.formats.coco_panoptic",
+        "coco_results": "pixelwise.formats.coco_results",
+        "object_masks": "pixelwise.formats.object_masks",
+        "bsds": "pixelwise.formats.bsds",
+        "davis": "pixelwise.formats.davis",
+        "voc": "pixelwise.formats.voc",
+        "yolo": "pixelwise.formats.yolo",
+        "cityscapes": "pixelwise.formats.cityscapes",
+        "createml": "pixelwise.formats.createml",
+        "labelme": "pixelwise.formats.labelme",
+        "via": "pixelwise.formats.via",
+        "cvat": "pixelwise.formats.cvat",
+        "label_studio": "pixelwise.formats.label_studio",
+        "labelbox": "pixelwise.formats.labelbox",
+        "supervisely": "pixelwise.formats.supervisely",
+        "darwin": "pixelwise.formats.darwin",
+        "encord": "pixelwise.formats.encord",
+        "id_maps": "pixelwise.formats.id_maps",
+        "numpy": "pixelwise.formats.numpy_masks",
+        "geojson": "pixelwise.formats.geojson",
+    },
+)
 
 __all__ = ["FORMATS", "Claim", "read", "recognise", "settled"]
 
@@ -77,43 +106,17 @@ def recognise(path: Path) -> tuple[str, Claim]:
     path = Path(path)
     if not path.exists():
         raise MissingFile(f"{path}: expected a data set, found nothing there; check the path")
-    with remembering():
-        claims = {name: claim for name, module in FORMATS.items() if (claim := module.sniff(path)) is not None}
+    asked = ["prepared"] if is_prepared(path) else list(FORMATS)  # its marker decides: no other need list a million files
+    with remembering(), remembering_keys():
+        claims = {name: claim for name in asked if (claim := FORMATS[name].sniff(path)) is not None}
     if len(claims) > 1:
         seen = "; ".join(f"{name} ({claim.dialect})" for name, claim in claims.items())
-        raise UnknownLayout(f"{path}: more than one format fits: {seen}; say which one")
+        raise UnknownLayout(f"{path}: more than one format fits: {seen}; say which one, as in --format {next(iter(claims))}")
     if not claims:
-        raise UnknownLayout(_unknown(path))
+        from pixelwise.formats.unknown import why_unknown
+
+        raise UnknownLayout(why_unknown(path, [one for module in FORMATS.values() for one in getattr(module, "LAYOUTS", ())]))
     return next(iter(claims.items()))
-
-
-def _unknown(path: Path) -> str:
-    from pixelwise.formats.folder import list_folder
-    from pixelwise.formats.pairs import find_pairs
-
-    if path.suffix.lower() == ".json":
-        return f"{path}: {_why_not(path)}"
-    if not path.is_dir():
-        return f"{path}: expected a folder of images and masks, found a file; give the folder it lies in"
-    listing = list_folder(path)
-    refused = "".join(f"; {note}" for note in listing.refused[:3])
-    if not (listing.pictures or listing.texts or listing.others or listing.refused):
-        return f"{path}: the folder is empty; expected images and masks in it"
-    tried = "; ".join(layout for module in FORMATS.values() for layout in getattr(module, "LAYOUTS", ()))
-    notes = "".join(f"; {note}" for note in find_pairs(listing).notes[:2]) if listing.pictures else "; no image is among them"
-    return f"{path}: no known layout. Found: {listing.describe()}{notes or refused}. Tried: {tried}"
-
-
-def _why_not(path: Path) -> str:
-    """Say why a JSON file is no data set."""
-    from pixelwise.core.errors import DataError
-    from pixelwise.formats.coco_file import read_coco
-
-    try:
-        read_coco(path)
-    except DataError as error:
-        return str(error).removeprefix(f"{path}: ")
-    return "a COCO file without outlines (captions, panoptic or sizes alone); expected instances"
 
 
 def _split(dataset: Dataset, name: str) -> Dataset:

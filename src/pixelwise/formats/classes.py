@@ -1,8 +1,8 @@
 """Class tables: the names, and where stated the stored values and colours, from the files people keep them in.
 
 Read are ``classes.txt|json|csv``, ``class_dict*.csv``, ``labels.txt``, ``label_colors.txt``, ``labelmap.txt``, ``codes.txt``,
-``dataset_meta.json`` and kin: a name a line, ``value name``, ``r g b name``, ``name:r,g,b``, CSV with a header, JSON lists
-and mappings, and the label set that Pixelwise itself writes.
+``dataset_meta.json``, ``_classes.csv`` and kin: a name a line, ``value name``, ``r g b name``, ``name:r,g,b``, CSV with a
+header, JSON lists and mappings, and the label set that Pixelwise itself writes.
 """
 
 import csv
@@ -19,13 +19,14 @@ from pixelwise.core.labels import LabelSet, pack_colour
 from pixelwise.formats.folder import Listing
 
 _FILES = re.compile(
-    r"^(classes|class_dict.*|class_names?|class_mapping|class_labels?|names|labels?|label_names|label_colou?rs?|label_?map|"
+    r"^_?(classes|class_dict.*|class_names?|class_mapping|class_labels?|names|labels?|label_names|label_colou?rs?|label_?map|"
     r"colou?r_?map|codes|dataset_meta|categories)\.(txt|json|csv|names)$"
 )
 _VOID_NAMES = frozenset({"void", "unlabelled", "unlabeled", "ignore", "ignored", "ignore_label", "dontcare", "don't care"})
 _NAME_COLUMNS = ("name", "class_name", "classname", "class", "label", "label_name", "category", "classes", "names")
 _VALUE_COLUMNS = ("value", "pixel_value", "id", "index", "class_id", "label_id", "pixel", "idx")
 _MOST_BYTES = 16 * 2**20
+_LINE = 4096  # bytes of a table's first line that are looked at
 
 
 @dataclass(frozen=True)
@@ -80,12 +81,20 @@ def _preference(path: PurePosixPath) -> tuple[int, int, int, str]:
 
 def _read_or_none(path: Path) -> ClassTable | None:
     """Read a file found by its name; a JSON of another make (COCO categories, say) is not ours to complain about."""
+    if path.suffix.lower() == ".csv" and _is_of_images(path):
+        return None
     if path.suffix.lower() == ".json" and path.stem.casefold() not in ("classes", "dataset_meta"):
         try:
             return read_classes(path)
         except DataError:
             return None
     return read_classes(path)
+
+
+def _is_of_images(path: Path) -> bool:
+    """Tell a table of images: Roboflow's multi-label export has one of the same name, a column a class."""
+    with open(path, "rb") as file:
+        return file.readline(_LINE).removeprefix(b"\xef\xbb\xbf").strip().lower().startswith(b"filename")
 
 
 def read_classes(path: Path) -> ClassTable:

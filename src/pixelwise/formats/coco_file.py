@@ -5,11 +5,11 @@ references. Here they are a few NumPy arrays; of an outline only its place in th
 and must not change meanwhile: each later look checks its size and time.
 """
 
-import os
+import contextlib
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,16 @@ import msgspec
 import numpy as np
 from msgspec import UNSET, Raw, UnsetType
 
-from pixelwise.core.arrays import BoolArray, FloatArray, IntArray
-from pixelwise.core.errors import DataError, MissingFile, UnreadableFile
+from pixelwise.core.arrays import BoolArray, ByteArray, FloatArray, IntArray
+from pixelwise.formats.coco_notes import doubled, outside, refuse_twins, strays
+from pixelwise.formats.coco_pieces import places_after, read_pieces, stamp_of
 from pixelwise.formats.json_file import decoded, without_collector
 
 MARK = "pixelwise"  # in "info": what a file of ours says of itself
 _WHAT = "COCO (images, annotations, categories)"
-_LISTED = 5  # annotations named in one sentence
+_EMPTY = re.compile(rb"[\s\[\]]*|null")
+_EMPTY_BYTES = 64
+_NO_BOX = (None,) * 4
 
 
 class _Image(msgspec.Struct, gc=False):
@@ -35,13 +38,14 @@ class _Image(msgspec.Struct, gc=False):
 
 class _Annotation(msgspec.Struct, gc=False):
     image_id: int | float | str
-    category_id: int | float
+    category_id: int | float | None = None  # Make Sense leaves it out where no label was chosen
     id: int | float | str | None = None
     segmentation: Raw | UnsetType = UNSET
     iscrowd: int | bool | float | None = None
     area: float | str | None = None  # a string where NaN was
     bbox: list[float | str | None] | None = None
     attributes: Raw | UnsetType = UNSET
+    score: float | int | str | None = None
 
 
 class _Category(msgspec.Struct, gc=False):
@@ -59,10 +63,10 @@ class _File(msgspec.Struct, gc=False):
     info: Any = None
 
 
-class _Head(msgspec.Struct, gc=False):
-    images: Raw
-    annotations: Raw
-    categories: Raw
+class _Info(msgspec.Struct, gc=False):
+    images: list[_Image]
+    categories: list[_Category]
+    info: Any = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ class Columns:
         areas: (A,) as stated; nan where they are not, or make no sense.
         boxes: (A, 4) left, top, right, bottom as stated; nan likewise.
         outlines, attributes: (A, 2) first byte and length in the file; length 0 where there is none.
+        scores: (A,) of predictions; nan where none is stated. None for truth.
     """
 
     starts: IntArray
@@ -98,6 +103,7 @@ class Columns:
     boxes: FloatArray
     outlines: IntArray
     attributes: IntArray
+    scores: FloatArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,10 +127,15 @@ class CocoFile:
     sizes: IntArray
     categories: tuple[Category, ...]
     rows: Columns
-    unknown: Mapping[int, float]
+    unknown: Mapping[int, float | None]
     about: Mapping[str, Any]
     notes: tuple[str, ...]
     stamp: tuple[int, int] = field(default=(0, 0), repr=False)
+
+    @cached_property
+    def is_box_only(self) -> bool:
+        """Tell whether its annotations are boxes, and not one of them has an outline."""
+        return not self.rows.outlines[:, 1].any() and bool(np.isfinite(self.rows.boxes).any())
 
     def pieces(self, places: IntArray) -> list[bytes]:
         """Read pieces (K, 2) of the file, by first byte and length.
@@ -132,35 +143,7 @@ class CocoFile:
         Raises:
             MissingFile, UnreadableFile: it is gone, or has changed since it was read.
         """
-        if not len(places):
-            return []
-        try:
-            with open(self.path, "rb") as file:
-                if _stamp(os.fstat(file.fileno())) != self.stamp:
-                    raise UnreadableFile(f"{self.path}: the file has changed since it was read; read the data set again")
-                found = []
-                for first, length in places.tolist():
-                    file.seek(first)
-                    found.append(file.read(length))
-                return found
-        except FileNotFoundError:
-            raise MissingFile(f"{self.path}: expected the annotations that were there before, found nothing") from None
-        except OSError as error:
-            raise UnreadableFile(f"{self.path}: cannot be read: {error.strerror or error}") from None
-
-
-def looks_like_coco(path: Path) -> bool:
-    """Tell whether a JSON file holds images, categories and annotations with outlines, without building any of them."""
-    try:
-        head, data, _ = decoded(path, _Head, _WHAT)
-    except (DataError, MissingFile):
-        return False
-    lists = head.images, head.annotations, head.categories
-    if not all(bytes(memoryview(one)[:1]) == b"[" for one in lists):
-        return False
-    if b"{" not in bytes(memoryview(head.annotations)[:64]):  # nothing is annotated yet
-        return b"{" in bytes(memoryview(head.categories)[:64])
-    return re.search(rb'"segmentation"', data.data) is not None and re.search(rb'"segments_info"', data.data) is None
+        return read_pieces(self.path, self.stamp, places)
 
 
 def read_coco(path: Path) -> CocoFile:
@@ -174,46 +157,92 @@ def read_coco(path: Path) -> CocoFile:
     path = Path(path)
     with without_collector():
         found, data, skipped = decoded(path, _File, _WHAT)
-        return _columns(path, found, data.ctypes.data - skipped)
+        head = _Info(found.images, found.categories, found.info)
+        return _columns(path, path, head, found.annotations, (data, skipped), is_truth=True)
 
 
-def _columns(path: Path, found: _File, base: int) -> CocoFile:
-    """Turn objects into columns; ``base`` is the address of the file's first byte."""
-    image_rows: dict[float | str, int] = {image.id: row for row, image in enumerate(found.images)}
-    _refuse_twins(path, "image", [image.id for image in found.images])
-    _refuse_twins(path, "category", [category.id for category in found.categories])
-    category_rows = {category.id: row for row, category in enumerate(found.categories)}
-    homes = np.array([image_rows.get(one.image_id, -1) for one in found.annotations], np.int64)
+def read_info(path: Path) -> CocoFile:
+    """Read the images and categories of a COCO file, without its annotations, which may be missing.
+
+    Raises:
+        MissingFile, UnreadableFile, DataError: as ``read_coco``.
+    """
+    path = Path(path)
+    with without_collector():
+        found, data, skipped = decoded(path, _Info, "COCO (images, categories)")
+        return _columns(path, path, found, [], (data, skipped), is_truth=True)
+
+
+def read_results(path: Path, info: Path) -> CocoFile:
+    """Read a file of results, whose images and categories are those of the COCO file ``info``.
+
+    Raises:
+        MissingFile, UnreadableFile, DataError: as ``read_coco``, for either file.
+    """
+    path, info = Path(path), Path(info)
+    with without_collector():
+        head, _, _ = decoded(info, _Info, "COCO (images, categories)")
+        found, data, skipped = decoded(path, list[_Annotation], "COCO results (a list of image_id, category_id, score …)")
+        return _columns(path, info, head, found, (data, skipped), is_truth=False)
+
+
+def _columns(
+    path: Path, listed: Path, head: _Info, annotations: Sequence[_Annotation], text: tuple[ByteArray, int], *, is_truth: bool
+) -> CocoFile:
+    """Turn objects into columns; ``text`` is what was decoded of ``path``, and ``listed`` lists the images."""
+    image_rows: dict[float | str, int] = {image.id: row for row, image in enumerate(head.images)}
+    refuse_twins(listed, "image", [image.id for image in head.images])
+    refuse_twins(listed, "category", [category.id for category in head.categories])
+    category_rows: dict[float | None, int] = {category.id: row for row, category in enumerate(head.categories)}
+    homes = np.array([image_rows.get(one.image_id, -1) for one in annotations], np.int64)
     order = np.argsort(homes, kind="stable")[np.count_nonzero(homes < 0) :]
-    kept = [found.annotations[row] for row in order.tolist()]
-    categories = np.array([category_rows.get(one.category_id, -1) for one in kept], np.int32)
-    areas = np.array([_number(one.area) for one in kept], np.float64)
+    categories = np.array([category_rows.get(one.category_id, -1) for one in annotations], np.int32)[order]
+    areas = as_numbers([one.area for one in annotations])[order]
     columns = Columns(
-        starts=np.searchsorted(homes[order], np.arange(len(found.images) + 1)),
-        ids=np.array([_whole(one.id) for one in kept], np.int64),
+        starts=np.searchsorted(homes[order], np.arange(len(head.images) + 1)),
+        ids=_wholes([one.id for one in annotations])[order],
         categories=categories,
-        crowd=np.array([bool(one.iscrowd) for one in kept], bool),
+        crowd=np.array([bool(one.iscrowd) for one in annotations], bool)[order],
         areas=np.where(areas >= 0, areas, np.nan),
-        boxes=_boxes([one.bbox for one in kept]),
-        outlines=_places([one.segmentation for one in kept], base),
-        attributes=_places([one.attributes for one in kept], base),
+        boxes=as_boxes([one.bbox for one in annotations])[order],
+        outlines=_outlines([one.segmentation for one in annotations], *text)[order],
+        attributes=places_after(b'"attributes"', [one.attributes for one in annotations], *text)[order],
+        scores=None if is_truth else as_numbers([one.score for one in annotations])[order],
     )
+    heights, widths = (_wholes([getattr(one, side) for one in head.images]) for side in ("height", "width"))
+    sizes = np.stack([heights, widths], axis=1).clip(0)
+    lost = np.flatnonzero(homes < 0).tolist()
     return CocoFile(
         path=path,
-        image_ids=tuple(image.id for image in found.images),
-        image_names=tuple(image.file_name for image in found.images),
-        sizes=np.array([(_whole(one.height), _whole(one.width)) for one in found.images], np.int64).reshape(-1, 2).clip(0),
-        categories=tuple(_category(one) for one in found.categories),
+        image_ids=tuple(image.id for image in head.images),
+        image_names=tuple(image.file_name for image in head.images),
+        sizes=sizes,
+        categories=tuple(_category(one) for one in head.categories),
         rows=columns,
-        unknown={row: kept[row].category_id for row in np.flatnonzero(categories < 0).tolist()},
-        about=about if isinstance(found.info, dict) and isinstance(about := found.info.get(MARK), dict) else {},
-        notes=(*_strays(path, found.annotations, homes), *_doubled(path, columns.ids)),
-        stamp=_stamp(path.stat()),
+        unknown={row: annotations[order[row]].category_id for row in np.flatnonzero(categories < 0).tolist()},
+        about=about_of(head.info),
+        notes=(
+            *strays(path, listed, [(annotations[row].id, annotations[row].image_id) for row in lost]),
+            *doubled(path, columns.ids),
+            *outside(path, columns.ids, columns.boxes, sizes[homes[order]]),
+        ),
+        stamp=stamp_of(path.stat()),
     )
 
 
-def _stamp(state: os.stat_result) -> tuple[int, int]:
-    return state.st_size, state.st_mtime_ns
+def about_of(info: object) -> Mapping[str, Any]:
+    """Take what a file of ours says of itself in its ``info``."""
+    return about if isinstance(info, dict) and isinstance(about := info.get(MARK), dict) else {}
+
+
+def _outlines(pieces: Sequence[Raw | UnsetType], data: ByteArray, skipped: int) -> IntArray:
+    """Give the places (A, 2) of outlines; ``[]``, ``[[]]`` and ``null``, as box-only tools write them, are none."""
+    places = places_after(b'"segmentation"', pieces, data, skipped)
+    for row in np.flatnonzero((places[:, 1] > 0) & (places[:, 1] <= _EMPTY_BYTES)).tolist():
+        piece = pieces[row]
+        if not isinstance(piece, UnsetType) and _EMPTY.fullmatch(memoryview(piece)):
+            places[row] = 0
+    return places
 
 
 def _category(one: _Category) -> Category:
@@ -223,61 +252,48 @@ def _category(one: _Category) -> Category:
     return Category(one.id, one.name.strip(), one.supercategory or "", is_thing, tuple(colour) if is_colour else None)
 
 
-def _refuse_twins(path: Path, what: str, ids: Sequence[int | str]) -> None:
-    twins = [one for one, count in Counter(ids).items() if count > 1] if len(set(ids)) < len(ids) else []
-    if twins:
-        raise DataError(
-            f"{path}: two or more {'images' if what == 'image' else 'categories'} have the id {_shown(twins)}, so it is open "
-            f"which of them an annotation means; give each its own"
-        )
-
-
-def _strays(path: Path, annotations: Sequence[_Annotation], homes: IntArray) -> Iterator[str]:
-    """Tell of annotations of images that the file does not list."""
-    if rows := np.flatnonzero(homes < 0).tolist():
-        shown = ", ".join(f"{annotations[row].id} (image {annotations[row].image_id})" for row in rows[:_LISTED])
-        more = f" and {len(rows) - _LISTED} more" if len(rows) > _LISTED else ""
-        yield f"{path}: annotation {shown}{more}: the file lists no such image; left out"
-
-
-def _doubled(path: Path, ids: IntArray) -> Iterator[str]:
-    """Tell of annotation ids that are given twice: other readers keep one of the two alone."""
-    values, counts = np.unique(ids[ids >= 0], return_counts=True)
-    if (twice := values[counts > 1]).size:
-        yield f"{path}: annotation id {_shown(twice.tolist())} is given more than once; all are kept, each needs its own"
-
-
-def _shown(ids: Sequence[object]) -> str:
-    return ", ".join(map(str, ids[:_LISTED])) + (f" and {len(ids) - _LISTED} more" if len(ids) > _LISTED else "")
-
-
 def _whole(value: object) -> int:
     """Give a whole number that a column can hold, or -1."""
     number = int(value) if isinstance(value, float) and value.is_integer() else value
     return number if isinstance(number, int) and 0 <= number < 2**63 else -1
 
 
+def _wholes(values: Sequence[object]) -> IntArray:
+    """Give whole numbers that a column can hold, or -1."""
+    with contextlib.suppress(OverflowError, TypeError, ValueError):
+        found = np.array(values)
+        if found.dtype == np.int64:  # ten times as fast as one by one
+            return found.clip(-1)
+    return np.array([_whole(one) for one in values], np.int64)
+
+
 def _number(value: object) -> float:
     try:
-        return float(value) if isinstance(value, int | float) else np.nan
-    except OverflowError:
+        return float(value)  # type: ignore[arg-type]
+    except (OverflowError, TypeError, ValueError):
         return np.nan
 
 
-def _boxes(stated: Sequence[Sequence[float | str | None] | None]) -> FloatArray:
+def as_numbers(stated: Sequence[object]) -> FloatArray:
+    """Take numbers (A,); nan for what is none."""
+    try:
+        return np.array(stated, np.float64)  # ten times as fast as one by one
+    except (OverflowError, TypeError, ValueError):
+        return np.array([_number(one) for one in stated], np.float64)
+
+
+def as_boxes(stated: Sequence[Sequence[float | str | None] | None]) -> FloatArray:
     """Take boxes as left, top, right, bottom; nan where four sensible numbers are not stated."""
-    flat = [[_number(part) for part in box] if box is not None and len(box) == 4 else [np.nan] * 4 for box in stated]
-    boxes = np.array(flat, np.float64).reshape(-1, 4)
+    flat = [part for box in stated for part in (box if box is not None and len(box) == 4 else _NO_BOX)]
+    boxes = as_numbers(flat).reshape(-1, 4)
     boxes[(boxes[:, 2:] < 0).any(axis=1) | np.isnan(boxes).any(axis=1)] = np.nan
     boxes[:, 2:] += boxes[:, :2]
     return boxes
 
 
-def _places(pieces: Sequence[Raw | UnsetType], base: int) -> IntArray:
-    """Give the first byte and the length (A, 2) of pieces of the decoded text, which were not copied out of it."""
-    found = np.zeros((len(pieces), 2), np.int64)
-    for row, piece in enumerate(pieces):
-        if not isinstance(piece, UnsetType):
-            there = np.frombuffer(piece, np.uint8)
-            found[row] = there.__array_interface__["data"][0] - base, there.size
-    return found
+def stated_or(stated: FloatArray, measured: Callable[[], IntArray]) -> FloatArray | None:
+    """Take what a file states, with what is measured where it is nan; None where it states nothing at all."""
+    missing = np.isnan(stated)
+    if missing.all():
+        return None
+    return np.where(missing, measured(), stated) if missing.any() else stated

@@ -16,7 +16,9 @@ from pixelwise.core.polygons import rasterise
 from pixelwise.core.runs import Runs, from_counts, from_text
 from pixelwise.core.sample import Salvaged, stored_values
 from pixelwise.core.segmentation import Kind, Segmentation
-from pixelwise.formats.coco_file import CocoFile
+from pixelwise.formats.coco_file import CocoFile, stated_or
+
+_NUMBERS = {int, float}
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,9 +89,10 @@ class CocoTruth:
             masks,
             table[columns.categories[rows]],
             labels,
+            None if columns.scores is None else np.nan_to_num(columns.scores[rows], nan=1.0).clip(0, 1),
             crowd=columns.crowd[rows] if columns.crowd[rows].any() else None,
-            boxes=_or(columns.boxes[rows], masks.boxes()),
-            areas=_or(columns.areas[rows], masks.areas()),
+            boxes=stated_or(columns.boxes[rows], masks.boxes),
+            areas=stated_or(columns.areas[rows], masks.areas),
             source_ids=ids if (ids >= 0).any() else None,
             attributes=self._attributes(rows),
         )
@@ -126,7 +129,7 @@ class CocoTruth:
     def _runs(self, row: int, text: bytes, size: Size) -> Runs:
         try:
             return runs_of(msgspec.json.decode(text) if text else None, size)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise DataError(f"{self._named(row)}: its outline holds what is no number, such as NaN; draw it again") from None
         except DataError as error:
             raise DataError(f"{self._named(row)}: {error}") from None
@@ -142,15 +145,9 @@ class CocoTruth:
 def _mapping(text: bytes) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(text) if text else {}
-    except msgspec.DecodeError:  # NaN among the remarks spoils no mask
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # NaN among the remarks spoils no mask
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _or(stated: FloatArray, measured: IntArray) -> FloatArray | None:
-    """Take what the file states, with what is measured where it states nothing; None where it states nothing at all."""
-    missing = np.isnan(stated)
-    return None if missing.all() else np.where(missing, measured, stated)
 
 
 def runs_of(outline: object, size: Size) -> Runs:
@@ -172,7 +169,7 @@ def runs_of(outline: object, size: Size) -> Runs:
 
 
 def _polygon(part: object) -> FloatArray:
-    if not isinstance(part, list) or not all(isinstance(one, int | float) and not isinstance(one, bool) for one in part):
+    if not isinstance(part, list) or not set(map(type, part)) <= _NUMBERS:  # bool is neither; a set is quicker than a loop
         raise DataError("expected a polygon as a list of numbers x, y, x, y …, found something else in it")
     if len(part) % 2:
         raise DataError(f"a polygon has {len(part)} coordinates, an odd number; each point needs an x and a y")

@@ -2,26 +2,36 @@
 
 Outlines are compressed run lengths, which lose nothing: holes, parts and single pixels are read back bit for bit. Polygons
 are written on request, along the sides of the pixels, so that they too give the very mask back; a mask with a hole is refused
-then, as COCO's polygons have none. Kinds other than instances are noted in ``info``, from where ``read`` takes them.
+then, as COCO's polygons have none. Kinds other than instances are noted in ``info``, from where ``read`` takes them. Captions
+go to ``captions_<split>.json``.
 """
 
+import contextlib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from pixelwise.core.errors import DataError, PixelwiseError
-from pixelwise.core.files import write_bytes
-from pixelwise.core.labels import VOID, LabelSet
+from pixelwise.core.errors import DataError
 from pixelwise.core.polygons import borders, rasterise
 from pixelwise.core.runs import Runs, decode
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.formats.coco_file import MARK, read_coco
+from pixelwise.formats.coco_entries import (
+    Numbers,
+    captions_of,
+    category_ids,
+    category_list,
+    files_of,
+    homes_of,
+    is_written,
+    mark,
+    short,
+    tell_unheld,
+)
+from pixelwise.formats.coco_stream import CaptionFiles, document
 from pixelwise.formats.output import require_names, store_image
-from pixelwise.formats.writing import Writing, Written, staged
+from pixelwise.formats.writing import Stage, Work, Writing, Written, staged
 
 _FORMAT = "pixelwise coco 1"
 
@@ -30,7 +40,8 @@ def write(dataset: Dataset, path: Path, writing: Writing | None = None, *, polyg
     """Write a data set, all at once; supercategories are not kept, as label sets have none.
 
     Args:
-        dataset: of any kind but regions, which have no classes. Images without a truth are stored, but listed nowhere.
+        dataset: of any kind but regions, which have no classes. Images without a truth are stored, but listed nowhere, unless
+            they have captions.
         path: the folder to make; one that Pixelwise wrote is replaced.
         writing: how.
         polygons: outline objects by polygons instead of run lengths; crowds keep run lengths.
@@ -41,50 +52,51 @@ def write(dataset: Dataset, path: Path, writing: Writing | None = None, *, polyg
     """
     path = Path(path)
     if dataset.kind == "regions":
-        raise DataError(f"{path}: COCO files name a category for each object, and regions have no classes; match them first")
+        raise DataError(f"{path}: COCO files name a class an object; regions have no classes and would be lost; match them")
     require_names(dataset)
-    categories = _category_ids(dataset.labels)
+    categories = category_ids(dataset.labels)
     work = partial(_write_one, categories=categories, polygons=polygons)
-    with staged(path, lambda name: name in ("images", "annotations"), _is_ours, writing) as stage:
-        written = list(stage.each(dataset, work))
-        _number([one for one in written if one is not None])
-        for name, rows in _files(dataset).items():
-            document = _document(dataset, categories, [one for row in rows if (one := written[row]) is not None])
-            write_bytes(stage.folder / "annotations" / f"instances{name}.json", msgspec.json.encode(document))
+    own = partial(is_written, form=_FORMAT)
+    with staged(path, lambda name: name in ("images", "annotations"), own, writing) as stage:
+        _write_files(dataset, categories, stage, work)
     return stage.written
 
 
-def _files(dataset: Dataset) -> dict[str, Sequence[int]]:
-    """List the rows of each file: one a split, and one for what is in none."""
-    taken = {row for rows in dataset.splits.values() for row in rows}
-    rest = [row for row in range(len(dataset)) if row not in taken]
-    files: dict[str, Sequence[int]] = {f"_{name}": rows for name, rows in dataset.splits.items()}
-    return {**files, "": rest} if rest or not files else files
+def _write_files(dataset: Dataset, categories: Sequence[int], stage: Stage, work: Work) -> None:
+    """Write the samples, then the files; entries are never held all at once, only their numbers are."""
+    numbers = Numbers()
+    for entry in stage.each(dataset, work):
+        numbers.add(entry)
+    numbers.settle()
+    files, folder = files_of(dataset), stage.folder / "annotations"
+    head = {"info": mark(dataset, _FORMAT), "licenses": []}
+    full = {**head, "categories": category_list(dataset.labels, categories)}
+    are_listed = numbers.truths > 0 or not numbers.captions
+    with contextlib.ExitStack() as stack:
+        paths = [folder / f"instances{name}.json" for name in files] if are_listed else []
+        instances = [stack.enter_context(document(path, full)) for path in paths]
+        captions = CaptionFiles(stack, folder, files, head, numbers.captions > 0)
+        homes = homes_of(files.values(), len(dataset))
+        for row, entry in enumerate(stage.each(dataset, work)):  # the journal once more: nothing is written again
+            if entry is None or entry["image"] is None:
+                continue
+            image, annotations = numbers.numbered(row, entry)
+            captions.put(homes[row], image, entry["captions"])
+            for home in homes[row] if entry["annotations"] is not None else ():
+                instances[home].put(image, annotations)
 
 
-def _category_ids(labels: LabelSet) -> list[int]:
-    """Give every class (L,) the first value that stands for it in the value map, else the next free id."""
-    stated: dict[int, int] = {}
-    if labels.encoding == "id":
-        for value, index in labels.values.items():
-            if index != VOID and value >= 0:
-                stated.setdefault(index, value)
-    free = max(stated.values(), default=0) + 1
-    for index in range(len(labels)):
-        if index not in stated:
-            stated[index], free = free, free + 1
-    return [stated[index] for index in range(len(labels))]
-
-
-def _write_one(sample: Sample, folder: Path, categories: Sequence[int], polygons: bool) -> tuple[dict[str, Any] | None, int]:
+def _write_one(sample: Sample, folder: Path, categories: Sequence[int], polygons: bool) -> tuple[dict[str, Any], int]:
     """Store an image; give its entry and those of its annotations, which are numbered once all are known."""
+    captions = captions_of(sample)
     if sample.truth_source is None:
-        store_image(sample, folder / "images")
-        return None, 0
+        tell_unheld(sample, None)
+        file_name = store_image(sample, folder / "images")
+        image = image_entry(sample, file_name, sample.size) if captions else None
+        return {"image": image, "annotations": None, "captions": captions}, 0
     truth = sample.truth
-    file_name = store_image(sample, folder / "images")
-    height, width = truth.size
-    image = {"id": sample.meta.get("image_id"), "file_name": file_name, "height": height, "width": width}
+    tell_unheld(sample, truth)
+    image = image_entry(sample, store_image(sample, folder / "images"), truth.size)
     boxes, areas = truth.stated_boxes(), truth.stated_areas()
     boxes[:, 2:] -= boxes[:, :2]
     annotations = []
@@ -94,26 +106,28 @@ def _write_one(sample: Sample, folder: Path, categories: Sequence[int], polygons
             {
                 "id": None if truth.source_ids is None else int(truth.source_ids[index]),
                 "category_id": categories[int(truth.class_ids[index])],
-                "segmentation": _polygons(runs, sample.name, index) if polygons and not is_crowd else _compressed(runs),
-                "area": _short(areas[index]),
-                "bbox": [_short(side) for side in boxes[index]],
+                "segmentation": _polygons(runs, sample.name, index) if polygons and not is_crowd else compressed(runs),
+                "area": short(areas[index]),
+                "bbox": [short(side) for side in boxes[index]],
                 "iscrowd": int(is_crowd),
                 **_attributes(truth, index),
             }
         )
-    return {"image": image, "annotations": annotations}, len(annotations)
+    return {"image": image, "annotations": annotations, "captions": captions}, len(annotations)
+
+
+def image_entry(sample: Sample, file_name: str, size: tuple[int, int]) -> dict[str, Any]:
+    """Write an image, with the id it came with if that is a number."""
+    own = sample.meta.get("image_id")
+    return {"id": own if isinstance(own, int) else None, "file_name": file_name, "height": size[0], "width": size[1]}
 
 
 def _attributes(truth: Segmentation, index: int) -> dict[str, Any]:
     return {"attributes": truth.attributes[index]} if truth.attributes and truth.attributes[index] else {}
 
 
-def _short(value: float) -> int | float:
-    """Write whole numbers as such, as most COCO files do."""
-    return int(value) if float(value).is_integer() else float(value)
-
-
-def _compressed(runs: Runs) -> dict[str, Any]:
+def compressed(runs: Runs) -> dict[str, Any]:
+    """Write run lengths as COCO's compressed text."""
     return {"size": list(runs.size), "counts": runs.counts.decode("ascii")}
 
 
@@ -127,39 +141,3 @@ def _polygons(runs: Runs, name: str, index: int) -> list[list[int]]:
         what = "is empty" if not parts else "would not be read back as it is"
         raise DataError(f"{name}: object {index + 1} {what} as polygons; write run lengths (polygons=False)")
     return [part.ravel().astype(int).tolist() for part in parts]
-
-
-def _number(entries: Sequence[dict[str, Any]]) -> None:
-    """Number images and annotations: keep the ids they came with where those are whole, from 1 up, and all different."""
-    images = [one["image"] for one in entries]
-    annotations = [annotation for one in entries for annotation in one["annotations"]]
-    for group in (images, annotations):
-        ids = [entry["id"] for entry in group]
-        are_good = all(isinstance(one, int) and 0 < one < 2**63 for one in ids) and len(set(ids)) == len(ids)
-        for number, entry in enumerate(group, start=1):
-            entry["id"] = entry["id"] if are_good else number
-    for one in entries:
-        for annotation in one["annotations"]:
-            annotation["image_id"] = one["image"]["id"]
-
-
-def _document(dataset: Dataset, categories: Sequence[int], written: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "info": {"description": dataset.name, MARK: {"format": _FORMAT, "kind": dataset.kind}},
-        "licenses": [],
-        "images": [one["image"] for one in written],
-        "annotations": [annotation for one in written for annotation in one["annotations"]],
-        "categories": [
-            {"id": id_, "name": label.name, "supercategory": "", "isthing": int(label.is_thing), "color": list(label.colour)}
-            for id_, label in zip(categories, dataset.labels.labels, strict=True)
-        ],
-    }
-
-
-def _is_ours(folder: Path) -> bool:
-    """Tell a folder that ``write`` made: every file of annotations says so."""
-    files = list((folder / "annotations").glob("*"))
-    try:
-        return bool(files) and all(read_coco(one).about.get("format") == _FORMAT for one in files)
-    except PixelwiseError:
-        return False

@@ -16,6 +16,7 @@ from pixelwise.core.errors import MissingFile, StorageError
 from pixelwise.core.image import SUFFIXES
 
 TEXTS = frozenset({".txt", ".csv", ".json", ".lst", ".tsv"})
+_DIGITS = 4000  # of a number that counts; Python refuses longer ones
 _SKIPPED = frozenset({"__macosx", "@eadir", "__pycache__"})
 
 
@@ -51,9 +52,11 @@ def natural(path: object) -> tuple[object, ...]:
 
     >>> sorted(["a10", "a2", "A1"], key=natural)
     ['A1', 'a2', 'a10']
+    >>> sorted(["a1", "a"], key=natural)
+    ['a', 'a1']
     """
     parts = re.split(r"(\d+)", str(path).casefold())
-    return (*(int(part) if part.isdecimal() else part for part in parts), str(path))
+    return tuple(int(part[:_DIGITS]) if part.isdecimal() else part for part in parts), str(path)
 
 
 _SEEN: ContextVar[dict[Path, Listing] | None] = ContextVar("seen", default=None)

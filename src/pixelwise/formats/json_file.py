@@ -8,6 +8,7 @@ import gc
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +20,9 @@ from pixelwise.core.arrays import ByteArray
 from pixelwise.core.errors import DataError, MissingFile, PixelwiseError, UnreadableFile
 
 MOST_BYTES = 4 * 2**30
+_BLANK = 4096  # bytes in which JSON must begin, for the sake of a quick look
 _LINE = 2**24  # bytes of the first line of an NDJSON file that are looked at
+_NAN = re.compile(rb"NaN|Infinity")
 _STRING_OR_NAN = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\bNaN\b|-?\bInfinity\b')
 
 _T = TypeVar("_T")
@@ -39,14 +42,14 @@ def decoded(path: Path, form: type[_T], what: str = "labels") -> tuple[_T, ByteA
         return msgspec.json.decode(data.data, type=form), data, skipped
     except msgspec.ValidationError as error:
         raise UnreadableFile(f"{path}: expected {what}, but {_plain(error)}") from None
-    except (msgspec.DecodeError, RecursionError) as error:
-        text = _without_nan(data.tobytes())
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        text = _without_nan(data.tobytes()) if _NAN.search(data.data) else None  # no copy of a large file that is cut off
         if text is None:
             raise UnreadableFile(f"{path}: expected JSON, but {_plain(error)}; copy or export the file again") from None
     data = np.frombuffer(text, np.uint8)
     try:
         return msgspec.json.decode(text, type=form), data, skipped
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise UnreadableFile(f"{path}: expected {what} as JSON, but {_plain(error)}") from None
 
 
@@ -69,17 +72,39 @@ def decode(text: bytes | Raw, form: type[_T]) -> _T:
         raise DataError(_plain(error)) from None
 
 
+_SEEN: ContextVar[dict[Path, frozenset[str] | None] | None] = ContextVar("seen", default=None)
+
+
+@contextmanager
+def remembering_keys() -> Iterator[None]:
+    """Look into each file once while the block runs, as when one format after the other asks for its keys."""
+    token = _SEEN.set({} if _SEEN.get() is None else _SEEN.get())
+    try:
+        yield
+    finally:
+        _SEEN.reset(token)
+
+
 def keys_of(path: Path) -> frozenset[str] | None:
     r"""Give the keys of the object that a JSON file holds, or of the first of a list of objects, with "[]" among them.
 
     None for what is no JSON, or holds neither. Nothing is built but the keys. A file of one object a line (NDJSON) is like a
     list, with "\n" among its keys.
     """
+    seen = _SEEN.get()
+    if seen is None:
+        return _keys_of(path)
+    if path not in seen:
+        seen[path] = _keys_of(path)
+    return seen[path]
+
+
+def _keys_of(path: Path) -> frozenset[str] | None:
     try:
         data, _ = _mapped(path, "JSON")
     except PixelwiseError:
         return None
-    first = bytes(data[:64]).lstrip()[:1]
+    first = bytes(data[:_BLANK]).lstrip()[:1]
     try:
         if first == b"[":
             parts = msgspec.json.decode(_clean(data), type=list[Raw])
@@ -109,7 +134,10 @@ def _clean(text: Any) -> Any:
 
 def _plain(error: Exception) -> str:
     """Word an error of the decoder in the middle of a sentence, the place first."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"a text in it is not UTF-8 ({error.reason})"
     what, _, where = str(error).partition(" - at ")
+    what = what.removeprefix("JSON is malformed: ")
     place = where.strip("`").removeprefix("$.")
     return f"{f'in {place}: ' if place and place != '$' else ''}{what[:1].lower()}{what[1:]}"
 

@@ -16,13 +16,19 @@ from pixelwise.core.image import write_ids
 from pixelwise.core.labels import VOID, Encoding, LabelSet
 from pixelwise.core.sample import Dataset, ImageFile, Salvaged, Sample, Source
 from pixelwise.core.segmentation import Segmentation
+from pixelwise.formats.cityscapes_find import is_cityscapes
 from pixelwise.formats.claim import Claim
 from pixelwise.formats.classes import find_classes
+from pixelwise.formats.coco_find import panoptic_files
+from pixelwise.formats.davis_find import has_videos
 from pixelwise.formats.folder import Listing, list_folder
 from pixelwise.formats.names import sample_names
+from pixelwise.formats.object_masks_find import has_objects
 from pixelwise.formats.output import require_names, store_image
 from pixelwise.formats.pairs import LAYOUTS, Pairs, find_pairs
+from pixelwise.formats.prepared_parts import is_prepared
 from pixelwise.formats.scan import Progress, Scan, read_values, scan_masks
+from pixelwise.formats.stated import form_in
 from pixelwise.formats.values import propose
 from pixelwise.formats.writing import Writing, Written, staged
 
@@ -74,15 +80,19 @@ def mismatch(mask: Path, image: Path, mask_size: Size, image_size: Size) -> str:
 def sniff(path: Path) -> Claim | None:
     """Tell whether ``path`` is a folder of images and masks, and in which layout."""
     path = Path(path)
-    if not path.is_dir():
+    if not path.is_dir() or is_prepared(path):
         return None
     listing = list_folder(path)
-    if _is_ade20k(listing) or _is_panoptic(listing):
+    if _is_ade20k(listing) or _is_panoptic(listing) or has_videos(listing) or has_objects(listing) is not None:
+        return None
+    if is_cityscapes(listing):
+        return None
+    if form_in(path) not in (None, _MARK):
         return None
     found = find_pairs(listing)
     if not found.pairs:
         return None
-    return Claim(found.dialect, f"{len(found.pairs)} images have a mask of the same name")
+    return Claim(_dialect(listing, found), f"{len(found.pairs)} images have a mask of the same name")
 
 
 def _is_ade20k(listing: Listing) -> bool:
@@ -95,7 +105,16 @@ def _is_ade20k(listing: Listing) -> bool:
 
 def _is_panoptic(listing: Listing) -> bool:
     """Beside COCO's ``panoptic_val2017.json`` the colours of PNGs are numbers of segments, not classes."""
-    return any(one.suffix.lower() == ".json" and one.stem.casefold().startswith("panoptic") for one in listing.texts)
+    named = any(one.suffix.lower() == ".json" and one.stem.casefold().startswith("panoptic") for one in listing.texts)
+    return named or bool(panoptic_files(listing))
+
+
+def _dialect(listing: Listing, found: Pairs) -> str:
+    folders = {pair.mask.parent for pair in found.pairs}
+    is_roboflow = all(pair.mask.stem.endswith("_mask") for pair in found.pairs) and any(
+        one.name == "_classes.csv" and one.parent in folders for one in listing.texts
+    )
+    return f"Roboflow's masks: {found.dialect}" if is_roboflow else found.dialect
 
 
 def read(path: Path, labels: LabelSet | None = None, progress: Progress | None = None) -> Dataset:

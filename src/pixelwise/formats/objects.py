@@ -9,16 +9,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from pixelwise.core.arrays import FloatArray, IntArray, Size
+from pixelwise.core.arrays import AnyArray, FloatArray, IntArray, Size
 from pixelwise.core.errors import DataError, SizeMismatch
 from pixelwise.core.image import read_size
 from pixelwise.core.labels import VOID, Label, LabelSet, colour_of
 from pixelwise.core.masks import OverlappingMasks
-from pixelwise.core.runs import Runs
+from pixelwise.core.runs import Runs, decode, encode
 from pixelwise.core.sample import Salvaged, stored_values
 from pixelwise.core.segmentation import Kind, Segmentation
 from pixelwise.formats.shapes import Shape
@@ -47,6 +47,9 @@ class Drawn:
     box: tuple[float, float, float, float] | None = None
     area: float | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+_Row: TypeAlias = tuple[Drawn, int, Runs]  # an object, its class under the labels asked for, and its mask
 
 
 class Drawing(Protocol):
@@ -107,24 +110,24 @@ class ObjectTruth:
         """
         self._require_size(size)
         classes = self.own.map_to(labels)
-        rows: list[tuple[Drawn, int, Runs]] = []
+        rows: list[_Row] = []
         problems = []
         for one in self.drawing.drawn(size):
             if isinstance(one, str):
                 problems.append(f"{self.drawing.path}: {one}")
                 continue
-            if one.name not in self.own.names:
+            if self.kind != "regions" and one.name not in self.own.names:
                 known = ", ".join(self.own.names[:8]) + (" …" if len(self.own) > 8 else "")
                 problems.append(f"{self.drawing.path}: {one.where}: the class '{one.name}' is none of the data set's ({known})")
                 continue
-            index = int(classes[self.own.names.index(one.name)])
+            index = int(classes[self.own.names.index(one.name)]) if self.kind != "regions" else 0  # regions have no classes
             if index == VOID:
                 continue
             try:
                 rows.append((one, index, one.shape.runs(size)))
             except DataError as error:
                 problems.append(f"{self.drawing.path}: {one.where}: {error}")
-        return (_segmentation(rows, labels, self.kind, size),), tuple(problems)
+        return (_segmentation(_flattened(rows, self.kind, size), labels, self.kind, size),), tuple(problems)
 
     def raw(self) -> list[IntArray]:
         """Paint the objects as a map (H, W) of class values, by the rule of ``Segmentation.semantic``."""
@@ -141,7 +144,33 @@ class ObjectTruth:
         )
 
 
-def _segmentation(rows: Sequence[tuple[Drawn, int, Runs]], labels: LabelSet, kind: Kind, size: Size) -> Segmentation:
+def _flattened(rows: Sequence[_Row], kind: Kind, size: Size) -> Sequence[_Row]:
+    """Let later objects cover earlier ones, and join those of one class, where the kind wants it.
+
+    What Pixelwise writes is so already; what a person then adds in the tool need not be.
+    """
+    if kind in ("semantic", "panoptic", "regions"):
+        ids = np.zeros(size, np.int32)
+        for number, (_, _, runs) in enumerate(rows, start=1):
+            ids[decode(runs)] = number
+        left = np.bincount(ids.ravel(), minlength=len(rows) + 1)[1:]
+        rows = [
+            (one, index, runs if runs.area == left[row] else encode(ids == row + 1))
+            for row, (one, index, runs) in enumerate(rows)
+        ]
+    if kind not in ("semantic", "multilabel") or len({index for _, index, _ in rows}) == len(rows):
+        return rows
+    parts: dict[int, list[_Row]] = {}
+    for found in rows:
+        parts.setdefault(found[1], []).append(found)
+    return [(found[0][0], index, _union([runs for _, _, runs in found])) for index, found in parts.items()]
+
+
+def _union(masks: Sequence[Runs]) -> Runs:
+    return masks[0] if len(masks) == 1 else encode(np.logical_or.reduce([decode(one) for one in masks]))
+
+
+def _segmentation(rows: Sequence[_Row], labels: LabelSet, kind: Kind, size: Size) -> Segmentation:
     objects = [one for one, _, _ in rows]
     masks = OverlappingMasks(tuple(runs for _, _, runs in rows), size)
     return Segmentation(
@@ -159,10 +188,21 @@ def _segmentation(rows: Sequence[tuple[Drawn, int, Runs]], labels: LabelSet, kin
 
 
 def _stated(values: Sequence[object], measured: Callable[[], IntArray]) -> FloatArray | None:
-    """Take what the file states, with what is measured where it states nothing; None where it states nothing at all."""
+    """Take what the file states, with what is measured where it states nothing or nonsense; None where it states nothing."""
     if all(one is None for one in values):
         return None
-    return np.array([own if one is None else one for one, own in zip(values, measured(), strict=True)], np.float64)
+    return np.array([_or(one, own) for one, own in zip(values, measured(), strict=True)], np.float64)
+
+
+def _or(stated: object, measured: AnyArray) -> AnyArray:
+    """Take a stated number or row of numbers if it is finite, else the measured one."""
+    if stated is None:
+        return measured
+    try:
+        found = np.array(stated, np.float64)
+    except (OverflowError, TypeError, ValueError):
+        return measured
+    return found if found.shape == measured.shape and np.isfinite(found).all() else measured
 
 
 def _numbers(numbers: Sequence[int | None]) -> IntArray | None:

@@ -20,6 +20,7 @@ LAYOUTS = (
     "train/images/ + train/masks/ (val, valid, test)",
     "images/train/ + masks/train/",
     "one folder with a.jpg + a_mask.png (_label, _gt, _seg, _labelIds …) or a.jpg + a.png",
+    "train/a_mask.png beside train/a.jpg, with train/_classes.csv (Roboflow's masks)",
     "list files (train.txt, val.txt) of image and mask paths",
 )
 

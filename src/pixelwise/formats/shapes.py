@@ -17,6 +17,7 @@ from pixelwise.core.polygons import rasterise
 from pixelwise.core.runs import Runs, decode, encode
 
 _FLATNESS = 0.02  # pixels that the polygon of an ellipse may stay within it
+_MOST_CORNERS = 20_000  # of that polygon
 
 
 class Shape(Protocol):
@@ -61,11 +62,9 @@ class Box:
 
     def runs(self, size: Size) -> Runs:
         """Fill the box."""
-        sides = np.array([self.left, self.top, self.right, self.bottom], np.float64)
-        if not np.isfinite(sides).all():
-            raise DataError("a side of the box is no finite number")
-        left, right = sorted((self.left, self.right))
-        top, bottom = sorted((self.top, self.bottom))
+        sides = _finite("a side of the box", self.left, self.top, self.right, self.bottom)
+        left, right = sorted((sides[0], sides[2]))
+        top, bottom = sorted((sides[1], sides[3]))
         corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
         return rasterise([turned(corners, self.angle, self.pivot or ((left + right) / 2, (top + bottom) / 2))], size)
 
@@ -83,14 +82,14 @@ class Ellipse:
 
     def runs(self, size: Size) -> Runs:
         """Fill the ellipse, as a polygon that stays within a fiftieth of a pixel of it."""
-        numbers = np.array([self.x, self.y, self.radius_x, self.radius_y], np.float64)
-        if not np.isfinite(numbers).all() or min(self.radius_x, self.radius_y) < 0:
-            raise DataError("an ellipse needs a finite centre and radii that are not negative")
-        longest = max(self.radius_x, self.radius_y, 1.0)
-        count = min(max(16, math.ceil(math.pi / math.acos(max(0.0, 1 - _FLATNESS / longest)))), 20_000)
+        x, y, across, down = _finite("the centre or a radius of the ellipse", self.x, self.y, self.radius_x, self.radius_y)
+        if min(across, down) < 0:
+            raise DataError("a radius of the ellipse is negative")
+        step = 2 * math.acos(max(0.0, 1 - _FLATNESS / max(across, down, 1.0)))  # 0 for radii beyond all images
+        count = min(max(16, math.ceil(2 * math.pi / max(step, 1e-9))), _MOST_CORNERS)
         turn = np.arange(count) * (2 * math.pi / count)
-        points = np.stack([self.x + self.radius_x * np.cos(turn), self.y + self.radius_y * np.sin(turn)], axis=1)
-        return rasterise([turned(points, self.angle, self.pivot or (self.x, self.y))], size)
+        points = np.stack([x + across * np.cos(turn), y + down * np.sin(turn)], axis=1)
+        return rasterise([turned(points, self.angle, self.pivot or (x, y))], size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,8 +185,18 @@ def turned(points: AnyArray, degrees: float, pivot: tuple[float, float]) -> Floa
     """
     if not degrees:
         return np.asarray(points, np.float64)
-    if not math.isfinite(degrees):
-        raise DataError("an angle is no finite number")
-    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    about = np.asarray(points, np.float64) - pivot
-    return about @ np.array([[cosine, sine], [-sine, cosine]]) + pivot
+    angle, x, y = _finite("an angle or a pivot", degrees, *pivot)
+    cosine, sine = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    about = np.asarray(points, np.float64) - (x, y)
+    return np.asarray(about @ np.array([[cosine, sine], [-sine, cosine]]) + (x, y))
+
+
+def _finite(what: str, *numbers: float) -> list[float]:
+    """Take numbers as a file states them, whole ones of any length among them."""
+    try:
+        found = [float(one) for one in numbers]
+    except OverflowError:
+        found = [math.inf]
+    if not all(map(math.isfinite, found)):
+        raise DataError(f"{what} is no finite number")
+    return found

@@ -4,28 +4,25 @@ A writer gives ``staged`` a place and a function that writes one sample; it gets
 each. All is written to a folder beside the place, and swapped in when it is whole: what was there before stays until then.
 Each sample done is one line of a journal in that folder. Where the caller says what the work depends on
 (``Writing.resume``), a folder left behind by a process that was killed is gone on with, and nothing is done twice but what
-was under way.
+was under way. Several processes may write (``Writing.workers``); what they write does not depend on how many they are.
 """
 
 import contextlib
-import glob
-import hashlib
-import json
-import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
 from pixelwise.core.arrays import IntArray, Size
-from pixelwise.core.errors import DataError, MissingFile, StorageError
-from pixelwise.core.files import locked, make_folder
+from pixelwise.core.errors import DataError, MissingFile
+from pixelwise.core.files import make_folder
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, Salvaged, Sample, TruthSource
 from pixelwise.core.segmentation import Segmentation
+from pixelwise.formats.writing_journal import Journal, line_of
+from pixelwise.formats.writing_place import folder_beside, put_in_place, refuse_foreign
 
 JOURNAL = ".journal.jsonl"
 
@@ -49,11 +46,14 @@ class Writing:
         strict: stop at the first sample or segment that is wrong; else leave it out and say so.
         resume: all that the result depends on, such as source and options; empty to start anew whatever is left behind.
         progress: told of each sample.
+        workers: processes that write. With more than one, the writer's ``Work`` and the samples are sent to them, and a
+            script that asks for this keeps its own work under ``if __name__ == "__main__"``.
     """
 
     strict: bool = True
     resume: str = ""
     progress: Progress = unheard
+    workers: int = 1
 
 
 @dataclass(frozen=True)
@@ -64,16 +64,19 @@ class Written:
         images, segments: how many.
         dropped: what the format cannot hold and so was left out or changed, a sentence each.
         failed: what was wrong with the source and so was left out, a sentence each.
+        counts: what was left out on purpose, such as objects that are too small: how many of what.
     """
 
     images: int
     segments: int
     dropped: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 _DROPPED: ContextVar[list[str] | None] = ContextVar("dropped", default=None)
 _PROBLEMS: ContextVar[list[str] | None] = ContextVar("problems", default=None)
+_COUNTS: ContextVar[Counter[str] | None] = ContextVar("counts", default=None)
 
 
 def drop(sentence: str) -> None:
@@ -81,6 +84,13 @@ def drop(sentence: str) -> None:
     found = _DROPPED.get()
     if found is not None:
         found.append(sentence)
+
+
+def count(what: str, number: int) -> None:
+    """Count, while a sample is written, what is left out of it on purpose."""
+    found = _COUNTS.get()
+    if found is not None and number:
+        found[what] += number
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,13 +112,43 @@ class _Lenient:
         return self.source.raw()
 
 
+@dataclass(frozen=True)
+class _Job:
+    """What is done for one sample, in this process or in another."""
+
+    work: "Work"
+    folder: Path
+    strict: bool
+
+    def __call__(self, row: int, sample: Sample) -> bytes:
+        """Write one sample; give its line of the journal."""
+        dropped: list[str] = []
+        problems: list[str] = []
+        counts: Counter[str] = Counter()
+        tokens = _DROPPED.set(dropped), _PROBLEMS.set(problems), _COUNTS.set(counts)
+        if not self.strict and sample.truth_source is not None:
+            sample = replace(sample, truth_source=_Lenient(sample.truth_source))
+        try:
+            entry, segments = self.work(sample, self.folder)
+        except (DataError, MissingFile) as error:
+            if self.strict:
+                raise
+            failed = [*problems, str(error)]
+            return line_of(row, {"entry": None, "images": 0, "segments": 0, "dropped": [], "failed": failed, "counts": {}})
+        finally:
+            _DROPPED.reset(tokens[0])
+            _PROBLEMS.reset(tokens[1])
+            _COUNTS.reset(tokens[2])
+        told = {"dropped": dropped, "failed": problems, "counts": counts}
+        return line_of(row, {"entry": entry, "images": 1, "segments": segments, **told})
+
+
 class Stage:
     """The folder that is being written."""
 
     def __init__(self, folder: Path, writing: Writing) -> None:
         self.folder = folder
         self._writing = writing
-        self._path = folder / JOURNAL
         self._written: Written | None = None
 
     @property
@@ -119,37 +159,31 @@ class Stage:
         return self._written
 
     def each(self, dataset: Dataset, work: "Work") -> Iterator[Any]:
-        """Write every sample of a data set, in order; then give what ``work`` said of each, None for one that failed.
+        """Write every sample of a data set; then give, in order, what ``work`` said of each, None for one that failed.
+
+        Asked again, it writes nothing anew, and gives the same once more.
 
         Raises:
             DataError: with ``strict``, a sample is wrong.
             StorageError: something cannot be written.
         """
-        done = _whole_lines(self._path)
-        with open(self._path, "ab") as journal:
-            for row in range(done, len(dataset)):
-                _append(journal, self._path, self._line(dataset[row], work))
-                self._writing.progress("writing", row + 1, len(dataset))
-        self._written = _summed(self._path)
-        return (line["entry"] for line in _lines(self._path))
+        journal = Journal(self.folder / JOURNAL)
+        left = ((row, dataset[row]) for row in range(len(dataset)) if row not in journal)
+        job = _Job(work, self.folder, self._writing.strict)
+        with journal.opened() as file, contextlib.closing(self._lines(job, left, len(dataset) - len(journal))) as lines:
+            for row, line in lines:
+                journal.add(file, row, line)
+                self._writing.progress("writing", len(journal), len(dataset))
+        self._written = _summed(journal)
+        return (line["entry"] for line in journal.lines())
 
-    def _line(self, sample: Sample, work: "Work") -> dict[str, Any]:
-        """Write one sample; give its line of the journal."""
-        dropped: list[str] = []
-        problems: list[str] = []
-        tokens = _DROPPED.set(dropped), _PROBLEMS.set(problems)
-        if not self._writing.strict and sample.truth_source is not None:
-            sample = replace(sample, truth_source=_Lenient(sample.truth_source))
-        try:
-            entry, segments = work(sample, self.folder)
-        except (DataError, MissingFile) as error:
-            if self._writing.strict:
-                raise
-            return {"entry": None, "images": 0, "segments": 0, "dropped": [], "failed": [*problems, str(error)]}
-        finally:
-            _DROPPED.reset(tokens[0])
-            _PROBLEMS.reset(tokens[1])
-        return {"entry": entry, "images": 1, "segments": segments, "dropped": dropped, "failed": problems}
+    def _lines(self, job: _Job, left: Iterator[tuple[int, Sample]], number: int) -> Generator[tuple[int, bytes], None, None]:
+        workers = min(self._writing.workers, number)
+        if workers < 2:
+            return ((row, job(row, sample)) for row, sample in left)
+        from pixelwise.formats.writing_workers import spread  # on first use: one process needs nothing of it
+
+        return spread(job, left, workers)
 
 
 class Work(Protocol):
@@ -158,7 +192,8 @@ class Work(Protocol):
     def __call__(self, sample: Sample, folder: Path) -> tuple[Any, int]:
         """Write into ``folder``; give a JSON value, which may not depend on other samples, and how many segments it holds.
 
-        Each file is written whole or not at all. What cannot be held is told with ``drop``.
+        What a killed process left of a sample's files is written over. What cannot be held is told with ``drop``. To be used
+        with several processes, it must pickle.
 
         Raises:
             DataError: the sample is wrong.
@@ -178,110 +213,28 @@ def staged(
         writing: how.
 
     Raises:
-        StorageError: the folder holds something else, or cannot be written.
+        PlaceTaken: the folder holds something else.
+        StorageError: it cannot be written.
         RunInUse: another process writes it.
     """
     writing = writing or Writing()
-    _refuse_foreign(path, own, is_ours)
+    refuse_foreign(path, own, is_ours)
     make_folder(path.parent)
-    with _folder_beside(path, writing.resume) as made:
+    with folder_beside(path, writing.resume) as made:
         yield Stage(made, writing)
         (made / JOURNAL).unlink(missing_ok=True)
-        _put_in_place(made, path)
+        put_in_place(made, path)
 
 
-@contextlib.contextmanager
-def _folder_beside(path: Path, resume: str) -> Iterator[Path]:
-    """Give a folder beside ``path``: a new one, or the one that an interrupted work of the same kind left behind."""
-    if not resume:
-        try:
-            made = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-            made.chmod(0o755)
-        except OSError as error:
-            raise StorageError(f"{path}: cannot be written: {error.strerror or error}; choose another folder") from None
-        try:
-            yield made
-        finally:
-            shutil.rmtree(made, ignore_errors=True)
-        return
-    stamp = hashlib.sha256(resume.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    for other in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-        if other.name != f".{path.name}.{stamp}.part":  # of another source or other options: it can never be gone on with
-            shutil.rmtree(other, ignore_errors=True)
-    made = make_folder(path.parent / f".{path.name}.{stamp}.part")
-    with locked(made):
-        yield made
-
-
-def _whole_lines(path: Path) -> int:
-    """Count the whole lines of a journal, and cut off one that a crash left unfinished."""
-    if not path.exists():
-        return 0
-    with open(path, "r+b") as file:
-        count = whole = 0
-        for line in file:
-            if not line.endswith(b"\n"):
-                break
-            count, whole = count + 1, whole + len(line)
-        file.truncate(whole)
-    return count
-
-
-def _append(journal: BinaryIO, path: Path, line: dict[str, Any]) -> None:
-    try:
-        journal.write(json.dumps(line, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
-        journal.flush()
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be written: {error.strerror}; free some space and start again") from error
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    with open(path, "rb") as file:
-        for line in file:
-            yield json.loads(line.decode("utf-8", "surrogatepass"))
-
-
-def _summed(path: Path) -> Written:
+def _summed(journal: Journal) -> Written:
     images = segments = 0
     dropped: list[str] = []
     failed: list[str] = []
-    for line in _lines(path) if path.exists() else ():
+    counts: Counter[str] = Counter()
+    for line in journal.lines():
         images += line["images"]
         segments += line["segments"]
         dropped += line["dropped"]
         failed += line["failed"]
-    return Written(images, segments, tuple(dropped), tuple(failed))
-
-
-def _refuse_foreign(path: Path, own: Callable[[str], bool], is_ours: Callable[[Path], bool]) -> None:
-    if not path.exists():
-        return
-    if not path.is_dir():
-        raise StorageError(f"{path}: expected a folder to write to, found a file; choose another --out")
-    entries = sorted(one.name for one in path.iterdir())
-    if not entries:
-        return
-    strange: Sequence[str] = [name for name in entries if not own(name)]
-    if strange or not is_ours(path):
-        raise StorageError(
-            f"{path}: the folder is not empty and not a data set that Pixelwise wrote (it holds "
-            f"{', '.join((strange or entries)[:3])}); choose another --out"
-        )
-
-
-def _put_in_place(made: Path, path: Path) -> None:
-    """Swap the new folder in; the old one is put back if that fails."""
-    aside = made.with_name(f"{made.name}.old")
-    try:
-        if path.exists():
-            os.replace(path, aside)
-        try:
-            os.replace(made, path)
-        except OSError:
-            if aside.exists():
-                os.replace(aside, path)
-            raise
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be put in place: {error.strerror or error}") from None
-    with contextlib.suppress(OSError):  # the new data is in place; a leftover of the old is no failure
-        shutil.rmtree(aside)
+        counts.update(line["counts"])
+    return Written(images, segments, tuple(dropped), tuple(failed), dict(counts))

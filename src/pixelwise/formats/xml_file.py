@@ -3,6 +3,7 @@
 Document types, entities and references to other files are refused; they have no place in label files.
 """
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree.ElementTree import Element, TreeBuilder
@@ -17,10 +18,10 @@ _PIECE = 2**20
 
 def root_tag(path: Path) -> str | None:
     """Give the name of the outermost element; None for what is no XML."""
+    found: list[str] = []
     try:
         with open(path, "rb") as file:
             parser = _parser(path)
-            found: list[str] = []
             parser.StartElementHandler = lambda tag, _: found.append(tag)
             parser.Parse(file.read(65536), False)
     except (OSError, expat.ExpatError, UnreadableFile, ValueError, LookupError):
@@ -37,17 +38,26 @@ def elements(path: Path, tags: frozenset[str], most_bytes: int = MOST_BYTES) -> 
         MissingFile: there is no such file.
         UnreadableFile: it is empty, cut off, too large, nested too deep, no XML, or has a document type.
     """
-    done: list[Element] = []
+    return (element for element, _ in placed(path, tags, most_bytes))
+
+
+def placed(path: Path, tags: frozenset[str], most_bytes: int = MOST_BYTES) -> Iterator[tuple[Element, int]]:
+    """Give each whole element as ``elements`` does, and the byte of the file at which it begins, for ``element_at``.
+
+    Raises:
+        MissingFile, UnreadableFile: as ``elements``.
+    """
+    done: list[tuple[Element, int]] = []
     builder: TreeBuilder | None = None
-    depth = inside = 0
+    depth = inside = begin = 0
 
     def start(tag: str, attributes: dict[str, str]) -> None:
-        nonlocal builder, depth, inside
+        nonlocal builder, depth, inside, begin
         depth += 1
         if depth > _DEEPEST:
             raise UnreadableFile(f"{path}: elements are nested more than {_DEEPEST} deep, which no label file needs")
         if builder is None and tag in tags:
-            builder, inside = TreeBuilder(), depth
+            builder, inside, begin = TreeBuilder(), depth, parser.CurrentByteIndex
         if builder is not None:
             builder.start(tag, attributes)
 
@@ -56,7 +66,7 @@ def elements(path: Path, tags: frozenset[str], most_bytes: int = MOST_BYTES) -> 
         if builder is not None:
             builder.end(tag)
             if depth == inside:
-                done.append(builder.close())
+                done.append((builder.close(), begin))
                 builder = None
         depth -= 1
 
@@ -77,8 +87,64 @@ def elements(path: Path, tags: frozenset[str], most_bytes: int = MOST_BYTES) -> 
         done.clear()
 
 
-def _parser(path: Path) -> expat.XMLParserType:
-    parser = expat.ParserCreate()
+def element_at(path: Path, begin: int) -> Element:
+    """Read again the one element that begins at the byte ``begin``, as ``placed`` gave it.
+
+    Raises:
+        MissingFile: there is no such file any more.
+        UnreadableFile: no whole element begins there: the file has changed.
+    """
+    found: list[Element] = []
+    builder = TreeBuilder()
+    depth = 0
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > _DEEPEST:
+            raise UnreadableFile(f"{path}: elements are nested more than {_DEEPEST} deep; has the file changed?")
+        builder.start(tag, attributes)
+
+    def end(tag: str) -> None:
+        nonlocal depth
+        builder.end(tag)
+        depth -= 1
+        if depth == 0:
+            found.append(builder.close())
+            raise _Whole
+
+    parser = _parser(path, _encoding(path))
+    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, builder.data
+    try:
+        for piece in _pieces(path, MOST_BYTES, begin):
+            parser.Parse(piece, not piece)
+    except _Whole:
+        return found[0]
+    except (expat.ExpatError, ValueError, LookupError) as error:
+        raise UnreadableFile(f"{path}: expected an element at byte {begin}, but {error}; has the file changed?") from None
+    raise UnreadableFile(f"{path}: expected an element at byte {begin}, found none; has the file changed?")
+
+
+class _Whole(Exception):
+    """The element that was asked for is read."""
+
+
+def _encoding(path: Path) -> str | None:
+    """Give the encoding that the file declares; a piece from its middle does not."""
+    found: list[str | None] = []
+    head = next(_pieces(path, MOST_BYTES))[:1024]
+    for mark, name in ((b"\xff\xfe", "UTF-16LE"), (b"\xfe\xff", "UTF-16BE")):
+        if head.startswith(mark):
+            return name
+    parser = _parser(path)
+    parser.XmlDeclHandler = lambda version, encoding, standalone: found.append(encoding)
+    with contextlib.suppress(expat.ExpatError, UnreadableFile, ValueError, LookupError):  # told where the element is read
+        parser.Parse(head, False)
+    return found[0] if found else None
+
+
+def _parser(path: Path, encoding: str | None = None) -> expat.XMLParserType:
+    parser = expat.ParserCreate(encoding)
     parser.buffer_text = True
 
     def refuse(*_: object) -> None:
@@ -88,8 +154,8 @@ def _parser(path: Path) -> expat.XMLParserType:
     return parser
 
 
-def _pieces(path: Path, most_bytes: int) -> Iterator[bytes]:
-    """Read a file piece by piece; an empty piece ends it."""
+def _pieces(path: Path, most_bytes: int, begin: int = 0) -> Iterator[bytes]:
+    """Read a file piece by piece from the byte ``begin`` on; an empty piece ends it."""
     try:
         with open(path, "rb") as file:
             size = path.stat().st_size
@@ -97,6 +163,7 @@ def _pieces(path: Path, most_bytes: int) -> Iterator[bytes]:
                 raise UnreadableFile(f"{path}: expected XML, found an empty file (0 bytes); copy it again")
             if size > most_bytes:
                 raise UnreadableFile(f"{path}: {size:,} bytes; at most {most_bytes:,} are read as XML; divide the file")
+            file.seek(begin)
             while piece := file.read(_PIECE):
                 yield piece
             yield b""

@@ -1,0 +1,136 @@
+"""``pixelwise data prepare``: full truth for every image, ready to be trained on."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pixelwise.cli.terminal import Steps, console
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pixelwise.core.arrays import Size
+    from pixelwise.curate.prepare import Prepared
+    from pixelwise.curate.prepare_options import PrepareOptions
+
+_SHOWN = 20
+
+SourceArgument = Annotated[Path, typer.Argument(help="The data set: a folder, or its label file.", metavar="SRC")]
+TargetArgument = Annotated[Path, typer.Argument(help="Folder to make, outside the data.", metavar="DST")]
+ClassesOption = Annotated[str | None, typer.Option("--classes", metavar="A,B", help="Keep these; the rest is background.")]
+MergeOption = Annotated[
+    str | None,
+    typer.Option("--merge", metavar="MAP", help="car=vehicle,truck=vehicle, or a .toml or .json file; =void: not counted."),
+]
+AreaOption = Annotated[int, typer.Option("--min-area", min=0, help="Leave out objects of fewer pixels, and count them.")]
+ResizeOption = Annotated[str | None, typer.Option("--resize", metavar="H,W", help="Resize images and masks.")]
+SideOption = Annotated[int | None, typer.Option("--max-side", min=1, help="Reduce images whose longer side is longer.")]
+TileOption = Annotated[str | None, typer.Option("--tile", metavar="H,W", help="Cut into tiles; each remembers its scene.")]
+OverlapOption = Annotated[int, typer.Option("--overlap", min=0, help="Pixels that neighbouring tiles share at least.")]
+BinaryOption = Annotated[bool, typer.Option("--binary", help="Two classes in one channel: background 0 and foreground 1.")]
+CopyOption = Annotated[bool, typer.Option("--copy", help="Copy photos; else they are linked where the file system can.")]
+WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Processes; the result is the same. One a core.")]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Stop at the first label that is wrong, and write nothing.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")]
+
+
+def prepare_data(
+    source: SourceArgument,
+    target: TargetArgument,
+    classes: ClassesOption = None,
+    merge: MergeOption = None,
+    min_area: AreaOption = 0,
+    resize: ResizeOption = None,
+    max_side: SideOption = None,
+    tile: TileOption = None,
+    overlap: OverlapOption = 0,
+    binary: BinaryOption = False,
+    copy: CopyOption = False,
+    split: Annotated[str | None, typer.Option(help="Prepare this split alone.")] = None,
+    void: Annotated[str | None, typer.Option(metavar="VALUES", help="Mask values that mean 'not labelled'.")] = None,
+    names: Annotated[str | None, typer.Option("--class-names", metavar="NAMES", help="As --classes of 'data check'.")] = None,
+    format: Annotated[str | None, typer.Option(metavar="NAME", help="Format of SRC; found out if not given.")] = None,
+    workers: WorkersOption = None,
+    strict: StrictOption = False,
+    as_json: JsonOption = False,
+) -> int:
+    """Write class maps, segment maps and run lengths for every image; photos are linked, not encoded again.
+
+    Objects are painted as classes by one rule: smaller over larger, crowds void. What is wrong with the labels is left out and
+    listed; exit code 1 then. A preparation that was killed goes on when the same command is given again.
+    """
+    from pixelwise.curate.prepare import prepare, workers_for
+    from pixelwise.curate.prepare_options import PrepareOptions, merge_of
+    from pixelwise.formats import read
+    from pixelwise.formats.convert import require_apart
+    from pixelwise.formats.writing import Writing
+
+    options = PrepareOptions(
+        classes=tuple(one.strip() for one in classes.split(",") if one.strip()) if classes else (),
+        merge=merge_of(merge) if merge else {},
+        min_area=min_area,
+        size=_size(resize, "--resize"),
+        max_side=max_side,
+        tile=_size(tile, "--tile"),
+        overlap=overlap,
+        binary=binary,
+        copy=copy,
+    )
+    require_apart(target, [source])
+    with Steps() as steps:
+        steps("layout", 0, 1)
+        dataset = read(source, format=format, void=void, classes=names, split=split)
+        writing = Writing(strict=strict, progress=steps, workers=workers or workers_for(dataset, options))
+        done = prepare(dataset, target, options, writing, [source])
+    if as_json:
+        print(json.dumps(done.to_json(), indent=2, ensure_ascii=False, allow_nan=False))
+    else:
+        _print(console(), done, options)
+    return 0 if done.clean else 1
+
+
+def _size(text: str | None, flag: str) -> "Size | None":
+    from pixelwise.core.errors import OptionError
+
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.lower().replace("x", ",").split(",")]
+    if len(parts) > 2 or not all(part.isdecimal() and len(part) < 6 for part in parts):
+        raise OptionError(f"{flag} {text}: expected height,width in pixels as in {flag} 512,768, or one number for a square")
+    return int(parts[0]), int(parts[-1])
+
+
+def _print(terminal: "Console", done: "Prepared", options: "PrepareOptions") -> None:
+    """Print what was read and written, what was left out, and what was wrong."""
+
+    def say(text: str, style: str | None = None) -> None:
+        terminal.print(text, style=style, soft_wrap=True, markup=False)
+
+    written = done.written
+    names = ", ".join(done.classes[:8]) + (" …" if len(done.classes) > 8 else "")
+    say(f"read     {done.name}: {done.read:,} images")
+    for note in done.notes[:_SHOWN]:
+        say(f"           {note}")
+    if len(done.notes) > _SHOWN:
+        say(f"           … and {len(done.notes) - _SHOWN} more notes (see --json)")
+    what = f"{written.images:,} images, {written.segments:,} segments in {len(done.classes)} classes ({names})"
+    say(f"written  {done.folder} ({done.kind}): {what}")
+    if options.changes_images:
+        say("           images that were cut or resized are PNG, without loss; others are the files they were")
+    if done.rule:
+        say(f"rule     {done.rule}")
+    for what, number in written.counts.items():
+        say(f"left out {number:,} {what}")
+    for sentence in written.dropped[:_SHOWN]:
+        say(f"dropped  {sentence}")
+    if len(written.dropped) > _SHOWN:
+        say(f"           … and {len(written.dropped) - _SHOWN} more (see --json)")
+    if written.failed:
+        say(f"failed   {len(written.failed)}: wrong in the source, and left out", "bold red")
+        for sentence in written.failed[:_SHOWN]:
+            say(f"           {sentence}")
+        if len(written.failed) > _SHOWN:
+            say(f"           … and {len(written.failed) - _SHOWN} more (see --json)")
+    say(f"train on it: pixelwise train --data {done.folder}")

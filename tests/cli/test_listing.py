@@ -1,0 +1,35 @@
+"""``pixelwise list``: every row of a table is told, formats with the layouts they read."""
+
+import json
+
+from typer.testing import CliRunner
+
+from pixelwise.cli.app import _register, app
+from pixelwise.formats import FORMATS
+
+if not app.registered_commands:
+    _register()
+
+
+def listed(*arguments: str) -> str:
+    result = CliRunner().invoke(app, ["list", *arguments], standalone_mode=False)
+    assert result.exception is None, result.exception
+    return result.stdout
+
+
+def test_every_format_is_told_with_its_layouts() -> None:
+    rows = {row["name"]: row for row in json.loads(listed("formats", "--json"))}
+    assert set(rows) == set(FORMATS)
+    assert {name: row["layouts"] for name, row in rows.items()} == {name: list(FORMATS[name].LAYOUTS) for name in FORMATS}
+    assert all(row["about"] for row in rows.values())
+
+
+def test_formats_that_are_written_say_so() -> None:
+    rows = {row["name"]: row for row in json.loads(listed("formats", "--json"))}
+    assert rows["coco"]["writes"]
+    assert rows["masks"]["writes"]
+
+
+def test_a_table_is_printed_a_row_a_name() -> None:
+    assert "is written too" in listed("formats")
+    assert listed("methods").startswith(tuple(json.loads(listed("methods", "--json"))[0]["name"]))
