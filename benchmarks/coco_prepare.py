@@ -160,15 +160,15 @@ def status(pid: int | str, key: str) -> float:
 
 def load(name: str, file: Path) -> None:
     """Load an index in this process alone, and print what it took."""
-    if name == "ours":
-        from pixelwise.formats.coco_file import read_coco as work
-    else:
-        from pycocotools.coco import COCO as work  # noqa: N811
+    from pycocotools.coco import COCO
+
+    from pixelwise.formats.coco_file import CocoFile, read_coco
+
     before = status("self", "VmRSS"), status("self", "RssAnon")
     begun = time.perf_counter()
-    held = work(file if name == "ours" else str(file))
+    held = read_coco(file) if name == "ours" else COCO(str(file))
     seconds = time.perf_counter() - begun
-    number = len(held.rows.ids) if name == "ours" else len(held.anns)  # type: ignore[attr-defined]
+    number = len(held.rows.ids) if isinstance(held, CocoFile) else len(held.anns)
     peak = status("self", "VmHWM") - before[0]
     print(json.dumps({"seconds": seconds, "peak": peak, "base": before[1], "annotations": number}))
 

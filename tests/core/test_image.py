@@ -437,3 +437,13 @@ def test_a_link_to_an_image_is_an_image(tmp_path: Path) -> None:
     save(tmp_path / "real.png", RED)
     (tmp_path / "link.jpg").symlink_to("real.png")
     assert (read_image(tmp_path / "link.jpg").pixels == RED).all()
+
+
+def test_a_part_of_a_png_that_claims_more_than_the_file_has_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    PIL.Image.fromarray(np.full((2, 4), 300, np.uint16)).save(path)
+    data = bytearray(path.read_bytes())
+    data[data.index(b"IDAT") - 4] = 0x80  # 2 GiB, which OpenCV would make room for
+    path.write_bytes(bytes(data))
+    with pytest.raises(UnreadableFile, match=r"a\.png: .*its part b'IDAT' is to be 2,147,"):
+        read_ids(path)

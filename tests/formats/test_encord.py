@@ -186,6 +186,15 @@ def test_a_wrong_object_spoils_itself_and_is_named(wrong: Any, words: str, tmp_p
         _ = sample.truth
 
 
+@pytest.mark.parametrize("broken", [{"data_units": [1]}, {"data_units": {"d1": 7}}])
+def test_a_row_whose_units_are_none_spoils_its_image_alone(broken: dict[str, Any], tmp_path: Path) -> None:
+    picture(tmp_path / "b.png")
+    first, second = read(folder_of(tmp_path, row(), row(title="b.png", **broken)))
+    assert len(first.truth) == 0
+    with pytest.raises(DataError, match=r"export\.json: label row b\.png: expected data units"):
+        _ = second.truth
+
+
 def test_an_export_that_is_cut_off_is_refused_as_a_whole(tmp_path: Path) -> None:
     path = folder_of(tmp_path, row())
     (path / "more.json").write_text((path / "export.json").read_text()[:60])

@@ -110,7 +110,7 @@ def test_maps_of_any_name_are_read_where_the_format_is_chosen(folder: str, tmp_p
 
 def test_a_map_of_another_size_is_named(tmp_path: Path) -> None:
     with pytest.raises(SizeMismatch, match=r"a_cp_masks\.png"):
-        _ = read(cells(tmp_path, IDS.T))[0].truth
+        _ = read(cells(tmp_path, IDS.T), format="id_maps")[0].truth
 
 
 def test_negative_numbers_are_named(tmp_path: Path) -> None:

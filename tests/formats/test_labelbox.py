@@ -106,13 +106,17 @@ def test_a_mask_that_is_imported_is_read_bit_for_bit(mode: str, tmp_path: Path) 
     assert np.array_equal(truth.masks.mask(0), mask)
 
 
-def test_a_mask_behind_an_address_is_told_as_one_that_is_not_there(tmp_path: Path) -> None:
-    away = thing(instanceURI="https://api.labelbox.com/masks/f1")
-    linked = line(mask={"instanceURI": "https://host/mask.png", "colorRGB": [255, 255, 255]}, uuid="u7")
-    for name, item, identity in (("v1", row(away, thing(bbox=BOX)), "f1"), ("import", linked, "u7")):
-        [sample] = read(folder_of(tmp_path / name, item) if (tmp_path / name).mkdir() is None else tmp_path)
-        with pytest.raises(DataError, match=f"object {identity}: its mask lies behind an address"):
-            _ = sample.truth
+@pytest.mark.parametrize(
+    ("item", "identity"),
+    [
+        (row(thing(instanceURI="https://api.labelbox.com/masks/f1"), thing(bbox=BOX)), "f1"),
+        (line(mask={"instanceURI": "https://host/mask.png", "colorRGB": [255, 255, 255]}), "u1"),
+    ],
+)
+def test_a_mask_behind_an_address_is_told_as_one_that_is_not_there(item: Any, identity: str, tmp_path: Path) -> None:
+    [sample] = read(folder_of(tmp_path, item))
+    with pytest.raises(DataError, match=f"object {identity}: its mask lies behind an address"):
+        _ = sample.truth
 
 
 def test_points_and_lines_are_counted(tmp_path: Path) -> None:
@@ -175,8 +179,15 @@ def test_a_wrong_object_spoils_itself_and_is_named(wrong: Any, words: str, tmp_p
         _ = sample.truth
 
 
-def test_objects_that_are_no_list_spoil_their_image(tmp_path: Path) -> None:
-    broken = row() | {"Label": {"objects": {"a": 1}}}
+@pytest.mark.parametrize(
+    "broken",
+    [
+        row() | {"Label": {"objects": {"a": 1}}},
+        {"data_row": {"external_id": "a.png"}, "projects": {"p": 7}},
+        {"data_row": {"external_id": "a.png"}, "projects": {"p": {"labels": [{"annotations": []}]}}},
+    ],
+)
+def test_objects_that_are_no_list_spoil_their_image(broken: dict[str, Any], tmp_path: Path) -> None:
     [sample] = read(folder_of(tmp_path, broken))
     with pytest.raises(DataError, match=r"export\.json: the item at byte 1"):
         _ = sample.truth

@@ -13,7 +13,8 @@ import PIL.Image
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _SIDES = (0, 1, 2, 7, 255, 5000, 65535, 2**31 - 1, 2**31, 2**32 - 1)
 _TYPES = ("|u1", "<u2", "<i4", "<i8", ">u2", "<f4", "<f8", "|b1", "|O", "<U9", "|V8", "<c16", "|S4", "<M8[s]", "[('a','<i4')]")
-_SHAPES = ("(4, 5)", "()", "(0,)", "(0, 0)", "(1000000000, 1000000000)", "(-1, 4)", "(2, 4, 5)", "(20,)", "(4, 5, 3)", "(3, 3, 3, 3)")
+_SHAPES = ("(4, 5)", "()", "(0,)", "(0, 0)", "(1000000000, 1000000000)", "(-1, 4)", "(2, 4, 5)", "(20,)", "(3, 3, 3, 3)")
+_CHUNKS = (b"PLTE", b"tRNS", b"IDAT", b"eXIf", b"iCCP", b"zTXt", b"acTL")
 
 
 def mutated_picture(data: bytes, rng: random.Random) -> bytes:
@@ -36,7 +37,7 @@ def mutated_picture(data: bytes, rng: random.Random) -> bytes:
         body[rng.randrange(len(body))] ^= 1 << rng.randrange(8)
         chunks[at] = (chunks[at][0], bytes(body))
     else:
-        chunks[at] = (rng.choice((b"PLTE", b"tRNS", b"IDAT", b"eXIf", b"iCCP", b"zTXt", b"acTL")), rng.randbytes(rng.randint(0, 40)))
+        chunks[at] = (rng.choice(_CHUNKS), rng.randbytes(rng.randint(0, 40)))
     written = b"".join(
         struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
     )

@@ -11,11 +11,12 @@ from typing import TypeAlias
 
 from fuzz_binary import mutated_array, mutated_picture
 from fuzz_json import mutated_json
-from fuzz_trees import Entry, Link, Tree
+from fuzz_trees import ALONE, Entry, Link, Tree, alone
 from fuzz_values import CANARY, DEEP, name, number
 
 _Change: TypeAlias = Callable[[bytes, random.Random], bytes]
 _SEPARATOR = re.compile(rb"([\s,;:=\"'<>/()\[\]{}]+)")
+_SUFFIXES = ("png", "json", "txt", "xml", "tif", "npy", "mat", "csv")
 _TAG = re.compile(rb"(<[^>]*>)")
 _ATTRIBUTE = re.compile(rb"=\s*(\"[^\"]*\"|'[^']*')")
 _ENTITIES = (
@@ -30,7 +31,7 @@ def mutated(tree: Tree, rng: random.Random, donors: Sequence[Tree]) -> dict[str,
     for _ in range(1 + min(int(rng.expovariate(0.9)), 6)):
         if not found:
             break
-        if rng.random() < 0.12 and "" not in found:
+        if rng.random() < 0.12 and alone(found) is None:
             _change_files(found, rng, donors)
         else:
             _change_content(found, rng)
@@ -195,13 +196,14 @@ def _change_files(tree: dict[str, Entry], rng: random.Random, donors: Sequence[T
     elif kind == 7 and donors:
         donor = rng.choice(donors)
         extra = rng.choice(list(donor))
-        tree[extra or "extra.json"] = donor[extra]
+        tree[extra.removeprefix(ALONE)] = donor[extra]
     else:
-        tree[f"{chosen.rpartition('.')[0]}.{rng.choice(('png', 'json', 'txt', 'xml', 'tif', 'npy', 'mat', 'csv'))}"] = tree[chosen]
+        tree[f"{chosen.rpartition('.')[0]}.{rng.choice(_SUFFIXES)}"] = tree[chosen]
 
 
 def _renamed(file: str, rng: random.Random) -> str:
     folder, slash, last = file.rpartition("/")
     stem, dot, suffix = last.rpartition(".")
-    changed = rng.choice((last.upper(), f"{stem}{dot}{dot}{suffix}", f"e\u0301{last}", f"{stem} (1){dot}{suffix}", stem, f"0{last}"))
+    names = (last.upper(), f"{stem}{dot}{dot}{suffix}", f"e\u0301{last}", f"{stem} (1){dot}{suffix}", stem, f"0{last}")
+    changed = rng.choice(names)
     return folder + slash + (changed or "x")

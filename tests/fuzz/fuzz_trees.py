@@ -15,24 +15,27 @@ class Link:
 
 
 Entry: TypeAlias = bytes | Link | None  # None is a folder
-Tree: TypeAlias = Mapping[str, Entry]  # by path relative to the root; one file alone is called ""
+Tree: TypeAlias = Mapping[str, Entry]  # by path relative to the root
+ALONE = "alone:"  # before the name of a file that is read without its folder
 
 
 def tree_of(path: Path) -> dict[str, Entry]:
-    """Take the files of a folder, or one file, from the disk."""
-    if path.is_file():
-        return {"": path.read_bytes()}
+    """Take the files of a folder from the disk."""
     files = sorted(one for one in path.rglob("*") if one.is_file())
     return {one.relative_to(path).as_posix(): one.read_bytes() for one in files}
 
 
-def put(tree: Tree, root: Path) -> None:
-    """Put a tree in the place of whatever is at ``root``; entries that cannot be are left out, as no tool leaves them either."""
+def put(tree: Tree, root: Path) -> Path:
+    """Put a tree in the place of whatever is at ``root``, and give what is to be read: the root, or the one file.
+
+    Entries that cannot be are left out, as no tool leaves them either.
+    """
     clear(root)
-    if isinstance(alone := tree.get(""), bytes) and len(tree) == 1:
-        root.write_bytes(alone)
-        return
     root.mkdir(parents=True)
+    if name := alone(tree):
+        content = tree[name]
+        (root / name.removeprefix(ALONE)).write_bytes(content if isinstance(content, bytes) else b"")
+        return root / name.removeprefix(ALONE)
     for name, entry in tree.items():
         path = root / name
         try:
@@ -45,6 +48,13 @@ def put(tree: Tree, root: Path) -> None:
                 path.write_bytes(entry)
         except (OSError, ValueError):  # a file where a folder has to be, a NUL in a name
             continue
+    return root
+
+
+def alone(tree: Tree) -> str | None:
+    """Give the key of the one file, if the tree is one that is read without its folder."""
+    first = next(iter(tree), "")
+    return first if first.startswith(ALONE) else None
 
 
 def clear(root: Path) -> None:

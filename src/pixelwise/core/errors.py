@@ -15,6 +15,7 @@ One tree; each leaf also derives from the built-in a caller would expect::
     ├── MissingExtra         (ImportError)          an optional package; the message names the extra
     ├── StorageError         (OSError)              no space, no permission
     │   └── PlaceTaken       (FileExistsError)      a place to write to that holds something else
+    ├── TransferError        (ConnectionError)      a server that cannot be reached or does not give the file
     ├── CheckpointError      (ValueError)           a model file that is truncated, foreign or unsafe
     ├── RunInUse             (FileExistsError)      a run folder that holds another run
     └── TrainingError        (RuntimeError)         a loss that is not finite, no images to train on
@@ -73,6 +74,10 @@ class StorageError(PixelwiseError, OSError):
 
 class PlaceTaken(StorageError, FileExistsError):
     """Report a place to write to that holds something else."""
+
+
+class TransferError(PixelwiseError, ConnectionError):
+    """Report a server that cannot be reached, breaks off, or does not give the file."""
 
 
 class CheckpointError(PixelwiseError, ValueError):

@@ -319,6 +319,8 @@ def _deep(path: Path, image: PIL.Image.Image) -> tuple[AnyArray, tuple[str, ...]
     is_deep_png = image.format == "PNG" and header[24] == 16
     if not (is_deep_png or (image.format in ("PPM", "JPEG2000") and image.mode in ("RGB", "RGBA"))):
         return None
+    if is_deep_png:
+        _refuse_endless_chunks(path)
     pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.dtype != np.uint16:
         if is_deep_png:
@@ -327,6 +329,19 @@ def _deep(path: Path, image: PIL.Image.Image) -> tuple[AnyArray, tuple[str, ...]
     if is_deep_png and header[25] in (0, 4):  # grey, without and with alpha
         return (pixels if pixels.ndim == 3 else pixels[:, :, None])[:, :, :1], GREY
     return pixels[:, :, 2::-1], RGB
+
+
+def _refuse_endless_chunks(path: Path) -> None:
+    """Refuse a PNG of which a part claims to be longer than the file: OpenCV would first make room for all of it."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(8)
+        while len(head := file.read(8)) == 8:
+            length = int.from_bytes(head[:4], "big")
+            if file.seek(length + 4, os.SEEK_CUR) > size:
+                raise _broken(
+                    path, ValueError(f"its part {head[4:]!r} is to be {length:,} bytes long, and the file has {size:,}")
+                )
 
 
 def _from_pillow(path: Path, image: PIL.Image.Image) -> tuple[AnyArray, tuple[str, ...]]:

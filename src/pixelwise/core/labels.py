@@ -149,7 +149,8 @@ class LabelSet:
         known = np.array(list(self.values), np.int64)
         classes = np.array([self.void if index == VOID else index for index in self.values.values()], dtype)
         if stored.dtype == np.uint8:
-            table, is_known = np.zeros(256, dtype), np.zeros(256, bool)
+            table: IntArray = np.zeros(256, dtype)
+            is_known = np.zeros(256, bool)
             fits = (known >= 0) & (known < 256)
             table[known[fits]], is_known[known[fits]] = classes[fits], True
             result = lookup(table, stored)

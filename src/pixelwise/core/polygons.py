@@ -138,10 +138,11 @@ def _bridged(outer: AnyArray, holes: Sequence[AnyArray]) -> AnyArray:
         start = int(np.argmin(far))
         there = int(near[start])
         detours.setdefault(there, []).append(np.concatenate([hole[start:], hole[: start + 1], outer[there : there + 1]]))
-    pieces = []
-    for place in range(len(outer)):
-        pieces += [outer[place : place + 1], *detours.get(place, ())]
-    return np.concatenate(pieces)
+    pieces, done = [], 0
+    for place in sorted(detours):
+        pieces += [outer[done : place + 1], *detours[place]]
+        done = place + 1
+    return np.concatenate([*pieces, outer[done:]])
 
 
 def _corners(path: AnyArray) -> AnyArray:

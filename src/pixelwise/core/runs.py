@@ -14,6 +14,7 @@ from pixelwise.core.arrays import BoolArray, FloatArray, IntArray, Size
 from pixelwise.core.errors import DataError
 
 _MOST_DIGITS = 8  # of 5 bits each: 2^39 pixels
+_AT_ONCE = 255  # masks that pycocotools measures: it puts their number into 8 bits, which NumPy 2 refuses for more
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,9 @@ def intersection_over_union(first: Sequence[Runs], second: Sequence[Runs]) -> Fl
 
 def areas(masks: Sequence[Runs]) -> IntArray:
     """Give the areas (S,) of several masks in pixels."""
-    return np.asarray(coco.area([mask._coco() for mask in masks]) if masks else [], np.int64)
+    coded = [mask._coco() for mask in masks]
+    parts = [np.asarray(coco.area(coded[start : start + _AT_ONCE]), np.int64) for start in range(0, len(coded), _AT_ONCE)]
+    return np.concatenate(parts) if parts else np.zeros(0, np.int64)
 
 
 def boxes(masks: Sequence[Runs]) -> IntArray:

@@ -61,7 +61,7 @@ def classes_for(dataset: Dataset, options: PrepareOptions) -> Classes:
     kept = {labels.index(name) for name in options.classes} or set(range(len(labels)))
     kept |= {index for index, name in enumerate(labels.names) if name.casefold() == _BACKGROUND}
     left_out = [index for index in range(len(labels)) if index not in kept]
-    table = np.array([VOID if target == VOID_NAME else places[target] for target in targets], np.int64)
+    table: IntArray = np.array([VOID if target == VOID_NAME else places[target] for target in targets], np.int64)
     if left_out:
         labels, table = _without(labels, table, left_out, kind)
     same = labels.names == old.names and bool((table == np.arange(len(old))).all())
@@ -134,7 +134,7 @@ def _binary(truth: Segmentation, labels: LabelSet) -> Segmentation:
 
 
 def _semantic(truth: Segmentation, labels: LabelSet, table: IntArray) -> Segmentation:
-    whole = np.full(len(truth) + 1, labels.void, np.uint8 if labels.void == 255 else np.uint16)
+    whole: IntArray = np.full(len(truth) + 1, labels.void, np.uint8 if labels.void == 255 else np.uint16)
     classes = table[truth.class_ids]
     whole[1:] = np.where((classes == VOID) | truth.is_crowd, labels.void, classes)
     return Segmentation.from_class_map(lookup(whole, truth.panoptic_ids()), labels)

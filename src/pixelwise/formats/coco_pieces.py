@@ -45,9 +45,11 @@ def places_after(key: bytes, pieces: Sequence[Raw | UnsetType], data: ByteArray,
         skipped: how many bytes of the file stand before that.
     """
     found = np.zeros((len(pieces), 2), np.int64)
-    if Raw not in set(map(type, pieces)):
+    kinds = set(map(type, pieces))
+    if Raw not in kinds:
         return found
-    lengths = np.array([0 if isinstance(piece, UnsetType) else len(piece) for piece in pieces], np.int64)
+    whole = pieces if len(kinds) == 1 else [b"" if isinstance(piece, UnsetType) else piece for piece in pieces]
+    lengths = np.fromiter(map(len, whole), np.int64, len(pieces))  # type: ignore[arg-type]
     there = np.flatnonzero(lengths)
     starts = np.array([match.end() for match in re.finditer(re.escape(key) + rb"\s*:\s*", data.data)], np.int64)
     ends = starts + lengths[there] if len(starts) == len(there) else starts

@@ -13,14 +13,13 @@ from msgspec import Raw
 from pixelwise.core.errors import DataError, UnknownLayout
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset
+from pixelwise.formats.boxed import Boxed, BoxedImages, boxed_dataset
 from pixelwise.formats.claim import Claim
 from pixelwise.formats.folder import Listing, list_folder
 from pixelwise.formats.json_file import decode, decoded, keys_of
 from pixelwise.formats.objects import things
 from pixelwise.formats.pictures import Pictures
 from pixelwise.formats.shapes import is_number
-from pixelwise.formats.voc_boxes import BoxedImages, boxed_dataset
-from pixelwise.formats.voc_xml import Boxed
 from pixelwise.formats.writing import Writing, Written
 
 __all__ = ["LAYOUTS", "read", "sniff", "write"]

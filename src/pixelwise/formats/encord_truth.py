@@ -27,11 +27,15 @@ AREAS = ("bitmask", "polygons", "polygon", "rotatableBoundingBox", "boundingBox"
 
 
 def units_of(row: Fields) -> dict[str, Fields]:
-    """Give the images of a label row; none where it is of a video or of another medium."""
-    units = take(row, "data_units", dict[str, Fields], {})
+    """Give the images of a label row; none where it is of a video or of another medium.
+
+    Raises:
+        DataError: its data units are no objects.
+    """
     kind = take(row, "data_type", str, "image").casefold()
     if kind not in ("image", "img_group", "image_group", "group") and not kind.startswith("image"):
         return {}
+    units = decode(row["data_units"], dict[str, Fields]) if "data_units" in row else {}
     return {key: unit for key, unit in units.items() if not take(unit, "data_type", str, "").startswith("video")}
 
 
@@ -78,7 +82,10 @@ class UnitDrawing:
 
     def _unit(self) -> tuple[Fields, Fields]:
         row = self.item.decoded(Fields)
-        unit = units_of(row).get(self.unit)
+        try:
+            unit = units_of(row).get(self.unit)
+        except DataError as error:
+            raise DataError(f"{self.path}: {self.row}: expected data units, but {error}; export it again") from None
         if unit is None:
             raise DataError(f"{self.path}: {self.row}: its data unit {self.unit} is no longer there; read the data set again")
         return row, unit

@@ -14,7 +14,7 @@ from msgspec import Raw
 from pixelwise.core.arrays import FloatArray, IntArray
 from pixelwise.core.errors import DataError, MissingFile, UnreadableFile
 from pixelwise.formats.coco_pieces import places_of, read_pieces, stamp_of
-from pixelwise.formats.folder import Listing, list_folder
+from pixelwise.formats.folder import Listing, list_folder, natural
 from pixelwise.formats.json_file import decode, decoded, keys_of
 
 SUFFIXES = (".json", ".ndjson", ".jsonl")
@@ -70,8 +70,8 @@ def find_export(path: Path, is_own: Callable[[Keys], bool]) -> Export | None:
         else:
             others += 1
             broken += [one] if keys is None else []
-    found += [one for one in broken if one.parent in {each.parent for each in found}]
-    found.sort(key=(*listing.texts, *listing.others).index)
+    folders = {one.parent for one in found}
+    found = sorted([*found, *(one for one in broken if one.parent in folders)], key=natural)
     if found and not listing.pictures and path.resolve().name.casefold() in _FOLDERS:
         above = PurePosixPath(path.resolve().name)
         return Export(list_folder(path.resolve().parent), tuple(above / one for one in found), True)

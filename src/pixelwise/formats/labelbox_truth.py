@@ -94,7 +94,7 @@ def labels_of(fields: Fields) -> list[Label]:
     """List the labels of an item, of whichever kind it is.
 
     Raises:
-        DataError: its objects are no list.
+        DataError: its projects, labels or objects are not where they should be.
     """
     return list(_labels(fields))
 
@@ -110,9 +110,9 @@ def _labels(fields: Fields) -> Iterator[Label]:
     if "dataRow" in fields:
         yield Label([Raw(msgspec.json.encode(fields))], [] if thing_of(fields) else [_question(fields)])
     elif "projects" in fields:
-        for project in take(fields, "projects", dict[str, Fields], {}).values():
-            for one in take(project, "labels", list[Fields], []):
-                yield _label(take(one, "annotations", Fields, {}))
+        for project in decode(fields["projects"], dict[str, Fields]).values():
+            for one in decode(project["labels"], list[Fields]) if "labels" in project else ():
+                yield _label(decode(one["annotations"], Fields) if "annotations" in one else {})
     else:
         label = take(fields, "Label", Fields, {})
         if "objects" in label or "classifications" in label:

@@ -20,15 +20,8 @@ from pixelwise.formats.claim import Claim
 from pixelwise.formats.folder import Listing, list_folder
 from pixelwise.formats.json_file import keys_of
 from pixelwise.formats.labelme_classes import FORM, Classes, classes_of
-from pixelwise.formats.labelme_file import (
-    IGNORE,
-    EmbeddedPhoto,
-    EmbeddedTruth,
-    LabelmeDrawing,
-    has_area,
-    heads,
-    opened,
-)
+from pixelwise.formats.labelme_file import IGNORE, LabelmeDrawing, has_area, heads, opened
+from pixelwise.formats.labelme_photo import EmbeddedPhoto, EmbeddedTruth
 from pixelwise.formats.labelme_web import WebDrawing, is_web, survey
 from pixelwise.formats.labelme_write import write
 from pixelwise.formats.names import sample_names

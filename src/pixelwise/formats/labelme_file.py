@@ -1,4 +1,4 @@
-"""One JSON file of labelme: its shapes as objects, and the photo that may lie inside it.
+"""One JSON file of labelme: its shapes as objects.
 
 Points are pixels, (0, 0) the top left corner of the top left one. A rectangle is two opposite corners; a circle is its centre
 and a point on its rim; a mask is a PNG in base64 together with the first and the last pixel of its box. Shapes of one label and
@@ -9,9 +9,7 @@ import base64
 import binascii
 import io
 import math
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,15 +19,11 @@ import numpy as np
 import PIL.Image
 from msgspec import Raw
 
-from pixelwise.core.arrays import BoolArray, IntArray, Size
+from pixelwise.core.arrays import BoolArray, Size
 from pixelwise.core.errors import DataError, SizeMismatch
-from pixelwise.core.image import Image, max_pixels, read_image, read_size
-from pixelwise.core.labels import LabelSet
 from pixelwise.core.runs import Runs
-from pixelwise.core.sample import Salvaged, stored_values
-from pixelwise.core.segmentation import Segmentation
 from pixelwise.formats.json_file import decode, decoded
-from pixelwise.formats.objects import Drawn, ObjectTruth
+from pixelwise.formats.objects import Drawn
 from pixelwise.formats.shapes import Bitmap, Box, Ellipse, Polygons, Shape, Union, points_of
 
 IGNORE = "__ignore__"  # labelme's own converters make void of it
@@ -242,58 +236,3 @@ class EmbeddedMask:
         except Exception as error:  # Pillow raises whatever damaged bytes lead to
             raise DataError(f"the PNG of its mask is damaged ({error})") from None
         raise SizeMismatch(f"its mask is {found} (height x width), but its box is {height} x {width}")
-
-
-@dataclass(frozen=True)
-class EmbeddedPhoto:
-    """The photo in a labelme file, for where no picture lies beside it."""
-
-    path: Path
-
-    def read(self) -> Image:
-        """Read the photo."""
-        with self._unpacked() as file:
-            return read_image(file)
-
-    def size(self) -> Size:
-        """Read (H, W) from the photo's header."""
-        with self._unpacked() as file:
-            return read_size(file)
-
-    @contextmanager
-    def _unpacked(self) -> Iterator[Path]:
-        """Give the photo as a file, so that it is read by the rules of every other picture."""
-        try:
-            text = decode(opened(self.path).image_data, str)
-            if len(text) > 8 * max_pixels():
-                raise DataError(f"the photo in it takes {len(text):,} characters")
-            data = base64.b64decode(text, validate=True)
-        except (DataError, binascii.Error, ValueError) as error:
-            raise DataError(f"{self.path}: imageData: expected a photo in base64, but {error}") from None
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "photo"
-            file.write_bytes(data)
-            try:
-                yield file
-            except DataError as error:
-                raise type(error)(str(error).replace(str(file), f"{self.path}: imageData")) from None
-
-
-@dataclass(frozen=True, eq=False)
-class EmbeddedTruth:
-    """The truth of a photo that lies in its label file."""
-
-    truth: ObjectTruth
-    photo: EmbeddedPhoto
-
-    def read(self, labels: LabelSet, size: Size) -> tuple[Segmentation, ...]:
-        """Read the objects."""
-        return self.truth.read(labels, size)
-
-    def salvage(self, labels: LabelSet, size: Size) -> Salvaged:
-        """Read the objects that are good."""
-        return self.truth.salvage(labels, size)
-
-    def raw(self) -> list[IntArray]:
-        """Paint the objects on the photo's grid."""
-        return [stored_values(one) for one in self.truth.read(self.truth.own, self.photo.size())]

@@ -120,7 +120,7 @@ class PreparedTruth:
         stored = self._ids(path, size)
         classes = self.painted.to_classes(stored, str(path))
         if not self.painted.same_classes(labels):
-            table = np.full(self.painted.void + 1, labels.void, np.uint8 if labels.void == 255 else np.uint16)
+            table: IntArray = np.full(self.painted.void + 1, labels.void, np.uint8 if labels.void == 255 else np.uint16)
             there = self.painted.map_to(labels)
             table[: len(there)] = np.where(there == VOID, labels.void, there)
             classes = lookup(table, classes)

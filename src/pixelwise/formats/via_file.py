@@ -86,7 +86,7 @@ def dialect_of(path: Path) -> str | None:
 def _json_dialect(found: Mapping[str, Raw]) -> str | None:
     first = ""
     for key, raw in list(found.items())[:_LOOKED_INTO]:
-        if memoryview(raw)[:1] != b"{" or memoryview(raw).nbytes > _LONGEST_FIELD:
+        if bytes(memoryview(raw)[:1]) != b"{" or memoryview(raw).nbytes > _LONGEST_FIELD:
             return None
         try:
             parts = decode(raw, dict[str, Raw])

@@ -5,10 +5,10 @@ border that belongs to nothing. CVAT and Datumaro list their classes in ``labelm
 store colours instead of values, so a colour that the list names decides, and the value only where no colour is known.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -143,6 +143,14 @@ def _plain(name: str) -> str:
     return "".join("_" if one in ":,#\r\n" else one for one in name)
 
 
+class _Stored(NamedTuple):
+    """A mask as stored, and the packed colours of its values: those of a colour table, or the values themselves."""
+
+    values: IntArray
+    table: Mapping[int, int]
+    is_rgb: bool
+
+
 def class_values(path: Path, legend: Legend) -> IntArray:
     """Read a class mask (H, W) as values.
 
@@ -150,21 +158,22 @@ def class_values(path: Path, legend: Legend) -> IntArray:
         UnreadableFile, TooLarge, MissingFile: as ``read_ids``.
         DataError: it holds a colour that is no class's.
     """
-    stored, colours = _stored(path)
-    if colours is None or not legend.by_colour:
-        if stored.dtype.itemsize <= 2:
-            return stored
-        raise DataError(f"{path}: expected values with a colour table, found colours; export the masks as indexed PNG")
-    present = np.unique(stored)
-    packed = [colours.get(value, value) for value in present.tolist()]
-    known = [legend.by_colour.get(colour) for colour in packed]
-    if isinstance(colours, _Packed):
-        if strange := [f"#{colour:06x}" for colour, value in zip(packed, known, strict=True) if value is None]:
-            raise DataError(f"{path}: the colour {strange[0]} is none of {_names(legend)}; add it to labelmap.txt")
-    elif any(value is None for value in known):
-        return stored  # a colour table of another making, such as a ramp of grey: the values themselves count
-    table = np.array(known, np.int64)
-    return np.asarray(table[np.searchsorted(present, stored)], np.uint16)
+    stored = _stored(path)
+    if not legend.by_colour:
+        if stored.is_rgb:
+            raise DataError(f"{path}: expected values with a colour table, found colours; export the masks as indexed PNG")
+        return stored.values
+    present = np.unique(stored.values)
+    colours = [value if stored.is_rgb else stored.table.get(value, -1) for value in present.tolist()]
+    known = [legend.by_colour.get(colour) for colour in colours]
+    if None not in known:
+        return _mapped(stored.values, present, known)
+    if stored.is_rgb:
+        source = "VOC's 21 classes" if legend.path is None else f"the {len(legend.labels)} classes of {legend.path.name}"
+        raise DataError(
+            f"{path}: the colour #{colours[known.index(None)]:06x} is none of the colours of {source}; add it to labelmap.txt"
+        )
+    return stored.values  # a colour table of another making, such as a ramp of grey, or none: the values themselves count
 
 
 def object_values(path: Path) -> IntArray:
@@ -172,44 +181,34 @@ def object_values(path: Path) -> IntArray:
 
     Raises:
         UnreadableFile, TooLarge, MissingFile: as ``read_ids``.
-        DataError: it holds a colour that is not in VOC's colour map.
+        DataError: it holds a colour that is not in VOC's colour map, or a number that no mask of objects needs.
     """
-    stored, colours = _stored(path)
-    if not isinstance(colours, _Packed):
-        if stored.size and not 0 <= stored.min() <= stored.max() <= 65535:
-            raise DataError(f"{path}: expected numbers of objects from 0 to 65535, found {stored.min()}..{stored.max()}")
-        return stored
+    stored = _stored(path)
+    present = np.unique(stored.values)
+    if not stored.is_rgb:
+        if present.size and not 0 <= present[0] <= present[-1] <= 65535:
+            raise DataError(f"{path}: expected numbers of objects from 0 to 65535, found {present[0]}..{present[-1]}")
+        return stored.values
     numbers = {pack_colour(colour): number for number, colour in enumerate(COLOURS.tolist())}
-    present = np.unique(stored)
     if strange := [colour for colour in present.tolist() if colour not in numbers]:
         raise DataError(f"{path}: the colour #{strange[0]:06x} is not in VOC's colour map; export the masks as indexed PNG")
-    table = np.array([numbers[colour] for colour in present.tolist()], np.uint8)
-    return np.asarray(table[np.searchsorted(present, stored)])
+    return _mapped(stored.values, present, [numbers[colour] for colour in present.tolist()])
 
 
-class _Packed(dict[int, int]):
-    """No colour table: the values are packed colours themselves."""
+def _mapped(values: IntArray, present: IntArray, to: Sequence[int | None]) -> IntArray:
+    """Replace each of the values that are ``present``, in order, by its own of ``to``."""
+    return np.asarray(np.array(to, np.uint16)[np.searchsorted(present, values)])
 
 
-def _stored(path: Path) -> tuple[IntArray, dict[int, int] | None]:
-    """Read a mask as stored, and the packed colours of its values; None for plain grey values."""
-    stored, is_rgb = read_ids(path)
+def _stored(path: Path) -> _Stored:
+    values, is_rgb = read_ids(path)
     try:
         with PIL.Image.open(path) as picture:  # read_ids has looked at size and content
             mode, palette = picture.mode, picture.getpalette("RGB") if picture.mode == "P" else None
     except Exception:  # a TIFF that Pillow cannot open, for any reason, has no colour table to ask for
         mode, palette = "", None
-    if is_rgb:
-        return stored, _Packed()
-    if mode in ("RGB", "RGBA"):  # colours that happen to be grey, such as VOC's car
-        wide = stored.astype(np.int32)
-        return wide << 16 | wide << 8 | wide, _Packed()
-    if not palette:
-        return stored, None
-    triples = np.array(palette[: len(palette) // 3 * 3], np.int64).reshape(-1, 3)
-    return stored, {value: pack_colour(colour) for value, colour in enumerate(triples.tolist())}
-
-
-def _names(legend: Legend) -> str:
-    source = "VOC's 21 classes" if legend.path is None else f"the {len(legend.labels)} classes of {legend.path.name}"
-    return f"the colours of {source}"
+    if mode in ("RGB", "RGBA") and not is_rgb:  # colours that happen to be grey, such as VOC's car
+        wide = values.astype(np.int32)
+        return _Stored(wide << 16 | wide << 8 | wide, {}, True)
+    triples = np.array(palette or [], np.int64)[: len(palette or []) // 3 * 3].reshape(-1, 3)
+    return _Stored(values, {value: pack_colour(colour) for value, colour in enumerate(triples.tolist())}, is_rgb)

@@ -8,12 +8,12 @@ from pixelwise.core.arrays import Size
 from pixelwise.core.errors import DataError, UnreadableFile
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, ImageFile, Sample, Source
+from pixelwise.formats.boxed import BoxedImages, boxed_dataset
 from pixelwise.formats.folder import Listing
 from pixelwise.formats.names import place_of, sample_names
 from pixelwise.formats.objects import Drawn, ObjectTruth, things
 from pixelwise.formats.pictures import Pictures
 from pixelwise.formats.shapes import Polygons
-from pixelwise.formats.voc_boxes import BoxedImages, boxed_dataset
 from pixelwise.formats.voc_labels import NAMES
 from pixelwise.formats.voc_xml import Page, read_page
 

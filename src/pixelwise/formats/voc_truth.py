@@ -12,8 +12,9 @@ from pixelwise.core.labels import VOID, LabelSet
 from pixelwise.core.masks import DisjointMasks, smallest_dtype
 from pixelwise.core.sample import Salvaged, relabelled
 from pixelwise.core.segmentation import Kind, Segmentation
+from pixelwise.formats.boxed import Boxed
 from pixelwise.formats.voc_labels import BORDER, Legend, class_values, object_values
-from pixelwise.formats.voc_xml import Boxed, Page, read_page, written_name
+from pixelwise.formats.voc_xml import Page, read_page, written_name
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,12 @@ from pixelwise.core.files import write_text
 from pixelwise.core.image import write_ids
 from pixelwise.core.labels import VOID, Colour, LabelSet, pack_colour
 from pixelwise.core.masks import as_disjoint
-from pixelwise.core.sample import Dataset, Sample
+from pixelwise.core.sample import Dataset, ImageArray, Sample
 from pixelwise.core.segmentation import Segmentation
+from pixelwise.formats.boxed import Boxed
 from pixelwise.formats.output import require_names, store_image
 from pixelwise.formats.voc_labels import BORDER, BORDER_COLOUR, COLOURS, is_ours, labelmap
-from pixelwise.formats.voc_xml import FLAGS, Boxed, page_text
+from pixelwise.formats.voc_xml import FLAGS, page_text
 from pixelwise.formats.writing import Writing, Written, drop, staged
 
 _OWN = ("JPEGImages", "SegmentationClass", "SegmentationObject", "Annotations", "ImageSets", "labelmap.txt")
@@ -102,8 +103,6 @@ def _write_one(sample: Sample, folder: Path, first: int, colours: IntArray) -> t
 
 def _bands(sample: Sample) -> int:
     """Count the bands of an image in memory; a file's are three to VOC, and not worth decoding it for."""
-    from pixelwise.core.sample import ImageArray
-
     return len(sample.image.bands) if isinstance(sample.pixels, ImageArray) else 3
 
 

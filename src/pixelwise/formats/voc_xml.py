@@ -1,7 +1,11 @@
-"""What a VOC XML file says of one image: its name, its size, and a box an object."""
+"""What a VOC XML file says of one image: its name, its size, and a box an object.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+VOC counts pixels from 1 and includes the last one, so its box 1, 2, 3, 4 is (0, 1, 3, 4) here. Some tools count from 0: where a
+file has a box that begins at 0, its boxes are taken as they are. Roboflow adds polygons.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
@@ -10,25 +14,12 @@ import numpy as np
 
 from pixelwise.core.arrays import FloatArray, Size
 from pixelwise.core.errors import DataError
+from pixelwise.formats.boxed import Boxed
 from pixelwise.formats.xml_file import elements, root_tag
 
 _MOST_BYTES = 16 * 2**20
 FLAGS = ("truncated", "difficult", "occluded", "crowd")
 _FOREIGN = frozenset({"pt", "segm", "sourceImage", "imagesize"})  # LabelMe's XML has the same outermost element
-
-
-@dataclass(frozen=True)
-class Boxed:
-    """An object: its class, its box (left, top, right, bottom, exclusive; None where it has none) and what else is said of it.
-
-    VOC counts pixels from 1 and includes the last one, so its box 1, 2, 3, 4 is (0, 1, 3, 4) here. Some tools count from 0:
-    where a file has a box that begins at 0, its boxes are taken as they are. Roboflow adds an outline (P, 2) of x, y.
-    """
-
-    name: str
-    box: tuple[float, float, float, float] | None
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-    outline: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -130,10 +121,10 @@ def _box(place: Element) -> tuple[float, float, float, float]:
 
 def _outline(drawn: Element) -> FloatArray:
     """Read ``x1``, ``y1``, ``x2``, ``y2`` … as points."""
-    count = len(drawn) // 2
+    texts = {child.tag: child.text or "" for child in drawn}
     try:
-        numbers = [float(drawn.findtext(f"{axis}{place}", "")) for place in range(1, count + 1) for axis in "xy"]
-    except ValueError:
+        numbers = [float(texts[f"{axis}{place}"]) for place in range(1, len(texts) // 2 + 1) for axis in "xy"]
+    except (ValueError, KeyError):
         raise ValueError("expected its polygon as numbers x1, y1, x2, y2 …, found something else") from None
     return np.array(numbers, np.float64).reshape(-1, 2)
 

@@ -16,12 +16,11 @@ from pixelwise.core.errors import DataError, PixelwiseError, UnknownLayout, Unre
 from pixelwise.core.image import read_size
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, ImageFile, Sample, Source
+from pixelwise.formats.boxed import Boxed, BoxedImages, boxed_dataset
 from pixelwise.formats.claim import Claim
 from pixelwise.formats.folder import Listing, list_folder
 from pixelwise.formats.names import sample_names
 from pixelwise.formats.objects import ObjectTruth, things
-from pixelwise.formats.voc_boxes import BoxedImages, boxed_dataset
-from pixelwise.formats.voc_xml import Boxed
 from pixelwise.formats.yolo_find import Pair, beside_labels, crowds_of, find_pairs, find_splits, is_list, key_of
 from pixelwise.formats.yolo_names import Config, is_config, read_config
 from pixelwise.formats.yolo_rows import LabelText, Row, read_rows

@@ -63,14 +63,14 @@ def read_config(listing: Listing, given: Path | None = None) -> Config:
         UnreadableFile: the file is broken, or two classes have one name.
     """
     if given is not None:
-        return _from_yaml(given)
+        return read_yaml(given)
     near = [one for one in listing.others if len(one.parts) <= 2 and one.suffix.lower() in (".yaml", ".yml")]
     for one in near:
         if is_config(listing.root / one):
-            return _from_yaml(listing.root / one)
+            return read_yaml(listing.root / one)
     for one in near:
         if one.stem.casefold() in ("data", "dataset"):
-            _from_yaml(listing.root / one)  # says what is wrong with it
+            read_yaml(listing.root / one)  # says what is wrong with it
     data = next((one for one in listing.others if one.suffix == ".data" and len(one.parts) <= 2), None)
     splits = {} if data is None else _splits(_darknet(listing.root / data))
     files = [one for one in (*listing.texts, *listing.others) if one.name.casefold() in _NAME_FILES or one.suffix == ".names"]
@@ -86,7 +86,7 @@ def is_about(one: PurePosixPath) -> bool:
     return one.name.casefold() in _NAME_FILES
 
 
-class _Texts(yaml.BaseLoader):
+class _Texts(yaml.BaseLoader):  # type: ignore[misc]  # PyYAML has no types
     """Load texts, lists and mappings, nothing else: a class called ``no`` keeps its name.
 
     Aliases are refused, as a few lines of them unfold without end. It is not the loader in C, which deep nesting crashes.
@@ -113,7 +113,12 @@ def _yaml(path: Path) -> Any:
         raise UnreadableFile(f"{path}: expected YAML, but {reason}; copy or export the file again") from None
 
 
-def _from_yaml(path: Path) -> Config:
+def read_yaml(path: Path) -> Config:
+    """Read a data.yaml.
+
+    Raises:
+        UnreadableFile: it is broken, or two classes have one name.
+    """
     data = _yaml(path)
     if not isinstance(data, Mapping) or "names" not in data:
         raise UnreadableFile(f"{path}: expected a mapping with 'names' (the classes), found none; export the set again")

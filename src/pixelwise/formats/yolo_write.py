@@ -26,7 +26,7 @@ from pixelwise.core.segmentation import Segmentation
 from pixelwise.formats.names import SPLITS
 from pixelwise.formats.output import require_names, store_image
 from pixelwise.formats.writing import Writing, Written, drop, staged
-from pixelwise.formats.yolo_names import MARK, read_config
+from pixelwise.formats.yolo_names import MARK, read_yaml
 from pixelwise.formats.yolo_outline import one_outline
 
 _CONFIG = "data.yaml"
@@ -147,9 +147,7 @@ def _is_own(name: str) -> bool:
 
 
 def _is_ours(folder: Path) -> bool:
-    from pixelwise.formats.folder import list_folder
-
     try:
-        return (folder / _CONFIG).is_file() and read_config(list_folder(folder), folder / _CONFIG).labels is not None
+        return read_yaml(folder / _CONFIG).labels is not None
     except PixelwiseError:
         return False

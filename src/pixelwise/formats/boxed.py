@@ -5,14 +5,27 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from pixelwise.core.arrays import FloatArray
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, ImageFile, Sample, Source
 from pixelwise.formats.folder import Listing
 from pixelwise.formats.names import place_of, sample_names
 from pixelwise.formats.pictures import unnamed
-from pixelwise.formats.voc_xml import Boxed
 
 _TOLD = 20  # problems, a sentence each; the rest are counted
+
+
+@dataclass(frozen=True)
+class Boxed:
+    """An object: its class, its box (left, top, right, bottom, exclusive), and what else is said of it.
+
+    The box is None where there is none; ``outline`` (P, 2) of x, y is what Roboflow's XML may have beside it.
+    """
+
+    name: str
+    box: tuple[float, float, float, float] | None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    outline: FloatArray | None = None
 
 
 @dataclass
