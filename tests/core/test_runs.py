@@ -96,6 +96,11 @@ def test_iou_of_a_worked_case() -> None:
     assert runs.intersection_over_union(coded, []).shape == (3, 0)
 
 
+def test_more_masks_than_a_byte_can_count_are_measured() -> None:
+    one, whole = runs.encode(np.eye(3, dtype=bool)), runs.encode(np.ones((3, 3), bool))
+    assert runs.areas([one] * 299 + [whole]).tolist() == [3] * 299 + [9]
+
+
 def test_areas_of_none_are_an_empty_array() -> None:
     assert runs.areas([]).tolist() == []
     assert runs.areas([runs.encode(HOLE), runs.encode(DOT)]).tolist() == [8, 1]

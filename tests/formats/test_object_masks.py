@@ -97,6 +97,16 @@ def test_an_empty_folder_of_masks_means_no_objects(tmp_path: Path) -> None:
     assert len(read(root)[2].truth) == 0
 
 
+def test_a_linked_folder_of_masks_does_not_mean_no_objects(tmp_path: Path) -> None:
+    root = bowl(tmp_path / "nuclei")
+    save(root / "9ff" / "images" / "9ff.png", np.zeros((3, 4), np.uint8))
+    (tmp_path / "elsewhere").mkdir()
+    (root / "9ff" / "masks").symlink_to(tmp_path / "elsewhere")
+    data = read(root)
+    assert len(data) == 2
+    assert any("leads outside the data set" in note for note in data.notes)
+
+
 def test_masks_called_as_their_images_are_left_to_the_format_masks(tmp_path: Path) -> None:
     save(tmp_path / "a" / "images" / "1.png", np.zeros((3, 4), np.uint8))
     save(tmp_path / "a" / "masks" / "1.png", LEFT)

@@ -8,6 +8,7 @@ import typer
 
 from pixelwise.cli.augment import augment_data
 from pixelwise.cli.convert import convert_data
+from pixelwise.cli.download import download_data
 from pixelwise.cli.info import info
 from pixelwise.cli.merge import merge_data
 from pixelwise.cli.prepare import prepare_data
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Check and describe labelled data.", no_args_is_help=True)
 app.command("augment")(augment_data)
 app.command("convert")(convert_data)
+app.command("download")(download_data)
 app.command("info")(info)
 app.command("merge")(merge_data)
 app.command("prepare")(prepare_data)

@@ -147,7 +147,7 @@ class LabelSet:
         """
         dtype = np.uint8 if self.void == 255 else np.uint16
         known = np.array(list(self.values), np.int64)
-        classes = np.array([self.void if index == VOID else index for index in self.values.values()], dtype)
+        classes: IntArray = np.array([self.void if index == VOID else index for index in self.values.values()], dtype)
         if stored.dtype == np.uint8:
             table: IntArray = np.zeros(256, dtype)
             is_known = np.zeros(256, bool)

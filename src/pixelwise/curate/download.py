@@ -188,7 +188,9 @@ class _Place:
         receipt = self.receipt()
         seen = receipt[archive.name].sha256 if archive.name in receipt else ""
         part, stage = self.part(archive), self.stage(archive)
-        self._take_kept(archive, part, seen)
+        if not part.whole(archive.address):  # what is unpacked is of a file that is no longer there
+            shutil.rmtree(stage, ignore_errors=True)
+            self._take_kept(archive, part, seen)
         fetch(archive, part, self.how, self.progress)
         sha256 = require_right(archive, part, seen, self.progress)
         size = part.held
@@ -207,7 +209,7 @@ class _Place:
     def _take_kept(self, archive: Archive, part: Part, seen: str) -> None:
         """Use an archive that an earlier download kept, if it is the right one, in the place of a transfer."""
         path = self.kept(archive)
-        if part.whole(archive.address) or not path.is_file() or not (archive.checksum or seen):
+        if not path.is_file() or not (archive.checksum or seen):
             return
         sha256, right = sums(path, archive.checksum, archive.name, self.progress)
         if right and seen in ("", sha256):

@@ -225,7 +225,7 @@ def _in_tar(path: Path, file: BinaryIO) -> Iterator[Member]:
     stream = _Stream(file, path.name)
     with tarfile.open(fileobj=cast(Any, stream), mode="r:") as archive:
         while (entry := archive.next()) is not None:
-            archive.members.clear()  # else the list grows with the archive
+            archive.members.clear()  # type: ignore[attr-defined]  # else the list grows with the archive
             yield Member(entry.name, _kind_in_tar(entry), entry.size, lambda entry=entry: _content(archive, entry))  # type: ignore[misc]
     if stream.last != bytes(_BLOCK):  # tarfile takes a header it cannot read for the end
         raise UnreadableFile(f"{path.name}: damaged: it ends in the middle")

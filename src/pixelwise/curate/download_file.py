@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from pixelwise.core.errors import StorageError, TransferError, UnreadableFile
+from pixelwise.core.errors import PixelwiseError, StorageError, TransferError, UnreadableFile
 from pixelwise.core.files import write_json
 from pixelwise.curate.download_http import Answer, Passing, ask, read
 from pixelwise.curate.progress import Progress
@@ -57,6 +57,14 @@ class Origin:
     mark: str
     total: int | None
     sha256: str = ""
+
+
+class Short(Passing):
+    """A transfer that ended before the length that the server stated."""
+
+    def __init__(self, held: int, stated: int) -> None:
+        super().__init__(f"the transfer broke off after {held:,} of {stated:,} bytes")
+        self.held = held
 
 
 class Part:
@@ -117,32 +125,34 @@ def fetch(archive: Archive, part: Part, how: Transfer, progress: Progress) -> No
         UnreadableFile: what it gives is not the file; nothing is kept.
         StorageError: it cannot be written.
     """
-    idle = 0
+    faults: list[Passing] = []
     while not part.whole(archive.address):
         held = part.held
         try:
             _try(archive, part, how, progress)
         except Passing as fault:
-            idle = 0 if part.held - held >= how.block else idle + 1
-            if idle >= how.tries:
-                raise _given_up(archive, part, how, fault) from None
-            how.wait(fault.after or min(2.0 ** (idle - 1), _LONGEST_PAUSE))
-        except StorageError:
+            faults = [fault] if part.held - held >= how.block else [*faults, fault]
+            if len(faults) >= how.tries:
+                raise _given_up(archive, part, faults) from None
+            how.wait(fault.after or min(2.0 ** (len(faults) - 1), _LONGEST_PAUSE))
+        except PixelwiseError:  # some are OSErrors too
             raise
         except OSError as error:
-            if isinstance(error, TransferError):
-                raise
             raise StorageError(
                 f"{part.path}: cannot be written: {error.strerror or error}; what came is kept, so the same command goes on"
             ) from None
 
 
-def _given_up(archive: Archive, part: Part, how: Transfer, fault: Passing) -> TransferError:
+def _given_up(archive: Archive, part: Part, faults: list[Passing]) -> PixelwiseError:
+    ends = {fault.held if isinstance(fault, Short) else None for fault in faults}
+    if len(ends) == 1 and None not in ends and len(faults) > 1:  # no line breaks at the same byte every time
+        part.drop()
+        return UnreadableFile(f"{archive.address}: {faults[-1]}, and so at each of {len(faults)} tries; it was deleted")
     origin = part.origin
     if origin is None or not _can_go_on(archive, origin):
         part.drop()
     kept = f"the {part.held:,} bytes that came are kept, so the same command goes on" if part.held else "nothing is kept"
-    return TransferError(f"{archive.address}: {fault}; given up after {how.tries} tries; {kept}")
+    return TransferError(f"{archive.address}: {faults[-1]}; given up after {len(faults)} tries; {kept}")
 
 
 def _can_go_on(archive: Archive, origin: Origin) -> bool:
@@ -223,7 +233,7 @@ def _take(archive: Archive, part: Part, answer: Answer, how: Transfer, progress:
         part.drop()
         raise UnreadableFile(f"{archive.address}: expected {most:,} bytes, the server sends more; nothing of it is kept")
     if expected is not None and held < expected:
-        raise Passing(f"the transfer broke off after {held:,} of {expected:,} bytes")
+        raise Short(held, expected)
 
 
 def sums(path: Path, checksum: str, what: str, progress: Progress) -> tuple[str, bool]:
@@ -255,14 +265,14 @@ def require_right(archive: Archive, part: Part, seen_before: str, progress: Prog
     if not right:
         part.drop()
         raise UnreadableFile(
-            f"{archive.address}: the bytes that came are not those published (expected {archive.checksum}, found sha256:{sha256}); "
-            "the file was deleted: start the same command again, and if it repeats, do not use this server or connection"
+            f"{archive.address}: the bytes that came are not those published (expected {archive.checksum}, found "
+            f"sha256:{sha256}); they were deleted: try once more, and if it repeats, do not trust this connection"
         )
     if seen_before and sha256 != seen_before:
         part.drop()
         raise UnreadableFile(
-            f"{archive.address}: an earlier download saw sha256:{seen_before}, this one sha256:{sha256}; the file on the server "
-            "was changed, and what came was deleted; to take the new one, choose another --out"
+            f"{archive.address}: an earlier download saw sha256:{seen_before}, this one sha256:{sha256}; the file on the "
+            "server was changed, and what came was deleted; to take the new one, choose another --out"
         )
     if origin is not None:
         with suppress(StorageError):  # else it is summed up again next time

@@ -99,8 +99,9 @@ def no_picture(listing: Listing, files: Sequence[CocoFile]) -> str:
     count = sum(len(one.image_names) for one in files)
     if not count:
         return f"{file.path}: the file lists no images; export it again"
+    first = next(name for one in files for name in one.image_names)
     return (
-        f"{file.path}: not one of the {count} images it names (such as {file.image_names[0]}) is in {listing.root}; "
+        f"{file.path}: not one of the {count} images it names (such as {first}) is in {listing.root}; "
         f"found {listing.describe()}; put the images there, or give the folder that holds both"
     )
 

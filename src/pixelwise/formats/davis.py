@@ -27,7 +27,7 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.runs import Runs, encode
 from pixelwise.core.sample import Dataset, ImageFile, Sample, Source
 from pixelwise.formats.claim import Claim
-from pixelwise.formats.davis_find import LAYOUTS, Frame, Videos, find_videos
+from pixelwise.formats.davis_find import LAYOUTS, Frame, Videos, find_videos, has_videos
 from pixelwise.formats.davis_meta import VOID, ObjectNames, StoredFrame, read_names
 from pixelwise.formats.davis_write import write
 from pixelwise.formats.folder import list_folder
@@ -84,7 +84,12 @@ def sniff(path: Path) -> Claim | None:
     path = Path(path)
     if not path.is_dir():
         return None
-    videos = find_videos(list_folder(path))
+    listing = list_folder(path)
+    try:
+        videos = find_videos(listing)
+    except DataError:  # a list that cannot be read: told when the folder is read
+        why = "JPEGImages and Annotations hold sequences"
+        return Claim("DAVIS, objects followed through videos", why) if has_videos(listing) else None
     count = sum(frame.annotation is not None for frame in videos.frames)
     if not count:
         return None

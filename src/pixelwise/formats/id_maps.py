@@ -35,7 +35,7 @@ from pixelwise.formats.names import sample_names
 from pixelwise.formats.numbered import flattened
 from pixelwise.formats.objects import ObjectTruth, things
 from pixelwise.formats.output import require_names, store_image
-from pixelwise.formats.pairs import find_pairs
+from pixelwise.formats.pairs import has_pairs
 from pixelwise.formats.splits import find_splits, write_lists
 from pixelwise.formats.stated import NAME, Stated, is_stated, state, stated_in
 from pixelwise.formats.writing import Writing, Written, staged
@@ -55,7 +55,7 @@ def sniff(path: Path) -> Claim | None:
     if is_stated(path, _FORMAT):
         return Claim("maps of object numbers, as Pixelwise writes them", f"{NAME} says so")
     found = find_maps(listing)
-    if not found.pairs or find_pairs(listing).pairs or not _are_numbers(path, found):
+    if not found.pairs or has_pairs(listing) or not _are_numbers(path, found):
         return None
     return Claim(f"maps of object numbers: {found.dialect}", f"{len(found.pairs)} images have one, told by its name")
 

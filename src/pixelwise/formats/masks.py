@@ -89,7 +89,10 @@ def sniff(path: Path) -> Claim | None:
         return None
     if form_in(path) not in (None, _MARK):
         return None
-    found = find_pairs(listing)
+    try:
+        found = find_pairs(listing)
+    except DataError:  # a list of images that is none; where no other format fits, that is told
+        return None
     if not found.pairs:
         return None
     return Claim(_dialect(listing, found), f"{len(found.pairs)} images have a mask of the same name")

@@ -32,7 +32,7 @@ from pixelwise.formats.numpy_masks_file import MOST_BYTES, headers, save
 from pixelwise.formats.numpy_masks_truth import Arrays, Meaning, classes_in, meaning_of
 from pixelwise.formats.objects import ObjectTruth, things
 from pixelwise.formats.output import require_names, store_image
-from pixelwise.formats.pairs import find_pairs
+from pixelwise.formats.pairs import has_pairs
 from pixelwise.formats.splits import find_splits, write_lists
 from pixelwise.formats.stated import NAME, Stated, is_stated, state, stated_in
 from pixelwise.formats.writing import Writing, Written, staged
@@ -58,7 +58,7 @@ def sniff(path: Path) -> Claim | None:
     if is_stated(path, _FORMAT):
         return Claim("NumPy arrays, as Pixelwise writes them", f"{NAME} says so")
     pairs = list(_pairs(listing))
-    if not pairs or find_pairs(listing).pairs:
+    if not pairs or has_pairs(listing):
         return None
     found = next((one for _, file in pairs[:_LOOKED_AT] if (one := _meaning(path / file)) is not None), None)
     if found is None:

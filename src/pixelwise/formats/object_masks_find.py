@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -130,15 +130,20 @@ def _folder_of(
 ) -> PurePosixPath | None:
     """Find the folder that holds the objects of an image; ``alone`` if it is the only one of its folder."""
     words = [one.name for one in below.get(PurePosixPath(*image.parts[:at]), []) if one.name.casefold() in _MASKS]
-    words = words or [word for word in _MASKS if (listing.root / _swapped(image.parent, at, word)).is_dir()]
+    words = words or [word for word in _MASKS if _is_folder(listing.root / _swapped(image.parent, at, word))]
     for word in words:
         masks = _swapped(image.parent, at, word)
         for name in (image.stem, image.name):
-            if masks / name in inside or masks / name in below or (listing.root / masks / name).is_dir():
+            if masks / name in inside or masks / name in below or _is_folder(listing.root / masks / name):
                 return masks / name
-        if alone and at == len(image.parts) - 2 and (below.get(masks) or inside.get(masks) or (listing.root / masks).is_dir()):
+        if alone and at == len(image.parts) - 2 and (below.get(masks) or inside.get(masks) or _is_folder(listing.root / masks)):
             return masks
     return None
+
+
+def _is_folder(path: Path) -> bool:
+    """Tell whether there is a folder, though maybe without files; a link is none, as nothing in it is read."""
+    return path.is_dir() and not path.is_symlink() and not path.parent.is_symlink()
 
 
 def _files(

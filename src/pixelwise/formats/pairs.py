@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from pixelwise.core.errors import DataError
 from pixelwise.formats.folder import Listing, natural
 from pixelwise.formats.lists import Entry, FileList, read_lists
 from pixelwise.formats.names import MASK_MARKS, SHORT_MARKS, Place, image_core, mask_core, place_of, stem_of
@@ -58,6 +59,14 @@ class _Work:
         self.pairs.append(Pair(image, mask, split))
         if dialect not in self.dialects:
             self.dialects.append(dialect)
+
+
+def has_pairs(listing: Listing) -> bool:
+    """Tell whether some image has a mask; where a list cannot be read, none has."""
+    try:
+        return bool(find_pairs(listing).pairs)
+    except DataError:
+        return False
 
 
 def find_pairs(listing: Listing) -> Pairs:
