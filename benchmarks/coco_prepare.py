@@ -11,7 +11,7 @@ highest (VmHWM of Linux, pages of the mapped file included) above what the impor
 count to and no other process can share, is sampled and printed beside it. The file is made of the real annotations of
 coco_tiny160, repeated under new ids, in a temporary folder.
 
-Run: python benchmarks/coco_prepare.py [--copies 20] [--rounds 3] [--images 118000] [--skip-index]
+Run: python benchmarks/coco_prepare.py [--copies 40] [--rounds 3] [--images 118000] [--only index|prepare]
 """
 
 import argparse
@@ -213,10 +213,10 @@ def compare_index(images: int, rounds: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--copies", type=int, default=20, help="of the 160 photos")
+    parser.add_argument("--copies", type=int, default=40, help="of the 160 photos")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--images", type=int, default=118_000, help="in the index")
-    parser.add_argument("--skip-index", action="store_true")
+    parser.add_argument("--only", choices=("index", "prepare"), help="of the two comparisons")
     parser.add_argument("--load", nargs=2, metavar=("NAME", "FILE"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.load:
@@ -224,9 +224,10 @@ def main() -> None:
         return
     if not DATA.is_dir():
         sys.exit(f"{DATA}: the photos are not there; set PIXELWISE_SHARED_DATA")
-    if not asked.skip_index:
+    if asked.only != "prepare":
         compare_index(asked.images, asked.rounds)
-    compare_preparing(asked.copies, asked.rounds)
+    if asked.only != "index":
+        compare_preparing(asked.copies, asked.rounds)
 
 
 if __name__ == "__main__":

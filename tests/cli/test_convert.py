@@ -128,6 +128,15 @@ def test_dropped_sentences_are_grouped_and_counted(capsys: pytest.CaptureFixture
     assert [count for count, _ in alike(dropped)] == [5, 1]
 
 
+def test_what_is_dropped_of_many_images_alike_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    written = Written(3, 9, tuple(f"{name}: not kept: the source's own ids" for name in "abcde"))
+    done = Conversion("set", Path("out"), "via", "instance", "", 5, 9, ("cat",), (), written, proof())
+    print_conversion(console(), done)
+    text = capsys.readouterr().out
+    assert "a and 4 more: not kept: the source's own ids" in text
+    assert "more like these" not in text
+
+
 def test_sentences_that_list_more_or_fewer_objects_are_alike() -> None:
     sentences = ["a: object 1 loses 7 of 1,819 pixels", "b: object 2 loses 9 of 20 pixels, object 3 loses 1 of 8 pixels"]
     assert len(alike(sentences)) == 1

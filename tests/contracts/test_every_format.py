@@ -9,7 +9,7 @@ import pickle
 import shutil
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -359,6 +359,42 @@ def test_an_image_without_labels_stops_no_writing(held: Outcome, tmp_path: Path)
     assert back == {one.name: one.truths for one in read(held.path)}
 
 
+SAID = {  # what is known of an object beside its class and mask, and the words in which its loss is told
+    "scores": "scores",
+    "boxes": "boxes",
+    "areas": "areas",
+    "source_ids": "the source's own ids",
+    "track_ids": "track ids",
+    "attributes": "attributes",
+}
+
+
+def stated_data() -> Dataset:
+    """Two objects of which everything is stated, boxes and areas otherwise than they follow from the masks."""
+    truth = replace(
+        objects()[[1, 2]],
+        scores=np.array([0.5, 0.25]),
+        boxes=np.array([[0.5, 0, 9, 9], [9.5, 7.5, 11, 9]]),
+        areas=np.array([17.5, 1.5]),
+        source_ids=np.array([7, 3]),
+        track_ids=np.array([4, 9]),
+        attributes=({"coat": "red"}, {"coat": "blue"}),
+    )
+    return Dataset([Sample.of("stated", grey(), truth)], LABELS, "instance", {}, "stated")
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_what_is_stated_of_objects_is_read_back_or_said_to_be_lost(name: str, tmp_path: Path) -> None:
+    source = stated_data()
+    try:
+        told = FORMATS[name].write(source, tmp_path / "out").dropped
+    except DataError:  # it does not hold instances, and how that is said is tested above
+        return
+    before, after = source[0].truth, FORMATS[name].read(tmp_path / "out")[0].truth
+    lost = {field for field in SAID if not np.array_equal(getattr(before, field), getattr(after, field))}
+    assert {field for field in lost if not any(SAID[field] in sentence for sentence in told)} == set()
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_an_empty_folder_and_a_foreign_file_are_not_claimed(name: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
@@ -506,6 +542,10 @@ def test_a_folder_not_made_by_our_writer_is_read(tmp_path: Path) -> None:
         ("labeltools/small_fixtures/voc_dataset/voc_dataset1", "voc"),
         ("labeltools/small_fixtures/voc_dataset/voc_dataset2", "voc"),
         ("labeltools/small_fixtures/voc_dataset/voc_dataset3", "voc"),
+        ("labeltools/small_fixtures/synthia_dataset", "masks"),
+        ("labeltools/small_fixtures/synthia_dataset/al", "masks"),
+        ("labeltools/small_fixtures/synthia_dataset/sf", "masks"),
+        ("labeltools/small_fixtures/yolo_dataset", "yolo"),
         ("labeltools/small_fixtures/yolo_dataset/annotations", "yolo"),
         ("labeltools/small_fixtures/yolo_dataset/labels", "yolo"),
         ("labeltools/small_fixtures/yolo_dataset/strict", "yolo"),
@@ -521,12 +561,15 @@ def test_a_folder_not_made_by_our_writer_is_read(tmp_path: Path) -> None:
         ("labeltools/cvat/xml/for_video", "cvat"),
         ("labeltools/label_studio/data_polygons.json", "label_studio"),
         ("labeltools/label_studio/coco_export", "label_studio"),
+        ("labeltools/label_studio/coco_import_input.json", "coco"),
         ("labeltools/labelbox/labelbox_v1", "labelbox"),
+        ("labeltools/labelbox", "labelbox"),
         ("labeltools/labelbox/ndjson", "labelbox"),
         ("labeltools/supervisely_lemons", "supervisely"),
         ("labeltools/supervisely_lemons/project", "supervisely"),
         ("labeltools/v7_darwin/semantic_mask", "darwin"),
         ("labeltools/v7_darwin/coco/from", "darwin"),
+        ("labeltools/v7_darwin/coco/to", "coco"),
     ],
 )
 def test_one_format_claims_each_real_sample(shared_data: Path, folder: str, format: str) -> None:

@@ -69,6 +69,11 @@ def test_counts_that_do_not_fit_are_refused(counts: list[int], size: tuple[int, 
         runs.from_counts(counts, size)
 
 
+def test_counts_beyond_32_bits_are_refused() -> None:
+    with pytest.raises(DataError, match="at most 4,294,967,295 pixels"):
+        runs.from_counts([10**18], (10**9, 10**9))
+
+
 def test_counts_of_nothing_fit_a_grid_of_nothing() -> None:
     assert runs.from_counts([], (0, 3)) == Runs((0, 3), b"")
     assert runs.decode(Runs((0, 3), b"")).shape == (0, 3)

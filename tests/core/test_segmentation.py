@@ -297,6 +297,13 @@ def test_stated_boxes_and_areas_come_before_those_of_the_masks() -> None:
     assert stated.stated_areas().tolist() == [1.5, 80]
 
 
+def test_who_changes_stated_boxes_does_not_change_the_segmentation() -> None:
+    stated = cars(boxes=np.array([[0.5, 0.5, 1, 1], [2, 3, 9, 9]]))
+    boxes = stated.stated_boxes()
+    boxes[:, 2:] -= boxes[:, :2]
+    assert stated.stated_boxes().tolist() == [[0.5, 0.5, 1, 1], [2, 3, 9, 9]]
+
+
 def test_a_segmentation_pickles() -> None:
     for one in (panoptic(**ROWS), cars()):
         assert pickle.loads(pickle.dumps(one)) == one

@@ -3,14 +3,13 @@
 import hashlib
 import io
 import json
-import re
+import resource
 import shutil
-import threading
+import tarfile
 import zipfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +19,8 @@ from pixelwise.curate.download import download
 from pixelwise.curate.download_file import Transfer
 from pixelwise.curate.download_http import require_safe
 from pixelwise.curate.sources import Archive, PublicSet
+
+Server = Any  # the fixture's class lives in conftest.py
 
 ZIP_FILES = {"val/a.jpg": b"photo a" * 300, "val/b.jpg": b"photo b" * 500, "labels/val.json": b'{"images": []}'}
 
@@ -34,88 +35,10 @@ def zipped(files: dict[str, bytes]) -> bytes:
 
 DATA = zipped(ZIP_FILES)
 
-Behaviour = Callable[["Handler", bytes], None]
 
-
-def send(handler: "Handler", body: bytes, code: int = 200, stated: int | None = None, **headers: str) -> None:
-    handler.send_response(code)
-    if stated != -1:
-        handler.send_header("Content-Length", str(len(body) if stated is None else stated))
-    for name, value in headers.items():
-        handler.send_header(name.replace("_", "-"), value)
-    handler.end_headers()
-    handler.wfile.write(body)
-    handler.server.sent += len(body)  # type: ignore[attr-defined]
-
-
-def wanted_start(handler: "Handler", etag: str = '"one"') -> int:
-    """Where the client wants to begin; 0 where its version is not this one."""
-    asked = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
-    return int(asked[1]) if asked and handler.headers.get("If-Range", etag) == etag else 0
-
-
-def good(handler: "Handler", data: bytes, etag: str = '"one"', only: int | None = None) -> None:
-    """Answer as a good server does; with ``only``, break off after so many bytes."""
-    start = wanted_start(handler, etag)
-    if start >= len(data):
-        send(handler, b"", 416, Content_Range=f"bytes */{len(data)}")
-        return
-    body, stated = data[start:][:only], len(data) - start
-    if start:
-        send(handler, body, 206, stated, ETag=etag, Content_Range=f"bytes {start}-{len(data) - 1}/{len(data)}")
-    else:
-        send(handler, body, 200, stated, ETag=etag)
-
-
-def breaks_off(after: int) -> Behaviour:
-    return lambda handler, data: good(handler, data, only=after)
-
-
-def knows_no_ranges(handler: "Handler", data: bytes) -> None:
-    send(handler, data, ETag='"one"')
-
-
-def answers(code: int, **headers: str) -> Behaviour:
-    return lambda handler, data: send(handler, b"", code, **headers)
-
-
-@dataclass
-class Server:
-    """A server whose answers are scripted; when the script is over, it is good."""
-
-    address: str
-    files: dict[str, bytes]
-    script: list[Behaviour]
-    asked: list[str] = field(default_factory=list)
-    http: ThreadingHTTPServer | None = None
-
-    @property
-    def sent(self) -> int:
-        return self.http.sent  # type: ignore[union-attr]
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        world: Server = self.server.world  # type: ignore[attr-defined]
-        world.asked.append(self.headers.get("Range", "all"))
-        behaviour = world.script.pop(0) if world.script else good
-        behaviour(self, world.files[self.path])
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    world = Server(f"http://127.0.0.1:{http.server_port}", {"/val.zip": DATA}, [], http=http)
-    http.world, http.sent = world, 0  # type: ignore[attr-defined]
-    thread = threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    yield world
-    http.shutdown()
-    thread.join()
-    http.server_close()
+@pytest.fixture(autouse=True)
+def _content(server: Server) -> None:
+    server.files["/val.zip"] = DATA
 
 
 def published(server: Server, **changes: object) -> PublicSet:
@@ -163,7 +86,7 @@ def test_what_is_there_is_not_fetched_again(server: Server, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("known", [True, False])
 def test_a_transfer_that_breaks_off_goes_on_and_no_byte_comes_twice(known: bool, server: Server, tmp_path: Path) -> None:
-    server.script = [breaks_off(1500), breaks_off(1200)]
+    server.script = [server.breaks_off(1500), server.breaks_off(1200)]
     download(published(server) if known else unknown(server), tmp_path / "out", how=quick())
     assert server.asked == ["all", "bytes=1500-", "bytes=2700-"]
     assert server.sent == len(DATA)
@@ -171,7 +94,7 @@ def test_a_transfer_that_breaks_off_goes_on_and_no_byte_comes_twice(known: bool,
 
 
 def test_a_server_that_knows_no_ranges_sends_all_of_it_again(server: Server, tmp_path: Path) -> None:
-    server.script = [breaks_off(1500), knows_no_ranges]
+    server.script = [server.breaks_off(1500), server.knows_no_ranges]
     download(published(server), tmp_path / "out", how=quick())
     assert server.asked == ["all", "bytes=1500-"]
     assert tree(tmp_path / "out")["val/a.jpg"] == ZIP_FILES["val/a.jpg"]
@@ -179,33 +102,30 @@ def test_a_server_that_knows_no_ranges_sends_all_of_it_again(server: Server, tmp
 
 def test_a_new_version_on_the_server_is_not_joined_to_the_old(server: Server, tmp_path: Path) -> None:
     changed = zipped({"val/a.jpg": b"another"})
-    server.script = [breaks_off(1500), lambda handler, _: good(handler, changed, '"two"')]
+    server.script = [server.breaks_off(1500), lambda handler, _: server.good(handler, changed, '"two"')]
     download(unknown(server), tmp_path / "out", how=quick())
     assert left_behind(tmp_path / "out") == ["val/a.jpg"]
 
 
 def test_a_range_of_another_version_is_not_joined(server: Server, tmp_path: Path) -> None:
-    def careless(handler: Handler, data: bytes) -> None:
-        send(handler, bytes(10), 206, ETag='"two"', Content_Range=f"bytes 1500-1509/{len(data)}")
+    def careless(handler: Any, data: bytes) -> None:
+        server.send(handler, bytes(10), 206, ETag='"two"', Content_Range=f"bytes 1500-1509/{len(data)}")
 
-    server.script = [breaks_off(1500), careless]
+    server.script = [server.breaks_off(1500), careless]
     download(unknown(server), tmp_path / "out", how=quick())
     assert server.asked == ["all", "bytes=1500-", "all"]
 
 
 def test_a_range_that_was_not_asked_for_is_refused(server: Server, tmp_path: Path) -> None:
-    server.script = [breaks_off(1500), answers(206, Content_Range=f"bytes 0-{len(DATA) - 1}/{len(DATA)}")]
+    server.script = [server.breaks_off(1500), server.answers(206, Content_Range=f"bytes 0-{len(DATA) - 1}/{len(DATA)}")]
     with pytest.raises(TransferError, match="asked for the bytes from 1,500 on"):
         download(published(server), tmp_path / "out", how=quick())
 
 
-def test_a_whole_part_needs_no_further_question(server: Server, tmp_path: Path) -> None:
-    other = published(server, checksum="sha256:" + "0" * 64)
-    with pytest.raises(UnreadableFile):
-        download(other, tmp_path / "first", how=quick())
-    server.script = [lambda handler, data: send(handler, data, stated=-1)]  # no length: the end is known only when it comes
-    download(unknown(server), tmp_path / "second", how=quick())
-    assert server.asked == ["all", "all"]
+def test_a_file_without_a_stated_length_is_taken_to_its_end(server: Server, tmp_path: Path) -> None:
+    server.script = [lambda handler, data: server.send(handler, data, stated=-1)]
+    done = download(unknown(server), tmp_path / "out", how=quick())
+    assert (done.fetched[0].bytes, server.asked) == (len(DATA), ["all"])
 
 
 def test_an_answer_that_there_is_no_more_ends_a_whole_file(server: Server, tmp_path: Path) -> None:
@@ -247,45 +167,67 @@ def test_wrong_bytes_are_refused_and_deleted(server: Server, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("stated", [len(DATA) - 9, len(DATA) + 9])
 def test_a_length_that_is_not_the_published_one_is_refused(stated: int, server: Server, tmp_path: Path) -> None:
-    server.script = [lambda handler, data: send(handler, data, stated=stated)]
+    server.script = [lambda handler, data: server.send(handler, data, stated=stated)]
     with pytest.raises(UnreadableFile, match=rf"expected {len(DATA):,} bytes, the server states {stated:,}"):
         download(published(server), tmp_path / "out", how=quick())
     assert left_behind(tmp_path / "out") == []
 
 
 def test_more_bytes_than_published_are_refused(server: Server, tmp_path: Path) -> None:
-    server.script = [lambda handler, data: send(handler, data * 3, stated=-1)]
+    server.script = [lambda handler, data: server.send(handler, data * 3, stated=-1)]
     with pytest.raises(UnreadableFile, match="the server sends more"):
         download(published(server), tmp_path / "out", how=quick())
     assert left_behind(tmp_path / "out") == []
 
 
 def test_a_file_of_unknown_size_is_bounded(server: Server, tmp_path: Path) -> None:
-    server.script = [lambda handler, data: send(handler, data, stated=-1)]
+    server.script = [lambda handler, data: server.send(handler, data, stated=-1)]
     with pytest.raises(UnreadableFile, match="expected 2,000 bytes, the server sends more"):
         download(unknown(server), tmp_path / "out", how=quick(largest=2000))
 
 
 def test_a_length_that_is_too_short_leaves_a_damaged_archive_which_is_refused(server: Server, tmp_path: Path) -> None:
-    server.script = [lambda handler, data: send(handler, data, stated=len(data) - 9)]
+    server.script = [lambda handler, data: server.send(handler, data, stated=len(data) - 9)]
     with pytest.raises(UnreadableFile, match=r"val\.zip.*damaged"):
         download(unknown(server), tmp_path / "out", how=quick())
     assert left_behind(tmp_path / "out") == []
 
 
 def test_a_length_that_is_too_long_is_found_out(server: Server, tmp_path: Path) -> None:
-    server.script = [lambda handler, data: send(handler, data, stated=len(data) + 9, ETag='"one"')]
+    server.script = [lambda handler, data: server.send(handler, data, stated=len(data) + 9, ETag='"one"')]
     with pytest.raises(UnreadableFile, match=rf"first stated {len(DATA) + 9:,} bytes and now {len(DATA):,}"):
         download(unknown(server), tmp_path / "out", how=quick())
     assert left_behind(tmp_path / "out") == []
 
 
 def test_a_length_that_is_too_long_at_every_try_is_refused(server: Server, tmp_path: Path) -> None:
-    server.script = [lambda handler, data: send(handler, data[:900], stated=1000)] * 9
+    server.script = [lambda handler, data: server.send(handler, data[:900], stated=1000)] * 9
     with pytest.raises(UnreadableFile, match="broke off after 900 of 1,000 bytes, and so at each of 4 tries"):
         download(unknown(server), tmp_path / "out", how=quick())
     assert left_behind(tmp_path / "out") == []
     assert len(server.asked) == 4
+
+
+def test_a_server_that_sends_nothing_more_does_not_cost_what_came(server: Server, tmp_path: Path) -> None:
+    server.script = [server.breaks_off(1500), *[server.breaks_off(0)] * 9]
+    with pytest.raises(TransferError, match="the 1,500 bytes that came are kept"):
+        download(published(server), tmp_path / "out", how=quick())
+
+
+def test_a_wrong_length_in_a_later_answer_does_not_cost_what_came(server: Server, tmp_path: Path) -> None:
+    server.script = [server.breaks_off(1500), lambda handler, _: server.send(handler, b"maintenance")]
+    with pytest.raises(UnreadableFile, match="the server states 11"):
+        download(published(server), tmp_path / "out", how=quick())
+    download(published(server), tmp_path / "out", how=quick())
+    assert server.asked == ["all", "bytes=1500-", "bytes=1500-"]
+
+
+def test_tries_are_bounded_also_where_every_other_one_comes_farther(server: Server, tmp_path: Path) -> None:
+    far, near = (lambda handler, data, end=end: server.send(handler, data[:end], stated=len(data)) for end in (3000, 1000))
+    server.script = [near, far] * 9
+    with pytest.raises(TransferError, match="given up after 4 tries"):
+        download(unknown(server), tmp_path / "out", how=quick())
+    assert len(server.asked) == 5
 
 
 def test_a_second_download_that_differs_from_the_first_is_refused(server: Server, tmp_path: Path) -> None:
@@ -297,14 +239,14 @@ def test_a_second_download_that_differs_from_the_first_is_refused(server: Server
 
 
 def test_a_busy_server_is_asked_again_after_longer_and_longer(server: Server, tmp_path: Path) -> None:
-    server.script = [answers(503), answers(500), answers(429, Retry_After="7")]
+    server.script = [server.answers(503), server.answers(500), server.answers(429, Retry_After="7")]
     waited: list[float] = []
     download(published(server), tmp_path / "out", how=quick(waited))
     assert waited == [1, 2, 7]
 
 
 def test_tries_are_bounded_and_what_came_is_kept(server: Server, tmp_path: Path) -> None:
-    server.script = [breaks_off(1500), *[answers(503)] * 9]
+    server.script = [server.breaks_off(1500), *[server.answers(503)] * 9]
     with pytest.raises(TransferError, match=r"503 .*given up after 4 tries; the 1,500 bytes that came are kept"):
         download(published(server), tmp_path / "out", how=quick())
     server.script = []
@@ -313,7 +255,7 @@ def test_tries_are_bounded_and_what_came_is_kept(server: Server, tmp_path: Path)
 
 
 def test_a_file_that_is_not_there_is_asked_for_once(server: Server, tmp_path: Path) -> None:
-    server.script = [answers(404)]
+    server.script = [server.answers(404)]
     with pytest.raises(TransferError, match=r"val\.zip: the server answered 404 .*see its page"):
         download(published(server), tmp_path / "out", how=quick())
     assert len(server.asked) == 1
@@ -321,20 +263,20 @@ def test_a_file_that_is_not_there_is_asked_for_once(server: Server, tmp_path: Pa
 
 def test_a_redirect_on_this_machine_is_followed_with_its_range(server: Server, tmp_path: Path) -> None:
     server.files["/moved.zip"] = DATA
-    server.script = [breaks_off(1500), answers(302, Location="/moved.zip")]
+    server.script = [server.breaks_off(1500), server.answers(302, Location="/moved.zip")]
     download(published(server), tmp_path / "out", how=quick())
     assert server.asked == ["all", "bytes=1500-", "bytes=1500-"]
 
 
 @pytest.mark.parametrize("place", ["http://example.org/val.zip", "file:///etc/passwd", "ftp://example.org/x"])
 def test_a_redirect_to_anything_but_https_is_refused(place: str, server: Server, tmp_path: Path) -> None:
-    server.script = [answers(302, Location=place)]
+    server.script = [server.answers(302, Location=place)]
     with pytest.raises(TransferError, match=r"only https|is not allowed"):
         download(published(server), tmp_path / "out", how=quick())
 
 
 def test_redirects_in_a_circle_end(server: Server, tmp_path: Path) -> None:
-    server.script = [answers(302, Location="/val.zip")] * 50
+    server.script = [server.answers(302, Location="/val.zip")] * 50
     with pytest.raises(TransferError, match="302"):
         download(published(server), tmp_path / "out", how=quick())
 
@@ -411,3 +353,48 @@ def test_parts_are_chosen_and_join_what_is_there(server: Server, tmp_path: Path)
 def test_an_unknown_part_is_refused_with_the_nearest(server: Server, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="no part 'vall' in this set; did you mean 'val'"):
         download(published(server), tmp_path / "out", ["vall"], how=quick())
+
+
+@pytest.mark.parametrize("receipt", ["", "[]", '{"archives": [{}]}', '{"archives": 3}', '{"archives": [{"name": "a"}]}'])
+def test_a_receipt_that_cannot_be_read_is_told_and_kept(receipt: str, server: Server, tmp_path: Path) -> None:
+    (tmp_path / ".download.json").write_text(receipt)
+    with pytest.raises(UnreadableFile, match=r"not the receipt of a download .*delete it to fetch all again"):
+        download(published(server), tmp_path, how=quick())
+    assert (tmp_path / ".download.json").read_text() == receipt
+
+
+def test_an_interrupted_transfer_goes_on(server: Server, tmp_path: Path) -> None:
+    def interrupt(what: str, done: int, of: int) -> None:
+        if done >= 2000:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        download(published(server), tmp_path / "out", how=quick(), progress=interrupt)
+    held = (tmp_path / "out" / ".download" / "val.zip.part").stat().st_size
+    download(published(server), tmp_path / "out", how=quick())
+    assert server.asked == ["all", f"bytes={held}-"]
+
+
+def test_a_full_disk_is_told_and_what_came_is_kept(server: Server, tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2500, hard))
+    try:
+        with pytest.raises(StorageError, match=r"val\.zip\.part: cannot be written: .*so the same command goes on"):
+            download(published(server), tmp_path / "out", how=quick())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    download(published(server), tmp_path / "out", how=quick())
+    assert server.asked == ["all", "bytes=2500-"]
+
+
+def test_a_gzip_file_that_a_server_calls_an_encoding_is_taken_as_it_is(server: Server, tmp_path: Path) -> None:
+    labels = io.BytesIO()
+    with tarfile.open(fileobj=labels, mode="w:gz") as tar:
+        tar.addfile(tarfile.TarInfo("a.txt"))
+    server.files |= {"/a.tar.gz": labels.getvalue()}
+    server.script = [lambda handler, data: server.send(handler, data, Content_Encoding="x-gzip")] * 2
+    packed = PublicSet("", "", "", (Archive("all", f"{server.address}/a.tar.gz"),))
+    download(packed, tmp_path / "gz", how=quick())
+    assert (tmp_path / "gz" / "a.txt").is_file()
+    with pytest.raises(TransferError, match=r"encoded \(x-gzip\), which was not asked for"):
+        download(unknown(server), tmp_path / "zip", how=quick())

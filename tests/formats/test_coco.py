@@ -72,6 +72,26 @@ def test_what_the_file_states_is_kept_beside_the_masks(tmp_path: Path) -> None:
     assert truth.is_crowd.tolist() == [True, False]
 
 
+def test_numbers_in_text_are_read_as_label_studios_import_files_have_them(tmp_path: Path) -> None:
+    annotations = [
+        one(id="4", image_id="11", category_id="7", iscrowd="false"),
+        one(id="5", image_id="11", category_id="3", iscrowd="true"),
+        one(id="6", image_id="11", category_id="3", iscrowd="0"),
+    ]
+    categories = [{"id": "7", "name": "dog"}, {"id": "3", "name": "cat"}]
+    truth = read(put(tmp_path / "pets", annotations, categories=categories))[0].truth
+    assert truth.names == ["dog", "cat", "cat"]
+    assert truth.source_ids is not None and truth.source_ids.tolist() == [4, 5, 6]
+    assert truth.crowd is not None and truth.crowd.tolist() == [False, True, False]
+
+
+def test_images_whose_ids_are_text_keep_them(tmp_path: Path) -> None:
+    images = [{"id": "0011", "file_name": "a.png"}, {"id": "12", "file_name": "b.png"}]
+    annotations = [one(image_id="0011"), one(id=2, image_id=12)]
+    data = read(put(tmp_path / "pets", annotations, images=images))
+    assert [(sample.meta["image_id"], len(sample.truth)) for sample in data] == [("0011", 1), ("12", 1)]
+
+
 def test_a_file_that_states_nothing_leaves_it_to_the_masks(tmp_path: Path) -> None:
     bare = {"image_id": 11, "category_id": 7, "segmentation": [SQUARE]}
     truth = read(put(tmp_path / "pets", [bare]))[0].truth

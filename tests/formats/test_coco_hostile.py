@@ -158,10 +158,18 @@ def test_many_missing_pictures_are_counted_not_listed(tmp_path: Path) -> None:
     assert any("30 more of the images it names are not there" in note for note in notes)
 
 
-def test_no_picture_at_all_says_what_is_there(tmp_path: Path) -> None:
-    path = put(tmp_path / "pets", [one()], images=[{"id": 11, "file_name": "x/gone.png"}])
-    with pytest.raises(DataError, match=r"not one of the 1 images it names \(such as x/gone.png\).*found 2 \.png"):
-        read(path)
+@pytest.mark.parametrize(("key", "value"), [("category_id", "7a"), ("category_id", "9" * 30), ("iscrowd", "maybe")])
+def test_text_that_is_no_number_is_named(key: str, value: str, tmp_path: Path) -> None:
+    with pytest.raises(UnreadableFile, match=rf"in annotations\[1\]\.{key}: expected a number, found '{value}'"):
+        read(put(tmp_path / "pets", [one(), one(id=2, **{key: value})]))
+
+
+def test_a_category_whose_id_is_a_word_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableFile, match="as the id of category 'dog', found 'first'"):
+        read(put(tmp_path / "pets", [], categories=[{"id": "first", "name": "dog"}]))
+
+
+def test_a_file_that_lists_no_images_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="lists no images"):
         read(put(tmp_path / "none", [], images=[]))
 

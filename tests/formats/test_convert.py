@@ -73,6 +73,14 @@ def test_what_was_read_written_and_proved_is_counted(tmp_path: Path) -> None:
     assert done.clean
 
 
+def test_captions_that_a_format_cannot_hold_are_told(tmp_path: Path) -> None:
+    truth = Segmentation.from_masks("instance", np.ones((1, 4, 6), bool), [1], LABELS)
+    data = Dataset([Sample.of("a", photo(), truth, captions=("a cat",))], LABELS, "instance")
+    done = convert(data, tmp_path / "out", "yolo")
+    assert done.dropped == ("said of the images themselves, and not read back: captions (1 image)",)
+    assert (done.proof.exact, done.clean) == (True, True)
+
+
 def test_a_kind_the_format_cannot_hold_is_refused_and_the_ways_out_are_told(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="--as semantic"):
         convert(read(coco_by_hand(tmp_path / "in")), tmp_path / "out", "masks")

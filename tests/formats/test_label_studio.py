@@ -278,9 +278,3 @@ def test_a_real_export_of_several_controls_is_read(shared_data: Path, tmp_path: 
     assert data[0].truth.names == ["rectangle_label", "polygon_label"]
     assert data[0].truth.masks.areas().tolist()[0] == 992
     assert any("2 of the kind keypoint" in note for note in data.notes)
-
-
-@pytest.mark.shared_data
-def test_an_export_without_its_pictures_says_which_are_missing(shared_data: Path) -> None:
-    with pytest.raises(DataError, match=r"not one of the 1 images it names \(such as test_image1\.jpg\)"):
-        read(shared_data / "labeltools" / "label_studio" / "coco_export")

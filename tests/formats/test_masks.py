@@ -52,6 +52,9 @@ FLAT = {
     "p.jpg": "p.png",
     "deep/q.jpg": "deep/q-mask.png",
     "r.png": "r_mask.png",
+    "RGB/s.jpg": "GT/s.png",
+    "RGBLeft/t.jpg": "GTLeft/t.png",
+    "rgb/u.jpg": "masks/u.png",
 }
 
 
@@ -146,6 +149,42 @@ def test_two_images_of_one_stem_are_noted(put) -> None:
     data = read(put("images/a.jpg", "masks/a.png", "images/a.png"))
     assert len(data) == 1
     assert "images/a.png: has the stem of images/a.jpg" in data.notes[0]
+
+
+def test_two_cameras_and_their_depths_are_told_apart(put) -> None:
+    folder = put("RGBLeft/1.png", "GTLeft/1.png", "DepthLeft/1.png", "RGBRight/1.png", "GTRight/1.png")
+    data = read(folder)
+    pairs = [(one.source.image, one.source.truths) for one in data]
+    assert pairs == [(folder / f"RGB{side}/1.png", (folder / f"GT{side}/1.png",)) for side in ("Left", "Right")]
+    assert data.notes == ("DepthLeft/: 1 picture without mask; left out",)
+
+
+def test_pictures_in_rgb_are_no_images_beside_a_folder_of_them(put) -> None:
+    folder = put("images/a.png", "masks/a.png", "rgb/a.png")
+    assert [one.source.image for one in read(folder)] == [folder / "images/a.png"]
+
+
+def test_photos_with_yolos_text_are_no_masks(put) -> None:
+    folder = put("one/images/a.jpg", "two/annotations/Images/a.jpg", mask=np.zeros((4, 4), np.uint8))
+    assert masks.sniff(folder) is not None
+    (folder / "one" / "a.txt").write_text("0 0.5 0.5 1 1\n")
+    assert masks.sniff(folder) is None
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize(
+    ("name", "pixels"),  # of the colours in each mask
+    [
+        ("al", [[2, 3], [1, 2, 2]]),
+        ("rand", [[1, 2, 2], [1, 1, 1, 2]]),
+        ("rand_custom_labelmap", [[2, 3], [1, 2, 2]]),
+        ("rand_meta_file", [[2, 3], [1, 2, 2]]),
+        ("sf", [[2, 3], [1, 2, 2]]),
+    ],
+)
+def test_synthias_folders_are_read(shared_data: Path, name: str, pixels: list[list[int]]) -> None:
+    data = read(shared_data / "labeltools" / "small_fixtures" / "synthia_dataset" / name)
+    assert [sorted(one.truth.masks.areas().tolist()) for one in data] == pixels
 
 
 def test_samples_of_one_stem_in_two_splits_get_names_of_their_own(put) -> None:

@@ -127,3 +127,11 @@ def test_labels_that_cannot_be_read_are_a_loss_only_where_they_were_written(is_s
     good, bad = sample(rows((0, 4))), Sample("a", sample(rows()).pixels, Unreadable(), LABELS)
     proof = prove(data(bad), data(good)) if is_source else prove(data(good), data(bad))
     assert (proof.lost, bool(proof.problems)) == ((0, False) if is_source else (1, True))
+
+
+def test_what_is_said_of_an_image_and_not_read_back_is_counted() -> None:
+    truth = rows((0, 4))
+    image = Image(np.zeros((1, 10, 3), np.uint8))
+    before = data(Sample.of("a", image, truth, captions=("a cat",), frame=3), Sample.of("b", image, truth, captions=("two",)))
+    after = data(Sample.of("a", image, truth, captions=["a cat"]), Sample.of("b", image, truth))
+    assert prove(before, after).unkept == {"frame": 1, "captions": 1}

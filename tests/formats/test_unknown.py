@@ -1,6 +1,7 @@
 """What is said of a path that no format claims: what it is, and what would help."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,16 @@ KNOWN = {
     "info": ("l.json", {"images": IMAGES, "categories": CATEGORIES}),
     "multi-label": ("_classes.csv", "filename, dog, cat\na.jpg, 1, 0\n"),
     "table of boxes": ("_annotations.csv", "filename,width,height,class,xmin,ymin,xmax,ymax\na.jpg,6,5,dog,1,1,2,2\n"),
+    "kitti": ("label_2/a.txt", "Car 0.00 0 -1.57 1 1 4 3 1.65 1.67 3.64 -0.65 1.71 46.70 -1.59\n"),
+    "tracklets": ("tracklet_labels.xml", "<?xml version='1.0'?>\n<!DOCTYPE boost_serialization>\n<boost_serialization/>"),
 }
 WORDS = {
     "labels": "COCO with classes of whole images",
     "info": "COCO that lists images alone",
     "multi-label": "classes of whole images as a table",
     "table of boxes": "boxes as a table",
+    "kitti": "KITTI's detection or 3D benchmark, boxes as text",
+    "tracklets": "KITTI's raw data, whose tracklets are boxes in 3D",
 }
 
 
@@ -70,8 +75,36 @@ def test_a_json_of_no_known_make_is_told_what_is_in_it(content: str, words: str,
         ("coco_dataset/coco_labels", "classes of whole images"),
         ("coco_dataset/coco_image_info", "lists images alone"),
         ("roboflow_dataset/multiclass", "as Roboflow's multi-label export has them"),
+        ("kitti_dataset/kitti_detection", "KITTI's detection or 3D benchmark"),
+        ("kitti_dataset/kitti_3d", "KITTI's detection or 3D benchmark"),
+        ("kitti_dataset/kitti_raw", "tracklets are boxes in 3D"),
     ],
 )
 def test_real_sets_without_masks_are_told_what_they_are(shared_data: Path, folder: str, words: str) -> None:
     with pytest.raises(UnknownLayout, match=words):
         read(shared_data / "labeltools" / "small_fixtures" / folder)
+
+
+def test_exports_side_by_side_are_named_with_the_parts_to_give(tmp_path: Path) -> None:
+    coco = {"images": IMAGES, "categories": CATEGORIES}
+    coco["annotations"] = [{"id": 1, "image_id": 1, "category_id": 1, "segmentation": [[1, 1, 3, 1, 3, 3]]}]
+    labelme = {"shapes": [], "imagePath": "a.jpg", "imageHeight": 5, "imageWidth": 6}
+    root = put(put(tmp_path / "data", "coco.json", coco), "lm/a.json", labelme)
+    with pytest.raises(
+        UnknownLayout, match=r"coco \(.*\); labelme \(.*\); give a part .*: coco\.json \(coco\), lm \(labelme\)$"
+    ):
+        read(root)
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize(
+    ("folder", "parts"),
+    [
+        ("label_studio", "coco_export (label_studio), coco_import_input.json (coco), data_polygons.json (label_studio)"),
+        ("v7_darwin", "coco/from (darwin), coco/to (coco), semantic_mask (darwin)"),
+        ("v7_darwin/coco", "from (darwin), to (coco)"),
+    ],
+)
+def test_real_exports_of_two_tools_are_told_apart(shared_data: Path, folder: str, parts: str) -> None:
+    with pytest.raises(UnknownLayout, match=f"give a part of it that is of one: {re.escape(parts)}$"):
+        read(shared_data / "labeltools" / folder)

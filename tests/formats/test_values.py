@@ -1,5 +1,6 @@
 """The value map: when it is settled, what is proposed, and how a person's word settles it."""
 
+import tracemalloc
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,7 @@ import pytest
 from pixelwise.core.errors import OptionError
 from pixelwise.core.labels import pack_colour
 from pixelwise.formats.classes import ClassName, ClassTable
+from pixelwise.formats.reasons import listed
 from pixelwise.formats.scan import Scan, combine, measure
 from pixelwise.formats.settle import settle
 from pixelwise.formats.values import propose
@@ -27,6 +29,14 @@ def mapped(values: tuple[int, ...]) -> np.ndarray:
 
 def named(*names: str) -> tuple[ClassName, ...]:
     return tuple(ClassName(name) for name in names)
+
+
+def test_values_far_apart_are_told_without_counting_all_between() -> None:
+    tracemalloc.start()
+    assert listed([3, 4, 2**40]) == f"3, 4, {2**40}"
+    assert tracemalloc.get_traced_memory()[1] < 2**20
+    tracemalloc.stop()
+    assert listed([3, 4, 5]) == "3..5"
 
 
 @pytest.mark.parametrize("values", [(0, 0, 0), (0, 1, 1), (0, 1, 2), (1, 2, 2), (2, 1, 0)])

@@ -55,7 +55,7 @@ class Inputs:
 
     def __getitem__(self, index: int) -> dict[str, Entry]:
         rng = random.Random(f"{self.seed} {self.target} {index}")
-        tree = self.trees[index % len(self.trees)]
+        tree = self.trees[index % len(self.trees)]  # each format has a seed; a test sees to that
         name, content = next(iter(tree.items()))
         if self.target == "json" and rng.random() < 0.1:
             return {name: damaged_text(rng)}

@@ -113,8 +113,8 @@ def print_conversion(terminal: "Console", done: "Conversion") -> None:
         say(f"as       {done.kind}: {done.rule}")
     written = done.written
     say(f"written  {done.target} ({done.to}): {_images(written.images)}, {_segments(written.segments)}")
-    say(f"dropped  {len(written.dropped) or 'nothing'}{': what the format cannot hold' if written.dropped else ''}")
-    _print_alike(terminal, written.dropped)
+    say(f"dropped  {len(done.dropped) or 'nothing'}{': what the format cannot hold' if done.dropped else ''}")
+    _print_alike(terminal, done.dropped)
     if done.refused:
         say(f"refused  {_images(len(done.refused))} that the format cannot hold, left out", "bold red")
         _print_alike(terminal, done.refused)
@@ -132,12 +132,30 @@ def print_conversion(terminal: "Console", done: "Conversion") -> None:
 
 
 def _print_alike(terminal: "Console", sentences: Sequence[str]) -> None:
-    """Print the first sentences of each sort, and count the others."""
-    for count, group in alike(sentences):
-        for sentence in group[:_SHOWN]:
-            terminal.print(f"           {_cut(sentence)}", soft_wrap=True, markup=False)
-        if count > _SHOWN:
-            terminal.print(f"           … and {count - _SHOWN} more like these (see --json)", markup=False)
+    """Print the first sentences of each sort, one line where many say the same, and count the others."""
+    for _, group in alike(sentences):
+        lines = _joined(group)
+        for _, line in lines[:_SHOWN]:
+            terminal.print(f"           {_cut(line)}", soft_wrap=True, markup=False)
+        if more := sum(count for count, _ in lines[_SHOWN:]):
+            terminal.print(f"           … and {more} more like these (see --json)", markup=False)
+
+
+def _joined(sentences: Sequence[str]) -> list[tuple[int, str]]:
+    """Join sentences that differ before their first colon alone, which is the image; count those of each line.
+
+    >>> _joined(["a: its hole is lost", "b: its hole is lost", "c: too small"])
+    [(2, 'a and 1 more: its hole is lost'), (1, 'c: too small')]
+    """
+    names: dict[str, list[str]] = {}
+    for sentence in sentences:
+        name, colon, rest = sentence.partition(": ")
+        names.setdefault(colon + rest or sentence, []).append(name)
+    found = []
+    for rest, those in names.items():
+        more = f" and {len(those) - 1:,} more" if len(those) > 1 else ""
+        found.append((len(those), f"{those[0]}{more}{rest}" if rest != those[0] else f"{rest}{more}"))
+    return found
 
 
 def _cut(sentence: str) -> str:
@@ -164,7 +182,7 @@ def alike(sentences: Sequence[str]) -> list[tuple[int, list[str]]]:
     """
     groups: dict[str, list[str]] = {}
     for sentence in sentences:
-        parts = re.sub(r"\d[\d,.]*\d|\d", "#", sentence.rpartition(": ")[2]).split(", ")
+        parts = re.sub(r"\d[\d,.]*\d|\d", "#", sentence.rpartition(": ")[2]).removesuffix(" and # more likewise").split(", ")
         groups.setdefault(", ".join(dict.fromkeys(parts)), []).append(sentence)  # however often a part is repeated
     return sorted(((len(group), group) for group in groups.values()), key=lambda one: -one[0])
 

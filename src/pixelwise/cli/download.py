@@ -69,40 +69,43 @@ class Transfers:
         self._open = ExitStack()
         self._told = time.monotonic()
         self._bar: Progress | None = None
-        self._tasks: dict[str, TaskID] = {}
+        self._task: TaskID | None = None
+        self._what = ""
+        self._begun = (0.0, 0)  # when, and at how many
 
     def __enter__(self) -> "Transfers":
         if sys.stderr.isatty():
             from rich.console import Console
-            from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-            shown = (
-                TextColumn("{task.description}"),
-                BarColumn(),
-                DownloadColumn(),
-                TransferSpeedColumn(),
-                TimeRemainingColumn(),
-            )
+            shown = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
             self._bar = self._open.enter_context(Progress(*shown, console=Console(stderr=True), transient=True))
         return self
 
     def __call__(self, what: str, done: int, of: int) -> None:
         """Take note: bytes of a transfer or a check, files of an unpacking."""
-        unpacking = what.startswith("unpacking")
-        if self._bar is not None:
-            if what not in self._tasks:
-                for task in self._tasks.values():
-                    self._bar.update(task, visible=False)
-                self._tasks[what] = self._bar.add_task(what, total=None)
-            text = f"{what} ({done:,} files)" if unpacking else what
-            self._bar.update(self._tasks[what], description=text, completed=0 if unpacking else done, total=of or None)
-            return
         now = time.monotonic()
-        if now - self._told < 10:
+        if what != self._what:
+            self._what, self._begun = what, (now, done)
+            if self._bar is not None:
+                if self._task is not None:
+                    self._bar.remove_task(self._task)
+                self._task = self._bar.add_task(what)
+        if now - self._told < (10 if self._bar is None else 0.1):
             return
         self._told = now
-        amount = f"{done:,} files" if unpacking else f"{done / _MB:,.0f} MB" + (f" of {of / _MB:,.0f} MB" if of else "")
-        print(f"{what}: {amount}", file=sys.stderr, flush=True)
+        text = f"{what}: {self._amount(now, done, of)}"
+        if self._bar is None or self._task is None:
+            print(text, file=sys.stderr, flush=True)
+        else:
+            self._bar.update(self._task, description=text, completed=done, total=of or None)
+
+    def _amount(self, now: float, done: int, of: int) -> str:
+        if self._what.startswith("unpacking"):
+            return f"{done:,} files"
+        since, first = self._begun
+        speed = f", {(done - first) / _MB / (now - since):,.1f} MB/s" if now - since > 1 else ""
+        return f"{done / _MB:,.0f}" + (f" of {of / _MB:,.0f}" if of else "") + f" MB{speed}"
 
     def __exit__(self, *_: object) -> None:
         self._open.close()
@@ -134,8 +137,13 @@ def _print_sets(sets: "dict[str, PublicSet]", as_json: bool) -> None:
         terminal.print(name, style="bold", markup=False)
         for line in (one.title, f"terms: {one.terms}", f"page:  {one.page}"):
             terminal.print(f"  {line}", soft_wrap=True, markup=False)
-        told = (f"{a.part} ({_size(a)}{'' if a.wanted else '; only if named'})" for a in one.archives)
-        terminal.print(f"  parts: {', '.join(told)}", soft_wrap=True, markup=False)
+        terminal.print(f"  parts: {', '.join(_told(one, part) for part in one.parts)}", soft_wrap=True, markup=False)
+
+
+def _told(wanted: "PublicSet", part: str) -> str:
+    archives = wanted.chosen([part])
+    sizes = " + ".join(_size(one) for one in archives)
+    return f"{part} ({sizes}{'' if all(one.wanted for one in archives) else '; only if named'})"
 
 
 def _announce(name: str, wanted: "PublicSet", archives: "tuple[Archive, ...]", as_json: bool) -> None:

@@ -14,6 +14,7 @@ from pixelwise.core.arrays import BoolArray, FloatArray, IntArray, Size
 from pixelwise.core.errors import DataError
 
 _MOST_DIGITS = 8  # of 5 bits each: 2^39 pixels
+_MOST_PIXELS = 2**32 - 1  # what pycocotools counts with
 _AT_ONCE = 255  # masks that pycocotools measures: it puts their number into 8 bits, which NumPy 2 refuses for more
 
 
@@ -75,7 +76,7 @@ def from_counts(counts: Sequence[int], size: Size) -> Runs:
     """Take uncompressed COCO counts.
 
     Raises:
-        DataError: a count is negative, or they do not add up to H * W.
+        DataError: a count is negative, they do not add up to H * W, or that is more than 32 bits hold.
     """
     if min(counts, default=0) < 0 or min(size) < 0 or sum(counts) != size[0] * size[1]:
         raise DataError(
@@ -84,6 +85,8 @@ def from_counts(counts: Sequence[int], size: Size) -> Runs:
         )
     if 0 in size:
         return Runs(size, b"")
+    if size[0] * size[1] > _MOST_PIXELS:
+        raise DataError(f"run lengths hold at most {_MOST_PIXELS:,} pixels, got {size[0]} x {size[1]}")
     coded = coco.frPyObjects({"size": list(size), "counts": list(_canonical(counts))}, *size)
     return Runs(size, bytes(coded["counts"]))
 

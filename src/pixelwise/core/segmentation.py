@@ -215,12 +215,12 @@ class Segmentation:
         return Segmentation.from_class_map(lookup(table, self._disjoint().ids), labels)
 
     def stated_boxes(self) -> FloatArray:
-        """The boxes (S, 4) the source stated, else those of the masks."""
-        return np.asarray(self.masks.boxes() if self.boxes is None else self.boxes, np.float64)
+        """The boxes (S, 4) the source stated, else those of the masks; the caller's own to change."""
+        return np.array(self.masks.boxes() if self.boxes is None else self.boxes, np.float64)
 
     def stated_areas(self) -> FloatArray:
-        """The areas (S,) the source stated, else those of the masks."""
-        return np.asarray(self.masks.areas() if self.areas is None else self.areas, np.float64)
+        """The areas (S,) the source stated, else those of the masks; the caller's own to change."""
+        return np.array(self.masks.areas() if self.areas is None else self.areas, np.float64)
 
     def _disjoint(self) -> DisjointMasks:
         if isinstance(self.masks, DisjointMasks):

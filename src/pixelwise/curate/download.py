@@ -45,6 +45,16 @@ class Fetched:
     checked: str
     unpacked: Unpacked
 
+    @classmethod
+    def of(cls, said: Any) -> "Fetched":
+        """Take what a receipt says.
+
+        Raises:
+            KeyError, TypeError, ValueError: it says something else.
+        """
+        name, address, sha256, checked = (str(said[key]) for key in ("name", "address", "sha256", "checked"))
+        return cls(name, address, int(said["bytes"]), sha256, checked, Unpacked.of(said["unpacked"]))
+
 
 @dataclass(frozen=True)
 class Downloaded:
@@ -155,13 +165,11 @@ class _Place:
         path = self.out / RECEIPT
         try:
             rows = read_json(path, 2**24)["archives"]
-            return {one["name"]: Fetched(**(one | {"unpacked": Unpacked(**one["unpacked"])})) for one in rows}
+            return {str(one["name"]): Fetched.of(one) for one in rows}
         except MissingFile:
             return {}
-        except (UnreadableFile, KeyError, TypeError) as error:
-            raise UnreadableFile(
-                f"{path}: not the receipt of a download ({error}); delete it to fetch everything again"
-            ) from None
+        except (UnreadableFile, KeyError, TypeError, ValueError) as error:
+            raise UnreadableFile(f"{path}: not the receipt of a download ({error}); delete it to fetch all again") from None
 
     def listed(self, archive: Archive, receipt: dict[str, Fetched]) -> Fetched | None:
         """Give the receipt of an archive whose files are there still."""

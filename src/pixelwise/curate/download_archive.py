@@ -18,12 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, BinaryIO, cast
 
-from pixelwise.core.errors import DataError, UnreadableFile
+from pixelwise.core.errors import PixelwiseError, UnreadableFile
 
 _LARGEST_LISTING = 2**28  # bytes of a zip file's directory, which is held in memory
 _LARGEST_HEADER = 2**22  # bytes of a tar header, such as a long name
 _LONGEST_TAIL = 2**26  # bytes after the end of a tar
 _STRANGE = re.compile(r"[\\:\x00-\x1f\x7f]")  # outside Windows legal, there a separator, a drive or refused
+_FARTHEST = 2**62  # no file is so long, and beyond it seeking fails
 _BLOCK = 512  # bytes of a tar header
 _ZIP_END = b"PK\x05\x06"
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others need memory or libraries without bound
@@ -67,7 +68,7 @@ class Guard:
     """Admits the members of an archive, one after the other."""
 
     def __init__(self, path: Path, limits: Limits) -> None:
-        self._archive = path.name
+        self._archive = title(path)
         self._limits = limits
         self._most = min(limits.bytes, int(limits.ratio * path.stat().st_size) + 2**20)
         self._bytes = self._members = 0
@@ -122,6 +123,11 @@ class Guard:
         return UnreadableFile(f"{self._archive}: not unpacked, as {why}")
 
 
+def title(path: Path) -> str:
+    """Name an archive as its address does, also while its file is called a part."""
+    return path.name.removesuffix(".part")
+
+
 @contextlib.contextmanager
 def members(path: Path) -> Iterator[Iterator[Member]]:
     """Open a zip or tar file, told by its first bytes, and give its members in order.
@@ -141,10 +147,10 @@ def members(path: Path) -> Iterator[Iterator[Member]]:
             else:
                 found = _in_tar(path, file)
             yield found
-        except DataError:  # it is a ValueError too
+        except PixelwiseError:  # some are ValueErrors or OSErrors too
             raise
-        except DAMAGE as error:
-            raise UnreadableFile(f"{path.name}: damaged: {error or type(error).__name__}") from None
+        except (*DAMAGE, OSError) as error:
+            raise UnreadableFile(f"{title(path)}: damaged: {error or type(error).__name__}") from None
 
 
 DAMAGE = (
@@ -163,7 +169,7 @@ DAMAGE = (
 
 def _in_zip(path: Path, file: BinaryIO) -> Iterator[Member]:
     if (listing := _listing_size(file)) > _LARGEST_LISTING:
-        raise UnreadableFile(f"{path.name}: not unpacked, as its list of files alone has {listing:,} bytes")
+        raise UnreadableFile(f"{title(path)}: not unpacked, as its list of files alone has {listing:,} bytes")
     with zipfile.ZipFile(file) as archive:
         for entry in archive.infolist():
             yield Member(entry.filename, _kind_in_zip(entry), entry.file_size, lambda entry=entry: archive.open(entry))  # type: ignore[misc]
@@ -194,7 +200,10 @@ def _listing_size(file: BinaryIO) -> int:
     if size < 2**32 - 1:
         return size
     locator = tail[max(at - 20, 0) : at]  # the record for files of more than 4 GiB says it in 64 bits
-    file.seek(int.from_bytes(locator[8:16], "little"))
+    place = int.from_bytes(locator[8:16], "little")
+    if place > _FARTHEST:
+        return 0
+    file.seek(place)
     record = file.read(56)
     file.seek(0)
     return int.from_bytes(record[40:48], "little")
@@ -222,18 +231,18 @@ class _Stream:
 
 
 def _in_tar(path: Path, file: BinaryIO) -> Iterator[Member]:
-    stream = _Stream(file, path.name)
+    stream = _Stream(file, title(path))
     with tarfile.open(fileobj=cast(Any, stream), mode="r:") as archive:
         while (entry := archive.next()) is not None:
             archive.members.clear()  # type: ignore[attr-defined]  # else the list grows with the archive
             yield Member(entry.name, _kind_in_tar(entry), entry.size, lambda entry=entry: _content(archive, entry))  # type: ignore[misc]
     if stream.last != bytes(_BLOCK):  # tarfile takes a header it cannot read for the end
-        raise UnreadableFile(f"{path.name}: damaged: it ends in the middle")
+        raise UnreadableFile(f"{title(path)}: damaged: it ends in the middle")
     left = _LONGEST_TAIL
     while tail := file.read(2**20):  # to the end, where gzip keeps its checksum
         left -= len(tail)
         if left < 0:
-            raise UnreadableFile(f"{path.name}: not unpacked, as much follows after its end")
+            raise UnreadableFile(f"{title(path)}: not unpacked, as much follows after its end")
 
 
 def _content(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes]:

@@ -60,11 +60,11 @@ class Origin:
 
 
 class Short(Passing):
-    """A transfer that ended before the length that the server stated."""
+    """A transfer that ended before the length that the server stated; ``end`` is where, if it sent anything at all."""
 
-    def __init__(self, held: int, stated: int) -> None:
-        super().__init__(f"the transfer broke off after {held:,} of {stated:,} bytes")
-        self.held = held
+    def __init__(self, begin: int, end: int, stated: int) -> None:
+        super().__init__(f"the transfer broke off after {end:,} of {stated:,} bytes")
+        self.end = end if end > begin else None
 
 
 class Part:
@@ -126,12 +126,13 @@ def fetch(archive: Archive, part: Part, how: Transfer, progress: Progress) -> No
         StorageError: it cannot be written.
     """
     faults: list[Passing] = []
+    farthest = part.held
     while not part.whole(archive.address):
-        held = part.held
         try:
             _try(archive, part, how, progress)
         except Passing as fault:
-            faults = [fault] if part.held - held >= how.block else [*faults, fault]
+            faults = [fault] if part.held - farthest >= how.block else [*faults, fault]
+            farthest = max(farthest, part.held)
             if len(faults) >= how.tries:
                 raise _given_up(archive, part, faults) from None
             how.wait(fault.after or min(2.0 ** (len(faults) - 1), _LONGEST_PAUSE))
@@ -144,8 +145,8 @@ def fetch(archive: Archive, part: Part, how: Transfer, progress: Progress) -> No
 
 
 def _given_up(archive: Archive, part: Part, faults: list[Passing]) -> PixelwiseError:
-    ends = {fault.held if isinstance(fault, Short) else None for fault in faults}
-    if len(ends) == 1 and None not in ends and len(faults) > 1:  # no line breaks at the same byte every time
+    ends = {fault.end if isinstance(fault, Short) else None for fault in faults}
+    if len(ends) == 1 and None not in ends and len(faults) > 1:  # no line breaks at the same byte again and again
         part.drop()
         return UnreadableFile(f"{archive.address}: {faults[-1]}, and so at each of {len(faults)} tries; it was deleted")
     origin = part.origin
@@ -172,7 +173,7 @@ def _try(archive: Archive, part: Part, how: Transfer, progress: Progress) -> Non
         if answer.beyond:
             _end_there(archive, part, origin, answer.total)
             return
-        _require_size(archive, part, answer.total)
+        _require_size(archive, answer.total)
         if not answer.start:  # also where the server does not know ranges, or has another version by now
             origin = Origin(archive.address, answer.mark, answer.total)
             part.begin(origin)
@@ -207,12 +208,11 @@ def _end_there(archive: Archive, part: Part, origin: Origin | None, total: int |
     raise Passing("the server knows no such place in the file")
 
 
-def _require_size(archive: Archive, part: Part, stated: int | None) -> None:
+def _require_size(archive: Archive, stated: int | None) -> None:
     if archive.size is not None and stated is not None and stated != archive.size:
-        part.drop()
         raise UnreadableFile(
             f"{archive.address}: expected {archive.size:,} bytes, the server states {stated:,}; it is not the file that was "
-            "published, and nothing of it is kept"
+            "published, and nothing of it is taken"
         )
 
 
@@ -220,7 +220,7 @@ def _take(archive: Archive, part: Part, answer: Answer, how: Transfer, progress:
     """Append what comes to the part."""
     expected = archive.size or answer.total
     most = expected if expected is not None else how.largest
-    held = part.held
+    begin = held = part.held
     with open(part.path, "ab") as file:
         while block := read(answer.body, how.block):
             held += len(block)
@@ -233,7 +233,7 @@ def _take(archive: Archive, part: Part, answer: Answer, how: Transfer, progress:
         part.drop()
         raise UnreadableFile(f"{archive.address}: expected {most:,} bytes, the server sends more; nothing of it is kept")
     if expected is not None and held < expected:
-        raise Short(held, expected)
+        raise Short(begin, held, expected)
 
 
 def sums(path: Path, checksum: str, what: str, progress: Progress) -> tuple[str, bool]:

@@ -10,10 +10,11 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from pixelwise.core.errors import DataError, PixelwiseError, PlaceTaken, StorageError, UnreadableFile
 from pixelwise.core.files import make_folder, write_json
-from pixelwise.curate.download_archive import DAMAGE, Guard, Limits, Member, members
+from pixelwise.curate.download_archive import DAMAGE, Guard, Limits, Member, members, title
 from pixelwise.curate.progress import Progress
 from pixelwise.curate.sources import Archive
 from pixelwise.formats.writing_journal import Journal, line_of
@@ -36,6 +37,15 @@ class Unpacked:
     first: str = ""
     last: str = ""
 
+    @classmethod
+    def of(cls, said: Any) -> "Unpacked":
+        """Take what a file says.
+
+        Raises:
+            KeyError, TypeError, ValueError: it says something else.
+        """
+        return cls(int(said["files"]), int(said["bytes"]), str(said["first"]), str(said["last"]))
+
 
 def unpack(archive: Archive, path: Path, stage: Path, limits: Limits, progress: Progress) -> Unpacked:
     """Unpack the file ``path`` to the folder ``stage``, going on with what is there.
@@ -52,7 +62,7 @@ def unpack(archive: Archive, path: Path, stage: Path, limits: Limits, progress: 
         for row, name in enumerate(archive.nested, start=1):
             inner = content / name
             if not inner.is_file():
-                raise UnreadableFile(f"{path.name}: expected {name} in it, and there is none")
+                raise UnreadableFile(f"{title(path)}: expected {name} in it, and there is none")
             found = _unpack_one(inner, inner.parent, stage / f"{row}.jsonl", Guard(inner, limits), progress)
             at = PurePosixPath(name).parent
             first, last = (str(at / one) if one else "" for one in (found.first, found.last))
@@ -62,7 +72,7 @@ def unpack(archive: Archive, path: Path, stage: Path, limits: Limits, progress: 
         raise
     if not total.files:
         shutil.rmtree(stage, ignore_errors=True)
-        raise UnreadableFile(f"{path.name}: there is no file in it")
+        raise UnreadableFile(f"{title(path)}: there is no file in it")
     for name in archive.nested:
         (content / name).unlink(missing_ok=True)
     below = [f"{archive.folder}/{one}" if archive.folder else one for one in (total.first, total.last)]
@@ -74,8 +84,7 @@ def unpack(archive: Archive, path: Path, stage: Path, limits: Limits, progress: 
 def read_mark(stage: Path) -> Unpacked | None:
     """Give what was unpacked to a stage, if all of it was."""
     try:
-        said = json.loads((stage / _MARK).read_bytes())
-        return Unpacked(int(said["files"]), int(said["bytes"]), str(said["first"]), str(said["last"]))
+        return Unpacked.of(json.loads((stage / _MARK).read_bytes()))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
@@ -97,7 +106,7 @@ def _unpack_one(path: Path, into: Path, journal_path: Path, guard: Guard, progre
             files += 1
             size += member.size
             first, last = first or str(place), str(place)
-            progress(f"unpacking {path.name}", files, 0)
+            progress(f"unpacking {title(path)}", files, 0)
     return Unpacked(files, size, first, last)
 
 
@@ -117,22 +126,31 @@ def _write(path: Path, member: Member, target: Path) -> None:
     make_folder(target.parent)
     left = member.size
     try:
-        with member.open() as content, open(target, "wb") as file:
-            while block := content.read(_CHUNK):
+        with open(target, "wb") as file:
+            for block in _content(path, member):
                 left -= len(block)
                 if left < 0:
                     break
                 file.write(block)
-    except PixelwiseError:
+    except PixelwiseError:  # some are OSErrors too
         raise
-    except DAMAGE as error:
-        raise UnreadableFile(f"{path.name}: {member.name!r} in it is damaged: {error or type(error).__name__}") from None
     except OSError as error:
         raise StorageError(
             f"{target}: cannot be written: {error.strerror or error}; what is unpacked is kept, so the same command goes on"
         ) from None
     if left:
-        raise UnreadableFile(f"{path.name}: {member.name!r} in it has not the {member.size:,} bytes that it states")
+        raise UnreadableFile(f"{title(path)}: {member.name!r} in it has not the {member.size:,} bytes that it states")
+
+
+def _content(path: Path, member: Member) -> Iterator[bytes]:
+    try:
+        with member.open() as content:
+            while block := content.read(_CHUNK):
+                yield block
+    except PixelwiseError:
+        raise
+    except (*DAMAGE, OSError) as error:
+        raise UnreadableFile(f"{title(path)}: {member.name!r} in it is damaged: {error or type(error).__name__}") from None
 
 
 def put(archive: Archive, stage: Path, out: Path) -> None:

@@ -37,6 +37,11 @@ FORMATS = Catalog(
         "id_maps": "pixelwise.formats.id_maps",
         "numpy": "pixelwise.formats.numpy_masks",
         "geojson": "pixelwise.formats.geojson",
+        "ade20k": "pixelwise.formats.ade20k",
+        "mapillary": "pixelwise.formats.mapillary",
+        "kitti": "pixelwise.formats.kitti",
+        "mots": "pixelwise.formats.mots",
+        "sa1b": "pixelwise.formats.sa1b",
     },
 )
 
@@ -106,17 +111,23 @@ def recognise(path: Path) -> tuple[str, Claim]:
     path = Path(path)
     if not path.exists():
         raise MissingFile(f"{path}: expected a data set, found nothing there; check the path")
-    asked = ["prepared"] if is_prepared(path) else list(FORMATS)  # its marker decides: no other need list a million files
-    with remembering(), remembering_keys():
-        claims = {name: claim for name in asked if (claim := FORMATS[name].sniff(path)) is not None}
+    claims = _claims(path)
     if len(claims) > 1:
-        seen = "; ".join(f"{name} ({claim.dialect})" for name, claim in claims.items())
-        raise UnknownLayout(f"{path}: more than one format fits: {seen}; say which one, as in --format {next(iter(claims))}")
+        from pixelwise.formats.unknown import why_several
+
+        raise UnknownLayout(why_several(path, claims, _claims))
     if not claims:
         from pixelwise.formats.unknown import why_unknown
 
         raise UnknownLayout(why_unknown(path, [one for module in FORMATS.values() for one in getattr(module, "LAYOUTS", ())]))
     return next(iter(claims.items()))
+
+
+def _claims(path: Path) -> dict[str, Claim]:
+    """Ask every format for its claim on a path."""
+    asked = ["prepared"] if is_prepared(path) else list(FORMATS)  # its marker decides: no other need list a million files
+    with remembering(), remembering_keys():
+        return {name: claim for name in asked if (claim := FORMATS[name].sniff(path)) is not None}
 
 
 def _split(dataset: Dataset, name: str) -> Dataset:

@@ -26,6 +26,7 @@ from pixelwise.core.polygons import keyholes
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.formats.cityscapes_labels import NAME, VOID_IDS, ids_for, is_ours, state
+from pixelwise.formats.losses import tell_losses
 from pixelwise.formats.output import require_names, store_image
 from pixelwise.formats.writing import Writing, Written, drop, staged
 
@@ -95,8 +96,7 @@ def _held(truth: Segmentation, name: str) -> Segmentation:
     empty = masks.areas() == 0
     for row in np.flatnonzero(empty).tolist():
         drop(f"{name}: object {row + 1} ({truth.names[row]}) has no pixel, and an id map has no place for it: left out")
-    if any(truth.attributes):
-        drop(f"{name}: the attributes of its objects, which Cityscapes does not know: left out")
+    tell_losses(name, truth)
     if truth.kind == "semantic" and truth.is_crowd.any():
         drop(f"{name}: crowd marks, which label ids cannot hold: left out")
     return truth[~empty] if empty.any() else truth

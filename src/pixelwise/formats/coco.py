@@ -19,7 +19,7 @@ from pixelwise.formats.coco_file import read_coco
 from pixelwise.formats.coco_find import LAYOUTS, find_files, split_names
 from pixelwise.formats.coco_samples import Gathered, kind_of, no_picture
 from pixelwise.formats.coco_write import write
-from pixelwise.formats.pictures import Pictures, unnamed
+from pixelwise.formats.pictures import Pictures, attempts, unnamed
 
 __all__ = ["LAYOUTS", "read", "sniff", "write"]
 
@@ -47,21 +47,24 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
         MissingFile: there is nothing at ``path``.
         UnknownLayout: it holds no COCO file.
         UnreadableFile: a COCO file is broken or cut off.
-        DataError: two images or categories share an id, or not one image is there.
+        DataError: two images or categories share an id, or no image is listed.
     """
     found = find_files(Path(path))
     if found is None:
         raise UnknownLayout(f"{path}: expected COCO annotations, found none. Tried: {'; '.join(LAYOUTS)}")
-    root, pictures = found.listing.root, Pictures(found.listing)
-    captions = read_captions(found.listing, found.captions, pictures)
+    root = found.listing.root
     if not found.files:
+        captions = read_captions(found.listing, found.captions, Pictures(found.listing))
         return of_captions(found, captions, labels or LabelSet(()))
     files = [read_coco(root / one) for one in found.files]
     classes, kind = classes_of(files), kind_of([one.about for one in files], files[0].path.parent, "instance")
-    notes = [*found.listing.refused, *(note for file in files for note in file.notes), *classes.notes, *captions.notes]
-    gathered = Gathered(found.listing, classes, kind, notes)
-    for number, split in enumerate(split_names(found.files)):
-        gathered.add(pictures, number, files[number], found.files[number], split)
+    notes = [*found.listing.refused, *(note for file in files for note in file.notes), *classes.notes]
+    for pictures in attempts(found.listing):
+        gathered = Gathered(found.listing, classes, kind, list(notes))
+        for number, split in enumerate(split_names(found.files)):
+            gathered.add(pictures, number, files[number], found.files[number], split)
+    captions = read_captions(found.listing, found.captions, pictures)
+    gathered.notes += captions.notes
     if not gathered.pictures:
         raise DataError(no_picture(found.listing, files))
     if Path(path).is_dir():  # who gives one file means its images alone

@@ -5,12 +5,10 @@ references. Here they are a few NumPy arrays; of an outline only its place in th
 and must not change meanwhile: each later look checks its size and time.
 """
 
-import contextlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,19 @@ import numpy as np
 from msgspec import UNSET, Raw, UnsetType
 
 from pixelwise.core.arrays import BoolArray, ByteArray, FloatArray, IntArray
+from pixelwise.core.errors import UnreadableFile
 from pixelwise.formats.coco_notes import doubled, outside, refuse_twins, strays
+from pixelwise.formats.coco_numbers import (
+    as_boxes,
+    as_numbers,
+    flags,
+    is_flag,
+    is_whole,
+    rows_of,
+    strange_text,
+    whole_in,
+    wholes,
+)
 from pixelwise.formats.coco_pieces import places_after, read_pieces, stamp_of
 from pixelwise.formats.json_file import decoded, without_collector
 
@@ -27,7 +37,6 @@ MARK = "pixelwise"  # in "info": what a file of ours says of itself
 _WHAT = "COCO (images, annotations, categories)"
 _EMPTY = re.compile(rb"[\s\[\]]*|null")
 _EMPTY_BYTES = 64
-_NO_BOX = (None,) * 4
 
 
 class _Image(msgspec.Struct, gc=False):
@@ -39,10 +48,10 @@ class _Image(msgspec.Struct, gc=False):
 
 class _Annotation(msgspec.Struct, gc=False):
     image_id: int | float | str
-    category_id: int | float | None = None  # Make Sense leaves it out where no label was chosen
+    category_id: int | float | str | None = None  # Make Sense leaves it out where no label was chosen
     id: int | float | str | None = None
     segmentation: Raw | UnsetType = UNSET
-    iscrowd: int | bool | float | None = None
+    iscrowd: int | bool | float | str | None = None  # Label Studio's import files have "false"
     area: float | str | None = None  # a string where NaN was
     bbox: list[float | str | None] | None = None
     attributes: Raw | UnsetType = UNSET
@@ -50,7 +59,7 @@ class _Annotation(msgspec.Struct, gc=False):
 
 
 class _Category(msgspec.Struct, gc=False):
-    id: int
+    id: int | str
     name: str
     supercategory: str | None = None
     isthing: int | bool | None = None
@@ -128,7 +137,7 @@ class CocoFile:
     sizes: IntArray
     categories: tuple[Category, ...]
     rows: Columns
-    unknown: Mapping[int, float | None]
+    unknown: Mapping[int, float | str | None]
     about: Mapping[str, Any]
     notes: tuple[str, ...]
     stamp: tuple[int, int] = field(default=(0, 0), repr=False)
@@ -191,26 +200,28 @@ def _columns(
     path: Path, listed: Path, head: _Info, annotations: Sequence[_Annotation], text: tuple[ByteArray, int], *, is_truth: bool
 ) -> CocoFile:
     """Turn objects into columns; ``text`` is what was decoded of ``path``, and ``listed`` lists the images."""
-    image_rows: dict[float | str, int] = {image.id: row for row, image in enumerate(head.images)}
+    image_rows: dict[object, int] = {image.id: row for row, image in enumerate(head.images)}
+    known = tuple(_category(listed, one) for one in head.categories)
     refuse_twins(listed, "image", [image.id for image in head.images])
-    refuse_twins(listed, "category", [category.id for category in head.categories])
-    category_rows: dict[float | None, int] = {category.id: row for row, category in enumerate(head.categories)}
-    homes = np.array([image_rows.get(one.image_id, -1) for one in annotations], np.int64)
+    refuse_twins(listed, "category", [category.id for category in known])
+    category_rows: dict[object, int] = {category.id: row for row, category in enumerate(known)}
+    homes = rows_of([one.image_id for one in annotations], image_rows)
     order = np.argsort(homes, kind="stable")[np.count_nonzero(homes < 0) :]
-    categories = np.array([category_rows.get(one.category_id, -1) for one in annotations], np.int32)[order]
+    _refuse_words(path, annotations)
+    categories = rows_of([one.category_id for one in annotations], category_rows).astype(np.int32)[order]
     areas = as_numbers([one.area for one in annotations])[order]
     columns = Columns(
         starts=np.searchsorted(homes[order], np.arange(len(head.images) + 1)),
-        ids=_wholes([one.id for one in annotations])[order],
+        ids=wholes([one.id for one in annotations])[order],
         categories=categories,
-        crowd=np.array([bool(one.iscrowd) for one in annotations], bool)[order],
+        crowd=flags([one.iscrowd for one in annotations])[order],
         areas=np.where(areas >= 0, areas, np.nan),
         boxes=as_boxes([one.bbox for one in annotations])[order],
         outlines=_outlines([one.segmentation for one in annotations], *text)[order],
         attributes=places_after(b'"attributes"', [one.attributes for one in annotations], *text)[order],
         scores=None if is_truth else as_numbers([one.score for one in annotations])[order],
     )
-    heights, widths = (_wholes([getattr(one, side) for one in head.images]) for side in ("height", "width"))
+    heights, widths = (wholes([getattr(one, side) for one in head.images]) for side in ("height", "width"))
     sizes = np.stack([heights, widths], axis=1).clip(0)
     lost = np.flatnonzero(homes < 0).tolist()
     return CocoFile(
@@ -218,7 +229,7 @@ def _columns(
         image_ids=tuple(image.id for image in head.images),
         image_names=tuple(image.file_name for image in head.images),
         sizes=sizes,
-        categories=tuple(_category(one) for one in head.categories),
+        categories=known,
         rows=columns,
         unknown={row: annotations[order[row]].category_id for row in np.flatnonzero(categories < 0).tolist()},
         about=about_of(head.info),
@@ -229,6 +240,19 @@ def _columns(
         ),
         stamp=stamp_of(path.stat()),
     )
+
+
+def _refuse_words(path: Path, annotations: Sequence[_Annotation]) -> None:
+    """Refuse a text that is no number where a number should be.
+
+    Raises:
+        UnreadableFile: there is one.
+    """
+    for key, is_good in (("category_id", is_whole), ("iscrowd", is_flag)):
+        if (found := strange_text([getattr(one, key) for one in annotations], is_good)) is not None:
+            raise UnreadableFile(
+                f"{path}: expected {_WHAT}, but in annotations[{found[0]}].{key}: expected a number, found {found[1][:40]!r}"
+            )
 
 
 def about_of(info: object) -> Mapping[str, Any]:
@@ -246,61 +270,10 @@ def _outlines(pieces: Sequence[Raw | UnsetType], data: ByteArray, skipped: int) 
     return places
 
 
-def _category(one: _Category) -> Category:
+def _category(path: Path, one: _Category) -> Category:
+    if not isinstance(id_ := whole_in(one.id), int):
+        raise UnreadableFile(f"{path}: expected a whole number as the id of category '{one.name}', found '{one.id}'; number it")
     colour = one.color
     is_colour = isinstance(colour, list) and len(colour) == 3 and all(isinstance(c, int) and 0 <= c <= 255 for c in colour)
     is_thing = None if one.isthing is None else bool(one.isthing)
-    return Category(one.id, one.name.strip(), one.supercategory or "", is_thing, tuple(colour) if is_colour else None)
-
-
-def _whole(value: object) -> int:
-    """Give a whole number that a column can hold, or -1."""
-    number = int(value) if isinstance(value, float) and value.is_integer() else value
-    return number if isinstance(number, int) and 0 <= number < 2**63 else -1
-
-
-def _wholes(values: Sequence[object]) -> IntArray:
-    """Give whole numbers that a column can hold, or -1."""
-    with contextlib.suppress(OverflowError, TypeError, ValueError):
-        found = np.array(values)
-        if found.dtype == np.int64:  # ten times as fast as one by one
-            return found.clip(-1)
-    return np.array([_whole(one) for one in values], np.int64)
-
-
-def _number(value: object) -> float:
-    try:
-        return float(value)  # type: ignore[arg-type]
-    except (OverflowError, TypeError, ValueError):
-        return np.nan
-
-
-def as_numbers(stated: Sequence[object]) -> FloatArray:
-    """Take numbers (A,); nan for what is none."""
-    try:
-        return np.array(stated, np.float64)  # ten times as fast as one by one
-    except (OverflowError, TypeError, ValueError):
-        return np.array([_number(one) for one in stated], np.float64)
-
-
-def as_boxes(stated: Sequence[Sequence[float | str | None] | None]) -> FloatArray:
-    """Take boxes as left, top, right, bottom; nan where four sensible numbers are not stated."""
-    boxes = _flat(stated).reshape(-1, 4)
-    boxes[(boxes[:, 2:] < 0).any(axis=1) | np.isnan(boxes).any(axis=1)] = np.nan
-    boxes[:, 2:] += boxes[:, :2]
-    return boxes
-
-
-def _flat(stated: Sequence[Sequence[float | str | None] | None]) -> FloatArray:
-    with contextlib.suppress(OverflowError, TypeError, ValueError):  # twice as fast where every box has four numbers
-        if set(map(len, stated)) == {4}:  # type: ignore[arg-type]
-            return np.fromiter(chain.from_iterable(stated), np.float64, 4 * len(stated))  # type: ignore[arg-type]
-    return as_numbers([part for box in stated for part in (box if box is not None and len(box) == 4 else _NO_BOX)])
-
-
-def stated_or(stated: FloatArray, measured: Callable[[], IntArray]) -> FloatArray | None:
-    """Take what a file states, with what is measured where it is nan; None where it states nothing at all."""
-    missing = np.isnan(stated)
-    if missing.all():
-        return None
-    return np.where(missing, measured(), stated) if missing.any() else stated
+    return Category(id_, one.name.strip(), one.supercategory or "", is_thing, tuple(colour) if is_colour else None)

@@ -16,6 +16,7 @@ from pixelwise.core.errors import DataError, MissingFile, UnknownLayout
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, ImageFile, Sample, Source
 from pixelwise.core.segmentation import Kind
+from pixelwise.formats.absent import labels_alone
 from pixelwise.formats.claim import Claim
 from pixelwise.formats.coco_captions import read_captions
 from pixelwise.formats.coco_classes import classes_of
@@ -27,8 +28,9 @@ from pixelwise.formats.coco_panoptic_truth import PanopticTruth
 from pixelwise.formats.coco_panoptic_write import write
 from pixelwise.formats.coco_samples import Meta, kind_of, no_picture
 from pixelwise.formats.folder import Listing
+from pixelwise.formats.mapillary_find import find_vistas
 from pixelwise.formats.names import place_of, sample_names
-from pixelwise.formats.pictures import Pictures, Rank, unnamed
+from pixelwise.formats.pictures import Pictures, Rank, attempts, unnamed
 
 __all__ = ["LAYOUTS", "read", "sniff", "write"]
 
@@ -52,8 +54,8 @@ def sniff(path: Path) -> Claim | None:
     path = Path(path)
     if not path.exists():
         return None
-    _, files, _ = _files(path)
-    if not files:
+    listing, files, _ = _files(path)
+    if not files or (path.is_dir() and find_vistas(listing) is not None):
         return None
     names = ", ".join(one.name for one in files[:3])
     what = "describe" if len(files) > 1 else "describes"
@@ -79,7 +81,7 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
         MissingFile: there is nothing at ``path``.
         UnknownLayout: it holds no panoptic file, or none of the PNGs.
         UnreadableFile: a panoptic file is broken or cut off.
-        DataError: two images or categories share an id, or not one image is there.
+        DataError: two images or categories share an id, or no image is listed.
     """
     path = Path(path)
     if not path.exists():
@@ -91,7 +93,7 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
     infos = [one.info for one in files]
     classes, kind = classes_of(infos), kind_of([one.about for one in files], files[0].path.parent, "panoptic")
     splits = split_names(places)
-    found = _Found(notes=[*listing.refused, *(note for file in files for note in file.notes), *classes.notes])
+    notes = [*listing.refused, *(note for file in files for note in file.notes), *classes.notes]
     everything = Pictures(listing)
     pngs = [
         [everything.find(name, place, _rank(place, split)) if name else [] for name in file.pngs]
@@ -99,15 +101,19 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
     ]
     taken = {one for each in pngs for there in each if len(there) == 1 for one in there}
     photos = replace(listing, pictures=tuple(one for one in listing.pictures if one not in taken))
-    for number, split in enumerate(splits):
-        _add(found, photos, places[number], files[number], pngs[number], split, (classes.labels, classes.tables[number], kind))
+    for pictures in attempts(photos):
+        found = _Found(notes=list(notes))
+        for number, split in enumerate(splits):
+            own = classes.labels, classes.tables[number], kind
+            _add(found, photos, pictures, places[number], files[number], pngs[number], split, own)
     if not found.pictures:
         raise DataError(no_picture(photos, infos))
     if path.is_dir():
         found.notes += unnamed(photos, found.pictures)
-    captions = read_captions(photos, told, Pictures(photos))
+    captions = read_captions(photos, told, pictures)
     found.notes += captions.notes
-    return _dataset(found, listing.root, labels or classes.labels, kind, captions.meta())
+    dataset = _dataset(found, listing.root, labels or classes.labels, kind, captions.meta())
+    return labels_alone(dataset, classes.labels, photos) if pictures.are_absent else dataset
 
 
 def _rank(place: PurePosixPath, split: str | None) -> Rank:
@@ -126,6 +132,7 @@ def _rank(place: PurePosixPath, split: str | None) -> Rank:
 def _add(
     found: _Found,
     photos: Listing,
+    pictures: Pictures,
     place: PurePosixPath,
     file: PanopticFile,
     pngs: Sequence[list[PurePosixPath]],
@@ -133,7 +140,7 @@ def _add(
     classes: tuple[LabelSet, IntArray, Kind],
 ) -> None:
     """Add a file's images; one that another file describes alike is the same sample, in one more split."""
-    pictures, rank, missing = Pictures(photos), rank_of(place, split), []
+    rank, missing = rank_of(place, split), []
     own = {int(image): row for row, image in reversed(list(enumerate(file.rows)))}
     for image, name in enumerate(file.info.image_names):
         there = pictures.find(name, place, rank)

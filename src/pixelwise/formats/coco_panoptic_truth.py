@@ -20,7 +20,7 @@ from pixelwise.core.labels import VOID, LabelSet
 from pixelwise.core.masks import DisjointMasks, smallest_dtype
 from pixelwise.core.sample import Salvaged, stored_values
 from pixelwise.core.segmentation import Kind, Segmentation
-from pixelwise.formats.coco_file import as_boxes, as_numbers, stated_or
+from pixelwise.formats.coco_numbers import as_boxes, as_numbers, stated_or
 from pixelwise.formats.coco_panoptic_file import PanopticFile
 from pixelwise.formats.json_file import decode
 from pixelwise.formats.masks import mismatch
@@ -106,6 +106,14 @@ class PanopticTruth:
     def raw(self) -> list[IntArray]:
         """Paint the segments as a map (H, W) of category ids."""
         return [stored_values(one) for one in self.read(self.labels, read_size(self.image))]
+
+    def stated(self) -> Size | None:
+        """Give (H, W) as the PNG has it, which is the image's."""
+        return None if self.missing else read_size(self.png)
+
+    def count(self) -> int:
+        """Count the segments."""
+        return len(self._segments([]))
 
     def _segments(self, problems: list[str]) -> list[_Segment]:
         """Read what the JSON says of the image's segments; what is wrong with one goes to ``problems``."""

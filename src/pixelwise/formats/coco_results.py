@@ -40,7 +40,7 @@ from pixelwise.formats.coco_write import compressed, image_entry
 from pixelwise.formats.folder import Listing
 from pixelwise.formats.json_file import decoded, keys_of
 from pixelwise.formats.output import require_names, store_image
-from pixelwise.formats.pictures import Pictures
+from pixelwise.formats.pictures import attempts
 from pixelwise.formats.writing import Stage, Work, Writing, Written, staged
 
 __all__ = ["LAYOUTS", "read", "read_with", "sniff", "write"]
@@ -92,7 +92,7 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
         MissingFile: there is nothing at ``path``.
         UnknownLayout: it holds no results.
         UnreadableFile: a file is broken or cut off.
-        DataError: no COCO file near lists the images, or not one of them is there.
+        DataError: no COCO file near lists the images, or it lists none.
     """
     path = Path(path)
     if not path.exists():
@@ -101,7 +101,8 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
     if not places:
         raise UnknownLayout(f"{path}: expected COCO results, found none. Tried: {LAYOUTS[0]}")
     paths = [listing.root / one for one in places]
-    return _read(paths, [_list_of(one) for one in paths], labels)
+    within = listing.root.resolve() if path.is_dir() else None
+    return _read(paths, [_list_of(one, within) for one in paths], labels)
 
 
 def read_with(results: Path, listed: Path, labels: LabelSet | None = None) -> Dataset:
@@ -123,18 +124,19 @@ def _read(paths: Sequence[Path], lists: Sequence[Path], labels: LabelSet | None)
     if len({one.root for one, _ in homes}) > 1:
         raise DataError(f"{paths[0].parent}: its results are of images in different folders; read the files one by one")
     classes, kind = classes_of(files), kind_of([one.about for one in files], paths[0].parent, "instance")
-    gathered = Gathered(home, classes, kind, [*home.refused, *(note for file in files for note in file.notes), *classes.notes])
-    pictures = Pictures(home)
-    for number, split in enumerate(split_names([place for _, place in homes])):
-        gathered.add(pictures, number, files[number], homes[number][1], split)
-        gathered.notes += _odd_scores(files[number])
+    notes = [*home.refused, *(note for file in files for note in file.notes), *classes.notes]
+    for pictures in attempts(home):
+        gathered = Gathered(home, classes, kind, list(notes))
+        for number, split in enumerate(split_names([place for _, place in homes])):
+            gathered.add(pictures, number, files[number], homes[number][1], split)
+            gathered.notes += _odd_scores(files[number])
     if not gathered.pictures:
         raise DataError(no_picture(home, files))
     return gathered.dataset(labels or classes.labels, {})
 
 
-def _list_of(results: Path) -> Path:
-    """Find the COCO file that lists the images of a file of results.
+def _list_of(results: Path, within: Path | None = None) -> Path:
+    """Find the COCO file that lists the images of a file of results, beside or above it but not outside ``within``.
 
     Raises:
         UnreadableFile: the results are broken.
@@ -144,7 +146,7 @@ def _list_of(results: Path) -> Path:
     folder = results.resolve().parent
     near = dict.fromkeys((folder, folder / "annotations", folder.parent / "annotations", folder.parent))
     best, most = None, 0
-    for path in (one for each in near if each.is_dir() for one in sorted(each.glob("*.json"))[:_MOST_NEAR]):
+    for path in (one for each in near if _is_inside(each, within) for one in sorted(each.glob("*.json"))[:_MOST_NEAR]):
         if path.is_symlink() or form_of(path) not in _FORMS:
             continue
         try:
@@ -161,6 +163,10 @@ def _list_of(results: Path) -> Path:
             f"of the annotations (or image_info_*.json) beside it or into {folder / 'annotations'}"
         )
     return best
+
+
+def _is_inside(folder: Path, root: Path | None) -> bool:
+    return folder.is_dir() and (root is None or folder.is_relative_to(root))
 
 
 def _odd_scores(file: CocoFile) -> list[str]:

@@ -12,6 +12,7 @@ from pixelwise.core.errors import DataError
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, ImageFile, Sample, Source
 from pixelwise.core.segmentation import KINDS, Kind
+from pixelwise.formats.absent import labels_alone
 from pixelwise.formats.coco_classes import Classes
 from pixelwise.formats.coco_file import CocoFile
 from pixelwise.formats.coco_find import rank_of
@@ -36,6 +37,7 @@ class Gathered:
     truths: list[CocoTruth] = field(default_factory=list)
     splits: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     seen: dict[PurePosixPath, list[int]] = field(default_factory=lambda: defaultdict(list))
+    are_absent: bool = False  # the pictures are not there: they are names alone
 
     def add(self, pictures: Pictures, number: int, file: CocoFile, place: PurePosixPath, split: str | None) -> None:
         """Add the images of the ``number``-th file, which lies at ``place`` or lists its images there.
@@ -43,6 +45,7 @@ class Gathered:
         An image that another file holds with the same annotations is the same sample, in one more split.
         """
         missing = []
+        self.are_absent = pictures.are_absent
         rank = rank_of(place, split)
         for image, name in enumerate(file.image_names):
             there = pictures.find(name, place, rank)
@@ -78,7 +81,9 @@ class Gathered:
                 known["boxes"] = _entries(truth)
             samples.append(Sample(name, ImageFile(root / picture), None if is_boxes else truth, labels, source, known))
         splits = {name: list(dict.fromkeys(rows)) for name, rows in self.splits.items()}
-        return Dataset(samples, labels, self.kind, splits, root.resolve().name or "data", self.notes)
+        dataset = Dataset(samples, labels, self.kind, splits, root.resolve().name or "data", self.notes)
+        sizes = [one.stated() for one in self.truths]
+        return labels_alone(dataset, self.classes.labels, self.listing, sizes) if self.are_absent else dataset
 
 
 def kind_of(abouts: Sequence[Mapping[str, Any]], folder: Path, usual: Kind) -> Kind:

@@ -16,7 +16,8 @@ from pixelwise.core.polygons import rasterise
 from pixelwise.core.runs import Runs, from_counts, from_text
 from pixelwise.core.sample import Salvaged, stored_values
 from pixelwise.core.segmentation import Kind, Segmentation
-from pixelwise.formats.coco_file import CocoFile, stated_or
+from pixelwise.formats.coco_file import CocoFile
+from pixelwise.formats.coco_numbers import stated_or
 
 _NUMBERS = {int, float}
 
@@ -101,6 +102,16 @@ class CocoTruth:
     def raw(self) -> list[IntArray]:
         """Paint the annotations as a map (H, W) of category ids, by the rule of ``Segmentation.semantic``."""
         return [stored_values(one) for one in self.read(self.labels, read_size(self.image))]
+
+    def stated(self) -> Size | None:
+        """Give (H, W) of the image as the file states it."""
+        height, width = (int(side) for side in self.file.sizes[self.row])
+        return (height, width) if height and width else None
+
+    def count(self) -> int:
+        """Count the annotations."""
+        starts = self.file.rows.starts
+        return int(starts[self.row + 1] - starts[self.row])
 
     def _require_size(self, size: Size) -> None:
         height, width = (int(side) for side in self.file.sizes[self.row])

@@ -54,6 +54,12 @@ class Conversion:
     proof: Proof
 
     @property
+    def dropped(self) -> tuple[str, ...]:
+        """Say what the format cannot hold: of the truths as its writer says it, of the images as the proof finds it."""
+        keys = ", ".join(f"{key} ({count:,} image{'s' * (count != 1)})" for key, count in self.proof.unkept.items())
+        return (*self.written.dropped, *((f"said of the images themselves, and not read back: {keys}",) if keys else ()))
+
+    @property
     def refused(self) -> tuple[str, ...]:
         """Say which images the format cannot hold as a whole, though nothing is wrong with them."""
         return tuple(one for one in self.written.failed if LOSS in one)
@@ -100,7 +106,7 @@ class Conversion:
                 "images": self.written.images,
                 "segments": self.written.segments,
             },
-            "dropped": list(self.written.dropped),
+            "dropped": list(self.dropped),
             "refused": list(self.refused),
             "failed": list(self.failed),
             "problems": list(self.problems),
@@ -253,4 +259,4 @@ def _state(file: Path) -> str:
         state = file.stat()
     except OSError:
         return f"{file} gone"
-    return f"{file.resolve()} {state.st_size} {state.st_mtime_ns}"
+    return f"{os.path.abspath(file)} {state.st_size} {state.st_mtime_ns}"

@@ -17,6 +17,7 @@ from pixelwise.core.errors import DataError, MissingFile, PixelwiseError, Unknow
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, ImageFile, Sample, Source
 from pixelwise.core.segmentation import KINDS, Kind
+from pixelwise.formats.absent import labels_alone
 from pixelwise.formats.claim import Claim
 from pixelwise.formats.cvat_file import CvatDrawing, CvatFile, CvatImage, is_cvat, survey
 from pixelwise.formats.cvat_video import FrameDrawing
@@ -24,7 +25,7 @@ from pixelwise.formats.cvat_write import FORM, write
 from pixelwise.formats.folder import Listing, list_folder
 from pixelwise.formats.names import SPLITS, place_of, sample_names, split_of
 from pixelwise.formats.objects import Drawing, ObjectTruth, left_out, things
-from pixelwise.formats.pictures import Pictures, unnamed
+from pixelwise.formats.pictures import Pictures, attempts, unnamed
 from pixelwise.formats.splits import ordered
 from pixelwise.formats.xml_file import root_tag
 
@@ -36,6 +37,7 @@ LAYOUTS = (
 )
 _LOOKED_INTO = 16  # files of a folder, before it is taken for another format's
 _TOLD = 20  # images that are missing, a sentence each; the rest are counted
+_MOST_FRAMES = 1_000_000  # of one task: 9 hours
 _FILMS = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"})
 
 
@@ -92,18 +94,21 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
         MissingFile: there is nothing at ``path``.
         UnknownLayout: it holds no XML of CVAT.
         UnreadableFile: a file is broken or cut off.
-        DataError: not one image is there, or a file holds tracks of several tasks.
+        DataError: the images are in a film, or none is named, or a file holds tracks of several tasks.
     """
     path = Path(path)
     if not path.exists():
         raise MissingFile(f"{path}: expected XML of CVAT, found nothing there; check the path")
     listing, names = _found(path)
     files = [survey(listing.root / one) for one in names]
-    work = _Work(listing, Pictures(listing))
-    for file, name in zip(files, names, strict=True):
-        _add_images(work, file, name)
-        if file.tracks:
-            _add_frames(work, file, name)
+    for index in attempts(listing):
+        work = _Work(listing, index)
+        for file, name in zip(files, names, strict=True):
+            _add_images(work, file, name)
+            if file.tracks:
+                _add_frames(work, file, name)
+        if work.pictures or any(_film(work, file) for file in files):
+            break
     if not work.pictures:
         raise DataError(_no_picture(work, files[0]))
     return _dataset(work, files, labels, path)
@@ -157,6 +162,8 @@ def _add_frames(work: _Work, file: CvatFile, name: PurePosixPath) -> None:
     first, last = file.first or 0, file.last
     frames: dict[int, PurePosixPath] = {}
     near = [one for one in work.listing.pictures if one.is_relative_to(name.parent)] or work.listing.pictures
+    if work.index.are_absent:
+        near = _named_frames(file)
     for picture in near:
         found = re.search(r"(\d{1,15})$", picture.stem)
         if found is None or not found[1].isascii():
@@ -174,11 +181,23 @@ def _add_frames(work: _Work, file: CvatFile, name: PurePosixPath) -> None:
         work.missing.append(f"{file.path}: {len(gone)} frames have labels but no picture ({shown}); they are left out")
 
 
+def _named_frames(file: CvatFile) -> list[PurePosixPath]:
+    """Name the frames of a task as CVAT's export names them; those with key frames alone where it states no sensible end."""
+    shown, first, last = sorted(file.frames), file.first or 0, file.last
+    numbers = shown if last is None or last - first >= _MOST_FRAMES else range(first, last + 1)
+    return [PurePosixPath(f"frame_{frame:06d}.png") for frame in numbers]
+
+
+def _film(work: _Work, file: CvatFile) -> PurePosixPath | None:
+    """Find the film that the frames of a file are in."""
+    films = (one for one in work.listing.others if one.suffix.lower() in _FILMS)
+    return next(films, None) if file.tracks else None
+
+
 def _no_picture(work: _Work, file: CvatFile) -> str:
-    films = [one for one in work.listing.others if one.suffix.lower() in _FILMS]
-    if file.tracks and films:
+    if (film := _film(work, file)) is not None:
         return (
-            f"{file.path}: its frames are in {films[0]}, and films are not read as data sets; save the frames beside it as "
+            f"{file.path}: its frames are in {film}, and films are not read as data sets; save the frames beside it as "
             f"images/frame_000000.png … (CVAT: export with 'save images'; ffmpeg -i FILM -start_number 0 images/frame_%06d.png)"
         )
     first = f" ({work.missing[0]})" if work.missing else ""
@@ -195,7 +214,8 @@ def _dataset(work: _Work, files: Sequence[CvatFile], labels: LabelSet | None, pa
         source = Source(root / picture, (drawing.path,), "xml")
         samples.append(Sample(name, ImageFile(root / picture), truth, labels or own, source, meta))
     notes = [*work.listing.refused, *_notes(work, files, path)]
-    return Dataset(samples, labels or own, kind, ordered(work.splits), root.resolve().name or "data", notes)
+    dataset = Dataset(samples, labels or own, kind, ordered(work.splits), root.resolve().name or "data", notes)
+    return labels_alone(dataset, own, work.listing) if work.index.are_absent else dataset
 
 
 def _kind(files: Sequence[CvatFile]) -> Kind:

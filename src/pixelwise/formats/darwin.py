@@ -97,7 +97,7 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
     Raises:
         MissingFile: there is nothing at ``path``.
         UnknownLayout: it holds no Darwin JSON.
-        DataError: not one image is there.
+        DataError: no image is listed.
     """
     export = _find(Path(path))
     if export is None:

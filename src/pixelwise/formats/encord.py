@@ -66,7 +66,7 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
         MissingFile: there is nothing at ``path``.
         UnknownLayout: it holds no export of Encord.
         UnreadableFile: an export is broken or cut off.
-        DataError: it holds no labels of images, or not one image is there.
+        DataError: it holds no labels of images.
     """
     export = find_export(Path(path), _is_own)
     if export is None:

@@ -15,12 +15,13 @@ from pixelwise.core.image import SUFFIXES
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, ImageFile, Salvaged, Sample, Source
 from pixelwise.core.segmentation import Segmentation
+from pixelwise.formats.absent import labels_alone
 from pixelwise.formats.coco_find import split_names
 from pixelwise.formats.exports import Export
 from pixelwise.formats.exports_note import Note
 from pixelwise.formats.names import place_of, sample_names
 from pixelwise.formats.objects import Drawing, ObjectTruth
-from pixelwise.formats.pictures import Pictures, unnamed
+from pixelwise.formats.pictures import Pictures, attempts, unnamed
 
 _TOLD = 20  # images that are missing, a sentence each; the rest are counted
 _LONGEST = 120  # characters of a name in a message; addresses may carry long keys
@@ -68,6 +69,14 @@ class Truths:
         found = [one.salvage(labels, size) for one in self.each]
         return tuple(one for truths, _ in found for one in truths), tuple(one for _, told in found for one in told)
 
+    def stated(self) -> Size | None:
+        """Give (H, W) as the first that states it does."""
+        return next((size for one in self.each if (size := one.stated()) is not None), None)
+
+    def count(self) -> int:
+        """Count the objects of all of them."""
+        return sum(one.count() for one in self.each)
+
     def raw(self) -> list[IntArray]:
         """Paint each as a map (H, W) of class values."""
         return [found for one in self.each for found in one.raw()]
@@ -92,7 +101,7 @@ def dataset_of(
     labels: LabelSet | None = None,
     notes: Sequence[str] = (),
 ) -> Dataset:
-    """Look up the pictures of what is listed, and make a data set of those that are there.
+    """Look up the pictures of what is listed, and make a data set of those that are there, or of the labels alone.
 
     An image is in the split that it is listed for, else in that of its picture's folder.
 
@@ -105,14 +114,14 @@ def dataset_of(
         notes: what reading has noticed so far.
 
     Raises:
-        DataError: not one of the images is there.
+        DataError: no image is listed, or the names of all may mean several pictures.
     """
     root = export.listing.root
     labels = labels or own
-    pictures = Pictures(export.listing)
-    found = _Found()
-    for one in listed:
-        _add(found, pictures, one, root)
+    for pictures in attempts(export.listing):
+        found = _Found()
+        for one in listed:
+            _add(found, pictures, one, root)
     if not found.pictures:
         raise DataError(_none_there(export, listed))
     told = [*export.listing.refused, *notes, *found.missing[:_TOLD]]
@@ -126,7 +135,8 @@ def dataset_of(
         source = Source(root / picture, (root / one.file,), "json")
         samples.append(Sample(name, ImageFile(root / picture), truth, labels, source, dict(one.meta)))
     members = {name: list(dict.fromkeys(rows)) for name, rows in found.splits.items()}
-    return Dataset(samples, labels, note.kind, members, root.resolve().name or "data", told)
+    dataset = Dataset(samples, labels, note.kind, members, root.resolve().name or "data", told)
+    return labels_alone(dataset, own, export.listing) if pictures.are_absent else dataset
 
 
 def _add(found: _Found, pictures: Pictures, one: Listed, root: Path) -> None:

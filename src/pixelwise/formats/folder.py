@@ -112,7 +112,7 @@ def _listed(root: Path) -> Listing:
             path = here / name
             if name.startswith("."):
                 continue
-            if path.is_symlink() and not path.resolve().is_relative_to(inside):
+            if path.is_symlink() and not _target(path).is_relative_to(inside):
                 refused.append(_refusal(path, root, inside))
                 continue
             relative, suffix = PurePosixPath(path.relative_to(root).as_posix()), path.suffix.lower()
@@ -126,8 +126,13 @@ def _listed(root: Path) -> Listing:
     return Listing(root, ordered[0], ordered[1], ordered[2], tuple(refused))
 
 
+def _target(path: Path) -> Path:
+    """Give where a link leads; one that leads to itself leads nowhere, and is told when its file is read."""
+    return Path(os.path.realpath(path))
+
+
 def _refusal(path: Path, root: Path, inside: Path) -> str:
     name = path.relative_to(root).as_posix()
-    if path.resolve().is_relative_to(inside):
+    if _target(path).is_relative_to(inside):
         return f"{name}: a link to another folder of the data set; left out, as its files are read where they are"
     return f"{name}: a link that leads outside the data set; refused, copy the files into it"

@@ -80,7 +80,7 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
         MissingFile: there is nothing at ``path``.
         UnknownLayout: it holds no export of Label Studio.
         UnreadableFile: an export is broken or cut off.
-        DataError: not one image is there.
+        DataError: no image is listed.
     """
     export = find_export(Path(path), _is_own)
     if export is None:

@@ -82,7 +82,7 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
         MissingFile: there is nothing at ``path``.
         UnknownLayout: it holds nothing of Labelbox.
         UnreadableFile: a file is broken or cut off.
-        DataError: it holds no labels of images, or not one image is there.
+        DataError: it holds no labels of images.
     """
     export = _find(Path(path))
     if export is None:

@@ -16,17 +16,18 @@ from pixelwise.core.errors import DataError, MissingFile, PixelwiseError, Unknow
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, ImageFile, ImageSource, Sample, Source, TruthSource
 from pixelwise.core.segmentation import Kind
+from pixelwise.formats.absent import TruthAlone, labels_alone
 from pixelwise.formats.claim import Claim
 from pixelwise.formats.folder import Listing, list_folder
 from pixelwise.formats.json_file import keys_of
 from pixelwise.formats.labelme_classes import FORM, Classes, classes_of
 from pixelwise.formats.labelme_file import IGNORE, LabelmeDrawing, has_area, heads, opened
-from pixelwise.formats.labelme_photo import EmbeddedPhoto, EmbeddedTruth
+from pixelwise.formats.labelme_photo import EmbeddedPhoto
 from pixelwise.formats.labelme_web import WebDrawing, is_web, survey
 from pixelwise.formats.labelme_write import write
 from pixelwise.formats.names import sample_names
 from pixelwise.formats.objects import Drawing, ObjectTruth, left_out
-from pixelwise.formats.pictures import Pictures, unnamed
+from pixelwise.formats.pictures import Pictures, attempts, unnamed
 from pixelwise.formats.splits import find_splits
 from pixelwise.formats.stated import stated_in
 
@@ -47,6 +48,7 @@ class _Work:
 
     listing: Listing
     index: Pictures
+    masks: Pictures
     kind: Kind
     rows: list[tuple[PurePosixPath | None, PurePosixPath, Drawing, Mapping[str, Any]]] = field(default_factory=list)
     names: Counter[str] = field(default_factory=Counter)
@@ -86,16 +88,20 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
     Raises:
         MissingFile: there is nothing at ``path``.
         UnknownLayout: it holds no file of labelme.
-        DataError: not one image is there.
+        DataError: no file names an image that can be told.
     """
     path = Path(path)
     if not path.exists():
         raise MissingFile(f"{path}: expected labelme files, found nothing there; check the path")
     listing, files = _found(path)
     stated = stated_in(listing.root, FORM)
-    work = _Work(listing, Pictures(listing), "instance" if stated is None else stated.kind)
-    for file in files:
-        (_add_json if file.suffix.lower() == ".json" else _add_web)(work, file)
+    masks = Pictures(listing)
+    for index in attempts(listing):
+        work = _Work(listing, index, masks, "instance" if stated is None else stated.kind)
+        for file in files:
+            (_add_json if file.suffix.lower() == ".json" else _add_web)(work, file)
+        if work.rows:  # also those whose photo lies in the file
+            break
     if not work.rows:
         raise DataError(_no_picture(work, path))
     return _dataset(work, labels, classes_of(stated, listing, work.names), path)
@@ -160,7 +166,7 @@ def _add_web(work: _Work, file: PurePosixPath) -> None:
         return
     masks = []
     for mask in found.masks:
-        if pictures := work.index.find(f"Masks/{found.folder}/{mask}", file):
+        if pictures := work.masks.find(f"Masks/{found.folder}/{mask}", file):
             masks.append((mask, work.listing.root / pictures[0]))
     work.rows.append((there[0], file, WebDrawing(path, tuple(masks)), {}))
     work.names.update(found.names)
@@ -185,13 +191,14 @@ def _dataset(work: _Work, labels: LabelSet | None, classes: Classes, path: Path)
     for (picture, file, drawing, meta), name in zip(work.rows, sample_names(places), strict=True):
         photo: ImageSource = EmbeddedPhoto(root / file) if picture is None else ImageFile(root / picture)
         own = ObjectTruth(drawing, root / (picture or file), classes.labels, work.kind)
-        truth: TruthSource = EmbeddedTruth(own, photo) if isinstance(photo, EmbeddedPhoto) else own
+        truth: TruthSource = TruthAlone(own, classes.labels, photo) if isinstance(photo, EmbeddedPhoto) else own
         encoding = "json" if file.suffix.lower() == ".json" else "xml"
         source = Source(None if picture is None else root / picture, (root / file,), encoding)
         samples.append(Sample(name, photo, truth, labels or classes.labels, source, meta))
     splits, lists = find_splits(work.listing, places) if path.is_dir() else ({}, [])
     notes = [*work.listing.refused, *classes.notes, *lists, *_notes(work, path)]
-    return Dataset(samples, labels or classes.labels, work.kind, splits, root.resolve().name or "data", notes)
+    dataset = Dataset(samples, labels or classes.labels, work.kind, splits, root.resolve().name or "data", notes)
+    return labels_alone(dataset, classes.labels, work.listing) if work.index.are_absent else dataset
 
 
 def _notes(work: _Work, path: Path) -> Iterator[str]:

@@ -8,15 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixelwise.core.arrays import IntArray, Size
+from pixelwise.core.arrays import Size
 from pixelwise.core.errors import DataError
 from pixelwise.core.image import Image, max_pixels, read_image, read_size
-from pixelwise.core.labels import LabelSet
-from pixelwise.core.sample import Salvaged, stored_values
-from pixelwise.core.segmentation import Segmentation
 from pixelwise.formats.json_file import decode
 from pixelwise.formats.labelme_file import opened
-from pixelwise.formats.objects import ObjectTruth
 
 
 @dataclass(frozen=True)
@@ -52,23 +48,3 @@ class EmbeddedPhoto:
                 yield file
             except DataError as error:
                 raise type(error)(str(error).replace(str(file), f"{self.path}: imageData")) from None
-
-
-@dataclass(frozen=True, eq=False)
-class EmbeddedTruth:
-    """The truth of a photo that lies in its label file."""
-
-    truth: ObjectTruth
-    photo: EmbeddedPhoto
-
-    def read(self, labels: LabelSet, size: Size) -> tuple[Segmentation, ...]:
-        """Read the objects."""
-        return self.truth.read(labels, size)
-
-    def salvage(self, labels: LabelSet, size: Size) -> Salvaged:
-        """Read the objects that are good."""
-        return self.truth.salvage(labels, size)
-
-    def raw(self) -> list[IntArray]:
-        """Paint the objects on the photo's grid."""
-        return [stored_values(one) for one in self.truth.read(self.truth.own, self.photo.size())]

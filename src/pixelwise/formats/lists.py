@@ -51,9 +51,9 @@ def read_lists(listing: Listing) -> tuple[FileList, ...]:
 
 def _read_list(listing: Listing, path: PurePosixPath, index: dict[str, list[PurePosixPath]]) -> FileList | None:
     file = listing.root / path
-    if file.stat().st_size > _MOST_BYTES:
-        return None
     try:
+        if file.stat().st_size > _MOST_BYTES:
+            return None
         lines = [line.strip() for line in file.read_text("utf-8-sig").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         if split_of(path.stem) is None:

@@ -16,16 +16,18 @@ from pixelwise.core.image import write_ids
 from pixelwise.core.labels import VOID, Encoding, LabelSet
 from pixelwise.core.sample import Dataset, ImageFile, Salvaged, Sample, Source
 from pixelwise.core.segmentation import Segmentation
+from pixelwise.formats.ade20k_find import find_annotated
 from pixelwise.formats.cityscapes_find import is_cityscapes
 from pixelwise.formats.claim import Claim
 from pixelwise.formats.classes import find_classes
 from pixelwise.formats.coco_find import panoptic_files
 from pixelwise.formats.davis_find import has_videos
 from pixelwise.formats.folder import Listing, list_folder
+from pixelwise.formats.mapillary_find import find_vistas
 from pixelwise.formats.names import sample_names
 from pixelwise.formats.object_masks_find import has_objects
 from pixelwise.formats.output import require_names, store_image
-from pixelwise.formats.pairs import LAYOUTS, Pairs, find_pairs
+from pixelwise.formats.pairs import LAYOUTS, LOSSY, Pairs, find_pairs
 from pixelwise.formats.prepared_parts import is_prepared
 from pixelwise.formats.scan import Progress, Scan, read_values, scan_masks
 from pixelwise.formats.stated import form_in
@@ -83,9 +85,9 @@ def sniff(path: Path) -> Claim | None:
     if not path.is_dir() or is_prepared(path):
         return None
     listing = list_folder(path)
-    if _is_ade20k(listing) or _is_panoptic(listing) or has_videos(listing) or has_objects(listing) is not None:
+    if find_annotated(listing) or _is_panoptic(listing) or has_videos(listing) or has_objects(listing) is not None:
         return None
-    if is_cityscapes(listing):
+    if is_cityscapes(listing) or find_vistas(listing) is not None:
         return None
     if form_in(path) not in (None, _MARK):
         return None
@@ -93,23 +95,21 @@ def sniff(path: Path) -> Claim | None:
         found = find_pairs(listing)
     except DataError:  # a list of images that is none; where no other format fits, that is told
         return None
-    if not found.pairs:
+    if not found.pairs or _is_yolo(listing, found):
         return None
     return Claim(_dialect(listing, found), f"{len(found.pairs)} images have a mask of the same name")
-
-
-def _is_ade20k(listing: Listing) -> bool:
-    """ADE20K's ``a_seg.png`` codes classes and objects in three bands, beside ``a_parts_1.png``: another format."""
-    stems = [picture.stem for picture in listing.pictures]
-    return any("_parts_" in stem and stem.rpartition("_parts_")[2].isdecimal() for stem in stems) and any(
-        stem.endswith("_seg") for stem in stems
-    )
 
 
 def _is_panoptic(listing: Listing) -> bool:
     """Beside COCO's ``panoptic_val2017.json`` the colours of PNGs are numbers of segments, not classes."""
     named = any(one.suffix.lower() == ".json" and one.stem.casefold().startswith("panoptic") for one in listing.texts)
     return named or bool(panoptic_files(listing))
+
+
+def _is_yolo(listing: Listing, found: Pairs) -> bool:
+    """A photo for a mask, with a text of its name: images with YOLO's labels, several sets of which lie side by side."""
+    texts = {one.stem for one in listing.texts if one.suffix.lower() == ".txt"}
+    return all(pair.mask.suffix.lower() in LOSSY and pair.mask.stem in texts for pair in found.pairs)
 
 
 def _dialect(listing: Listing, found: Pairs) -> str:

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Literal, TypeAlias
 
@@ -35,6 +36,7 @@ MASK_FOLDERS = (  # in order of preference where a data set has several
     "segmentations",
     "segs",
     "seg",
+    "semseg",
     "targets",
     "target",
 )
@@ -67,7 +69,9 @@ MASK_MARKS = (
 )
 SHORT_MARKS = frozenset({"l", "p"})  # CamVid's; too short to mean "mask" in one folder with the images
 IMAGE_MARKS = ("leftimg8bit", "image", "img", "sat", "rgb", "photo", "original", "orig", "training")
+LAST_IMAGES = len(IMAGE_FOLDERS) + 1  # the rank of rgb/: beside other folders of images it may hold coloured masks
 _JOINT = r"[_\-. ]"
+_CAMERA = re.compile(r"(rgb|gt)(left|right)?")  # SYNTHIA's RGB/ + GT/, and RGBLeft/ + GTLeft/ of its two cameras
 _LONGEST_SPLITS = sorted(SPLITS, key=len, reverse=True)
 
 
@@ -92,6 +96,7 @@ def split_of(name: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
+@lru_cache(maxsize=4096)  # asked once an image
 def place_of(folder: PurePosixPath) -> Place:
     """Read the path of a folder.
 
@@ -138,6 +143,9 @@ def _role(word: str) -> tuple[Role, str, int] | None:
         return "mask", "", MASK_FOLDERS.index(word)
     if word in IMAGE_FOLDERS:
         return "image", "", IMAGE_FOLDERS.index(word)
+    if camera := _CAMERA.fullmatch(word):
+        side = camera[2] or ""
+        return ("image", side, LAST_IMAGES) if camera[1] == "rgb" else ("mask", side, MASK_FOLDERS.index("gt"))
     head, joint, last = re.split(rf"({_JOINT})(?!.*{_JOINT})", word) if re.search(_JOINT, word) else ("", "", word)
     if joint and last in MASK_FOLDERS:
         return "mask", head, len(MASK_FOLDERS) + MASK_FOLDERS.index(last)

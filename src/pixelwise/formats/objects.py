@@ -133,6 +133,14 @@ class ObjectTruth:
         """Paint the objects as a map (H, W) of class values, by the rule of ``Segmentation.semantic``."""
         return [stored_values(one) for one in self.read(self.own, read_size(self.image))]
 
+    def stated(self) -> Size | None:
+        """Give (H, W) of the image as the file states it."""
+        return self.drawing.stated()
+
+    def count(self) -> int:
+        """Count the objects; shapes, which alone depend on the grid, are not made."""
+        return len(self.drawing.drawn((1, 1)))
+
     def _require_size(self, size: Size) -> None:
         stated = self.drawing.stated()
         if stated is None or stated == size:

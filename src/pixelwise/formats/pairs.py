@@ -12,9 +12,9 @@ from pathlib import PurePosixPath
 from pixelwise.core.errors import DataError
 from pixelwise.formats.folder import Listing, natural
 from pixelwise.formats.lists import Entry, FileList, read_lists
-from pixelwise.formats.names import MASK_MARKS, SHORT_MARKS, Place, image_core, mask_core, place_of, stem_of
+from pixelwise.formats.names import LAST_IMAGES, MASK_MARKS, SHORT_MARKS, Place, image_core, mask_core, place_of, stem_of
 
-_LOSSY = frozenset({".jpg", ".jpeg", ".webp"})
+LOSSY = frozenset({".jpg", ".jpeg", ".webp"})
 LAYOUTS = (
     "images/ + masks/ (or image, img, original_images + label, labels, annotations, ann, gt, label_images_semantic)",
     "train/ + trainannot/ (val/ + valannot/ …)",
@@ -105,8 +105,9 @@ def _pair_by_lists(lists: Iterable[FileList], work: _Work) -> set[PurePosixPath]
 
 def _pair_group(group: dict[str, list[PurePosixPath]], places: dict[PurePosixPath, Place], work: _Work) -> None:
     """Pair the pictures of all folders with one key."""
-    images, masks = group["image"] or group["plain"], group["mask"]
-    left = group["plain"] if group["image"] else []
+    named = [one for one in group["image"] if places[one.parent].rank < LAST_IMAGES] or group["image"]
+    images, masks = named or group["plain"], group["mask"]
+    left = [one for one in (*group["image"], *group["plain"]) if one not in set(images)]
     if masks and images:
         masks, spare = _preferred(masks, places)
         before = len(work.pairs)
@@ -173,14 +174,14 @@ def _pair_within(pictures: list[PurePosixPath], split: str | None, work: _Work) 
     for one in pictures:
         core = mask_core(stem := stem_of(one.name))
         if core and (core[0] in stems or image_core(stem) != stem or _has_image(core[0], stems)):
-            if MASK_MARKS[core[1]] in SHORT_MARKS and one.suffix.lower() in _LOSSY:
+            if MASK_MARKS[core[1]] in SHORT_MARKS and one.suffix.lower() in LOSSY:
                 continue
             marked.append(one)
     if marked:
         images = [one for one in pictures if one not in set(marked)]
     else:
-        images = [one for one in pictures if one.suffix.lower() in _LOSSY]
-        marked = [one for one in pictures if one.suffix.lower() not in _LOSSY]
+        images = [one for one in pictures if one.suffix.lower() in LOSSY]
+        marked = [one for one in pictures if one.suffix.lower() not in LOSSY]
         if not {stem_of(one.name) for one in images} & {stem_of(one.name) for one in marked}:
             return None
     before = len(work.pairs)

@@ -7,19 +7,27 @@ A file name in a label file is looked for among the pictures of the folder, neve
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePosixPath
 
 from pixelwise.formats.folder import Listing
 
 Rank = Callable[[PurePosixPath], object]
+_NAMELESS = "unnamed"  # stands for a picture that a label file gives no name
 
 
 class Pictures:
-    """The pictures of a listing, by name; names that differ in case or in Unicode form alone are the same name."""
+    """The pictures of a listing, by name; names that differ in case or in Unicode form alone are the same name.
 
-    def __init__(self, listing: Listing) -> None:
+    Attributes:
+        are_absent: no picture is looked for: the name that a label file has for one stands for it.
+        any_found: some name was that of a picture.
+    """
+
+    def __init__(self, listing: Listing, *, are_absent: bool = False) -> None:
         """Index a listing."""
+        self.are_absent = are_absent
+        self.any_found = False
         self._by_name: dict[str, list[PurePosixPath]] = defaultdict(list)
         self._by_stem: dict[str, list[PurePosixPath]] = defaultdict(list)
         for picture in listing.pictures:
@@ -34,12 +42,14 @@ class Pictures:
         as in a path of another machine. Among equals: the one in the file's own folder, the one written the very same way,
         then those of the lowest ``rank``.
         """
+        if self.are_absent:
+            return [PurePosixPath(*(name_parts(name.partition("?")[0]) or (_NAMELESS,)))]
         parts = name_parts(name)
         return self._find(parts, self._by_name.get(_folded(parts[-1]), []) if parts else [], file, rank)
 
     def of_stem(self, stem: str, file: PurePosixPath, rank: Rank | None = None) -> list[PurePosixPath]:
         """Find the picture whose name less its suffix is ``stem``, which may have folders in front; else as ``find``."""
-        parts = name_parts(stem)
+        parts = () if self.are_absent else name_parts(stem)
         return self._find(parts, self._by_stem.get(_folded(parts[-1]), []) if parts else [], file, rank)
 
     def _find(
@@ -55,10 +65,19 @@ class Pictures:
             if same := [one for one in fits if wanted[-1] in (one.name, one.stem)]:
                 fits = same
             if fits:
+                self.any_found = True
                 return _nearest(fits, file, rank)
             if above and _folded(above[0]) in self._folders:
                 return []
         return []
+
+
+def attempts(listing: Listing) -> Iterator[Pictures]:
+    """Give the pictures of a listing; then, where not one of those asked for was there, the names alone."""
+    pictures = Pictures(listing)
+    yield pictures
+    if not pictures.any_found:
+        yield Pictures(listing, are_absent=True)
 
 
 def name_parts(name: str) -> tuple[str, ...]:

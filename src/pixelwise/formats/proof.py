@@ -5,6 +5,7 @@ that fits better or the sides differ; a segment without a partner counts as an I
 """
 
 import filecmp
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -59,6 +60,7 @@ class Proof:
         kept: for each of ``CLAIMS``, whether it came back as it was.
         exact: whether every image and every truth is equal bit for bit, and all claims hold.
         problems: what is wrong beyond that, such as an image that is gone or cannot be read.
+        unkept: what the source says of images beside their truths (``Sample.meta``) and of how many it is not read back.
     """
 
     images: int
@@ -70,6 +72,7 @@ class Proof:
     kept: Mapping[str, bool]
     exact: bool
     problems: tuple[str, ...] = ()
+    unkept: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Write as plain JSON values."""
@@ -83,6 +86,7 @@ class Proof:
             "kept": dict(self.kept),
             "exact": self.exact,
             "problems": list(self.problems),
+            "unkept": dict(self.unkept),
         }
 
 
@@ -101,6 +105,7 @@ class _Tally:
     problems: list[str] = field(default_factory=list)
     untold: int = 0
     gone: list[str] = field(default_factory=list)
+    unkept: Counter[str] = field(default_factory=Counter)
 
     def add(self, match: Match) -> None:
         self.segments += len(match.overlaps)
@@ -132,9 +137,12 @@ def prove(source: Dataset, back: Dataset, progress: Progress = unheard, left_out
     partners = _partners(source, back)
     for row, sample in enumerate(source):
         progress("comparing", row, len(source))
+        partner = partners[row]
+        other = None if partner is None else back[partner]
+        if other is not None:
+            tally.unkept.update(key for key in sample.meta if _plain(sample.meta[key]) != _plain(other.meta.get(key)))
         if sample.truth_source is not None:
-            partner = partners[row]
-            _compare(tally, sample, None if partner is None else back[partner])
+            _compare(tally, sample, other)
     _compare_splits(tally, source, back, partners)
     if strange := len(back) - sum(one is not None for one in partners):
         tally.say(f"{strange} image{'s' * (strange > 1)} read back that the source does not have")
@@ -153,7 +161,13 @@ def prove(source: Dataset, back: Dataset, progress: Progress = unheard, left_out
         tally.kept,
         tally.is_exact and all(tally.kept.values()),
         tuple(tally.problems),
+        dict(tally.unkept),
     )
+
+
+def _plain(value: object) -> str:
+    """Write an entry of ``meta`` so that a tuple and the list it is stored as are the same."""
+    return json.dumps(value, default=str, skipkeys=True)
 
 
 def _partners(source: Dataset, back: Dataset) -> list[int | None]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pixelwise.core.labels import Encoding
 from pixelwise.formats.classes import ClassTable
@@ -98,7 +99,7 @@ def show(value: int, encoding: Encoding) -> str:
 def listed(values: Iterable[int]) -> str:
     """Write values as a range or a list."""
     shown = list(values)
-    if len(shown) > 2 and shown == list(range(shown[0], shown[-1] + 1)):
+    if len(shown) > 2 and all(after == before + 1 for before, after in pairwise(shown)):
         return f"{shown[0]}..{shown[-1]}"
     return ", ".join(map(str, shown[:12])) + (" …" if len(shown) > 12 else "")
 

@@ -117,7 +117,7 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
         MissingFile: there is nothing at ``path``.
         UnknownLayout: it holds no Supervisely project.
         UnreadableFile: ``meta.json`` is broken or cut off.
-        DataError: the project is of videos or point clouds, or not one image is there.
+        DataError: the project is of videos or point clouds.
     """
     project = _find(Path(path))
     if project is None:

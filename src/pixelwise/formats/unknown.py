@@ -1,11 +1,13 @@
-"""Say why no format claims a path: what it is recognised as all the same, or what is there and what would be understood."""
+"""Say why no format claims a path, or why several do: what it is recognised as all the same, or what is there."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from msgspec import Raw
 
 from pixelwise.core.errors import PixelwiseError
+from pixelwise.formats.claim import Claim
 from pixelwise.formats.coco_form import Form, form_of
 from pixelwise.formats.folder import Listing, list_folder
 from pixelwise.formats.json_file import decoded, keys_of
@@ -17,9 +19,12 @@ _MASKLESS: dict[Form, str] = {
     "box results": "COCO results that are boxes alone",
     "panoptic": "COCO panoptic whose PNGs are not there",
 }
+_LABEL_FILES = (".json", ".ndjson", ".jsonl", ".xml")
 _ADVICE = "export polygons or masks, or draw the outlines"
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _SHOWN = 8  # keys of an unknown JSON that are told
 _MOST_FILES = 64  # files of a folder that are looked into
+_DEEPEST = 3  # folders in folders that are asked one by one
 
 
 def why_unknown(path: Path, layouts: Iterable[str]) -> str:
@@ -37,6 +42,34 @@ def why_unknown(path: Path, layouts: Iterable[str]) -> str:
     if known:
         known = f" It is {known}: no masks can be read from it; {_ADVICE}."
     return f"{path}: no known layout.{known} Found: {listing.describe()}{notes or refused}. Tried: {'; '.join(layouts)}"
+
+
+def why_several(path: Path, claims: Mapping[str, Claim], ask: Callable[[Path], Mapping[str, Claim]]) -> str:
+    """Say which formats claim a path, and which parts of it one format alone claims, as where exports lie side by side.
+
+    Args:
+        path: the folder or file.
+        claims: those on it, by format.
+        ask: gives the claims on a part of it.
+    """
+    seen = "; ".join(f"{name} ({claim.dialect})" for name, claim in claims.items())
+    parts = list(_parts(path, ask))[:_SHOWN] if path.is_dir() else []
+    if len({name for _, name in parts}) > 1:
+        shown = ", ".join(f"{part.relative_to(path)} ({name})" for part, name in parts)
+        return f"{path}: more than one format fits: {seen}; give a part of it that is of one: {shown}"
+    return f"{path}: more than one format fits: {seen}; say which one, as in --format {next(iter(claims))}"
+
+
+def _parts(path: Path, ask: Callable[[Path], Mapping[str, Claim]], depth: int = 0) -> Iterator[tuple[Path, str]]:
+    """Give the folders and label files in a folder that one format claims, with its name."""
+    for part in sorted(path.iterdir())[:_MOST_FILES]:
+        if part.name.startswith(".") or part.is_symlink() or not (part.is_dir() or part.suffix.lower() in _LABEL_FILES):
+            continue
+        claims = ask(part)
+        if len(claims) == 1:
+            yield part, next(iter(claims))
+        elif claims and part.is_dir() and depth < _DEEPEST:
+            yield from _parts(part, ask, depth + 1)
 
 
 def _why_not_json(path: Path) -> str:
@@ -70,19 +103,36 @@ def _recognised(listing: Listing) -> Iterator[str]:
             yield f"boxes as a table ({file})"
         elif columns[:1] == ["filename"]:
             yield f"classes of whole images as a table, as Roboflow's multi-label export has them ({file})"
+    for file in [one for one in listing.texts if one.parent.name == "label_2" and one.suffix.lower() == ".txt"][:_MOST_FILES]:
+        if _is_kitti(listing.root / file):
+            yield f"KITTI's detection or 3D benchmark, boxes as text ({file})"
     if boxes := [one for one in listing.others if one.suffix.lower() in (".tfrecord", ".xml")]:
-        yield _of_other(boxes[0])
+        yield _of_other(listing.root, boxes[0])
 
 
-def _of_other(file: PurePosixPath) -> str:
-    what = "boxes as TFRecord" if file.suffix.lower() == ".tfrecord" else "labels as XML of no known make"
-    return f"{what} ({file})"
+def _of_other(root: Path, file: PurePosixPath) -> str:
+    if file.suffix.lower() == ".tfrecord":
+        return f"boxes as TFRecord ({file})"
+    if file.name == "tracklet_labels.xml" and "<!DOCTYPE boost_serialization>" in _start(root / file):
+        return f"KITTI's raw data, whose tracklets are boxes in 3D ({file})"
+    return f"labels as XML of no known make ({file})"
+
+
+def _is_kitti(path: Path) -> bool:
+    """Tell KITTI's text by its first line: a class, 14 numbers of its boxes in 2D and 3D, and a score in results."""
+    parts = _start(path).partition("\n")[0].split()
+    return len(parts) in (15, 16) and all(_NUMBER.fullmatch(one) for one in parts[1:])
 
 
 def _columns(path: Path) -> list[str]:
     """Read the first line of a table."""
+    return [one.strip().casefold() for one in _start(path).partition("\n")[0].split(",")]
+
+
+def _start(path: Path) -> str:
+    """Read the beginning of a text; nothing where it cannot be read."""
     try:
         with open(path, encoding="utf-8-sig", errors="replace") as file:
-            return [one.strip().casefold() for one in file.readline(4096).split(",")]
+            return file.read(4096)
     except OSError:
-        return []
+        return ""

@@ -14,12 +14,13 @@ from pixelwise.core.errors import DataError, MissingFile, PixelwiseError, Unknow
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, ImageFile, Sample, Source
 from pixelwise.core.segmentation import KINDS, Kind
+from pixelwise.formats.absent import labels_alone
 from pixelwise.formats.claim import Claim
 from pixelwise.formats.folder import Listing, list_folder
 from pixelwise.formats.json_file import keys_of
 from pixelwise.formats.names import place_of, sample_names, split_of
 from pixelwise.formats.objects import ObjectTruth, left_out, things
-from pixelwise.formats.pictures import Pictures, unnamed
+from pixelwise.formats.pictures import Pictures, attempts, unnamed
 from pixelwise.formats.splits import ordered
 from pixelwise.formats.via_file import ViaFile, ViaImage, dialect_of, open_via, ours
 from pixelwise.formats.via_regions import CLASS, Rule, ViaDrawing, choose, filled, has_area, kind_of, name_of, regions_of
@@ -44,6 +45,7 @@ class _Work:
     splits: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     seen: dict[PurePosixPath, list[int]] = field(default_factory=lambda: defaultdict(list))
     missing: list[str] = field(default_factory=list)
+    are_absent: bool = False  # the pictures are not there: they are names alone
 
 
 def sniff(path: Path) -> Claim | None:
@@ -82,17 +84,17 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
         MissingFile: there is nothing at ``path``.
         UnknownLayout: it holds no file of VIA.
         UnreadableFile: a file is broken or cut off.
-        DataError: files of ours hold different kinds, or not one image is there.
+        DataError: files of ours hold different kinds, or no image is named.
     """
     path = Path(path)
     if not path.exists():
         raise MissingFile(f"{path}: expected files of the VGG Image Annotator, found nothing there; check the path")
     listing, names = _found(path)
     files = [open_via(listing.root / one) for one in names]
-    work = _Work()
-    pictures = Pictures(listing)
-    for file, name in zip(files, names, strict=True):
-        _add(work, pictures, file, name)
+    for pictures in attempts(listing):
+        work = _Work(are_absent=pictures.are_absent)
+        for file, name in zip(files, names, strict=True):
+            _add(work, pictures, file, name)
     if not work.pictures:
         first = f"; {work.missing[0]}" if work.missing else ""
         raise DataError(f"{files[0].path}: not one of the images it names is in {listing.root}{first}; put the images there")
@@ -171,7 +173,8 @@ def _dataset(work: _Work, listing: Listing, files: Sequence[ViaFile], labels: La
         meta = {"file_attributes": dict(image.attributes)} if image.attributes else {}
         samples.append(Sample(name, ImageFile(place), truth, labels or own, source, meta))
     notes = [*listing.refused, *_notes(work, listing, path), *left_out(path, skipped), *([f"{path}: {note}"] if note else [])]
-    return Dataset(samples, labels or own, kind, ordered(work.splits), listing.root.resolve().name or "data", notes)
+    dataset = Dataset(samples, labels or own, kind, ordered(work.splits), listing.root.resolve().name or "data", notes)
+    return labels_alone(dataset, own, listing) if work.are_absent else dataset
 
 
 def _surveyed(work: _Work, rule: Rule) -> tuple[Counter[str], Counter[str]]:

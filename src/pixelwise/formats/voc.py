@@ -59,7 +59,7 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
     Raises:
         MissingFile: there is nothing at ``path``.
         UnknownLayout: it holds neither class masks nor XML.
-        DataError: not one image of the XML files is there.
+        DataError: not one of the XML files names an image that can be told.
         UnreadableFile: the list of classes, or of a split, cannot be understood.
     """
     path = Path(path)

@@ -8,11 +8,12 @@ from pixelwise.core.arrays import Size
 from pixelwise.core.errors import DataError, UnreadableFile
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, ImageFile, Sample, Source
+from pixelwise.formats.absent import labels_alone
 from pixelwise.formats.boxed import BoxedImages, boxed_dataset
 from pixelwise.formats.folder import Listing
 from pixelwise.formats.names import place_of, sample_names
 from pixelwise.formats.objects import Drawn, ObjectTruth, things
-from pixelwise.formats.pictures import Pictures
+from pixelwise.formats.pictures import Pictures, attempts
 from pixelwise.formats.shapes import Polygons
 from pixelwise.formats.voc_labels import NAMES
 from pixelwise.formats.voc_xml import Page, read_page
@@ -56,10 +57,11 @@ def read_pages(listing: Listing, files: Sequence[PurePosixPath], labels: LabelSe
     """Read XML files: as instances where some object has an outline, else as images with boxes.
 
     Raises:
-        DataError: not one of their images is there.
+        DataError: not one of them names an image that can be told.
     """
-    notes: list[str] = []
-    pages = list(_found(listing, files, notes))
+    for pictures in attempts(listing):
+        notes: list[str] = []
+        pages = list(_found(listing, files, pictures, notes))
     if not pages:
         why = f": {notes[0]}" if notes else ""
         raise DataError(
@@ -69,23 +71,24 @@ def read_pages(listing: Listing, files: Sequence[PurePosixPath], labels: LabelSe
     names = {one.name for each in pages for one in each.page.objects}
     own = things([name for name in NAMES if name in names] if names <= set(NAMES) else sorted(names))
     if any(one.outline is not None for each in pages for one in each.page.objects):
-        return _outlined(listing, pages, own, labels or own, notes)
+        dataset = _outlined(listing, pages, own, labels or own, notes)
+        return labels_alone(dataset, own, listing) if pictures.are_absent else dataset
     found = BoxedImages(notes=notes)
+    notes += [each.broken for each in pages if each.broken]
+    pages = [each for each in pages if not each.broken]
     for each in pages:
-        if each.broken:
-            notes.append(each.broken)
-            continue
         boxes = [one for one in each.page.objects if one.box is not None]
         if len(boxes) < len(each.page.objects):
             notes.append(f"{each.path}: {len(each.page.objects) - len(boxes)} of its objects have no box; left out")
         notes += [f"{each.path}: {problem}; left out" for problem in each.page.problems]
         found.add(each.picture, each.path, boxes)
-    return boxed_dataset(listing, found, labels or own, "xml")
+    dataset = boxed_dataset(listing, found, labels or own, "xml")
+    sizes = [each.page.size for each in pages]
+    return labels_alone(dataset, own, listing, sizes) if pictures.are_absent else dataset
 
 
-def _found(listing: Listing, files: Sequence[PurePosixPath], notes: list[str]) -> Iterator[_File]:
+def _found(listing: Listing, files: Sequence[PurePosixPath], pictures: Pictures, notes: list[str]) -> Iterator[_File]:
     """Read the files and find their pictures; those without one are noted."""
-    pictures = Pictures(listing)
     for file in files:
         path = listing.root / file
         page, broken = Page("", None, ()), ""

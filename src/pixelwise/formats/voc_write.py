@@ -20,6 +20,7 @@ from pixelwise.core.masks import as_disjoint
 from pixelwise.core.sample import Dataset, ImageArray, Sample
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.formats.boxed import Boxed
+from pixelwise.formats.losses import tell_losses
 from pixelwise.formats.output import require_names, store_image
 from pixelwise.formats.voc_labels import BORDER, BORDER_COLOUR, COLOURS, is_ours, labelmap
 from pixelwise.formats.voc_xml import FLAGS, page_text
@@ -84,6 +85,7 @@ def _write_one(sample: Sample, folder: Path, first: int, colours: IntArray) -> t
     if truth is None:
         store_image(sample, folder / "JPEGImages")
         return sample.name, 0
+    tell_losses(sample.name, truth, holds=("attributes",) if truth.kind == "semantic" else ("boxes", "attributes"))
     truth = _held(truth, sample.name)
     masks = as_disjoint(truth.masks)
     numbers = _numbers(truth, sample.name)

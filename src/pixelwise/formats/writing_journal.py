@@ -67,6 +67,9 @@ class Journal:
 
     def lines(self) -> Iterator[dict[str, Any]]:
         """Give the lines in the order of their rows."""
+        return map(_decoded, self._texts())
+
+    def _texts(self) -> Iterator[bytes]:
         if not self._places:
             return
         with open(self.path, "rb") as file:
@@ -76,7 +79,7 @@ class Journal:
                     file.seek(place)
                 line = file.readline()
                 at = place + len(line)
-                yield _decoded(line)
+                yield line
 
 
 def line_of(row: int, values: dict[str, Any]) -> bytes:

@@ -23,6 +23,7 @@ from pixelwise.core.polygons import rasterise
 from pixelwise.core.runs import Runs, decode, intersection_over_union
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
+from pixelwise.formats.losses import tell_losses
 from pixelwise.formats.names import SPLITS
 from pixelwise.formats.output import require_names, store_image
 from pixelwise.formats.writing import Writing, Written, drop, staged
@@ -90,8 +91,7 @@ def _write_one(sample: Sample, folder: Path, folders: Mapping[str, str]) -> tupl
     if truth is None:
         drop(f"{sample.name}: it has no labels, which YOLO cannot tell from an image without objects")
         return image, 0
-    if any(truth.attributes):
-        drop(f"{sample.name}: the attributes of its objects, which YOLO does not know: left out")
+    tell_losses(sample.name, truth)
     rows: list[str] = []
     crowds: list[str] = []
     for index, runs in enumerate(truth.masks.run_lengths()):

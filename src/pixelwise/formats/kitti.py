@@ -1,0 +1,119 @@
+"""The format ``kitti``: the semantic and instance benchmark of KITTI [1]; read alone.
+
+``training/image_2/`` goes with ``training/instance/``, PNG of 16 bits with class * 256 + number, else with
+``training/semantic/``, class numbers; ``testing/`` has images alone. Classes are those of Cityscapes, by their ids; a file
+``label_colors.txt`` of lines "red green blue name" replaces them, in its order. With instances the truth is panoptic; a thing
+of number 0 is a group, and so a crowd. Ids 0 to 6 are void, as in Cityscapes. ``semantic_rgb/`` shows the same in colours and
+is not needed. ``write`` writes none: ``cityscapes`` holds the same classes, objects and more.
+
+[1] Alhaija et al., Augmented Reality Meets Computer Vision, IJCV 2018.
+"""
+
+from pathlib import Path, PurePosixPath
+
+from pixelwise.core.errors import DataError, UnknownLayout
+from pixelwise.core.labels import VOID, Label, LabelSet, colour_of
+from pixelwise.core.sample import Dataset, ImageFile, Sample, Source
+from pixelwise.formats.cityscapes_labels import official
+from pixelwise.formats.claim import Claim
+from pixelwise.formats.class_numbers import ClassNumbers
+from pixelwise.formats.folder import Listing, list_folder
+from pixelwise.formats.names import sample_names
+from pixelwise.formats.splits import find_splits
+from pixelwise.formats.writing import Writing, Written
+
+__all__ = ["LAYOUTS", "read", "sniff", "write"]
+
+LAYOUTS = ("KITTI: training/image_2/ + training/instance/ or training/semantic/ of PNGs (testing/image_2/)",)
+_IMAGES, _FORMS = "image_2", ("instance", "semantic")
+_COLOURS = "label_colors.txt"
+_MOST_BYTES = 2**20
+
+
+def sniff(path: Path) -> Claim | None:
+    """Tell whether ``path`` is a folder with ``image_2/`` and maps of the same names."""
+    path = Path(path)
+    if not path.is_dir():
+        return None
+    found = _found(list_folder(path))
+    count = sum(truth is not None for truth in found.values())
+    if not count:
+        return None
+    form = next(truth.parent.name for truth in found.values() if truth is not None)
+    return Claim(f"KITTI's benchmark, {form} maps", f"{count} images of image_2/ have a map in {form}/")
+
+
+def _found(listing: Listing) -> dict[PurePosixPath, PurePosixPath | None]:
+    """List the images with their maps, all of the form that comes first; empty where no image has one."""
+    images = [one for one in listing.pictures if one.parent.name == _IMAGES]
+    there = set(listing.pictures) if images else set()
+    for form in _FORMS:
+        maps = {one: one.parent.parent / form / f"{one.stem}.png" for one in images}
+        if any(file in there for file in maps.values()):
+            return {image: file if file in there else None for image, file in maps.items()}
+    return {}
+
+
+def read(path: Path, labels: LabelSet | None = None) -> Dataset:
+    """Read a folder; ``labels`` are joined by name.
+
+    Raises:
+        MissingFile: there is no such folder.
+        UnknownLayout: no image of ``image_2/`` has a map.
+        DataError: ``label_colors.txt`` is of another form.
+    """
+    listing = list_folder(Path(path))
+    found = _found(listing)
+    if not found:
+        raise UnknownLayout(f"{path}: expected KITTI's images and maps, found {listing.describe()}. Tried: {LAYOUTS[0]}")
+    root, images = listing.root, list(found)
+    stated = next((one for one in listing.texts if one.name == _COLOURS and len(one.parts) == 1), None)
+    own = official(() if labels is None else labels.names) if stated is None else _classes(root / stated)
+    samples = []
+    for image, name in zip(images, sample_names(images), strict=True):
+        file = found[image]
+        truth = None
+        if file is not None:
+            step = 256 if file.parent.name == "instance" else 1
+            truth = ClassNumbers(root / file, root / image, own, step, groups=stated is None)
+        source = Source(root / image, () if file is None else (root / file,), "id")
+        samples.append(Sample(name, ImageFile(root / image), truth, labels or own, source))
+    splits, notes = find_splits(listing, images)
+    form = next(file.parent.name for file in found.values() if file is not None)
+    if bare := [image for image, file in found.items() if file is None]:
+        notes.append(f"{root}: {len(bare)} images (such as {bare[0]}) have no map in {form}/; read without a truth")
+    kind = "panoptic" if form == "instance" else "semantic"
+    return Dataset(samples, labels or own, kind, splits, root.resolve().name or "data", [*listing.refused, *notes])
+
+
+def _classes(path: Path) -> LabelSet:
+    """Read names and colours, a line each; the number of a line is that of its class.
+
+    Raises:
+        DataError: a line has no name, a colour is none, or two lines have one name.
+    """
+    try:
+        text = path.read_bytes()[:_MOST_BYTES].decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: expected names of classes in UTF-8, but {error}") from None
+    found: list[Label] = []
+    for line in text.splitlines():
+        words = line.split(maxsplit=3)
+        if not words or words[0].startswith("#"):
+            continue
+        is_colour = len(words) == 4 and all(one.isascii() and one.isdigit() and int(one[:4]) < 256 for one in words[:3])
+        colour = (int(words[0]), int(words[1]), int(words[2])) if is_colour else colour_of(len(found))
+        found.append(Label(words[3].strip() if is_colour else line.strip(), True, colour))
+    try:
+        return LabelSet(tuple(found), {255: VOID, **{index: index for index in range(len(found))}})
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+
+
+def write(dataset: Dataset, path: Path, writing: Writing | None = None) -> Written:
+    """Refuse to write.
+
+    Raises:
+        DataError: always.
+    """
+    raise DataError(f"{path}: kitti cannot be written: nobody but its benchmark makes it; write cityscapes or id_maps")

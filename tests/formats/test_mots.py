@@ -1,0 +1,111 @@
+"""MOTS by hand, as its description has it: PNGs of class * 1000 + number, and lines of run lengths."""
+
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from pixelwise.core.errors import DataError, SizeMismatch
+from pixelwise.formats import FORMATS, read, recognise
+from pixelwise.formats.mots_find import Lines
+
+IDS = np.array([[0, 1001, 1001], [2005, 0, 10000]], np.uint16)
+
+
+def picture(path: Path, size: tuple[int, int] = (3, 2)) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    PIL.Image.new("RGB", size).save(path)
+
+
+def maps(root: Path, *frames: np.ndarray) -> Path:
+    for number, ids in enumerate(frames):
+        picture(root / "train" / "images" / "0002" / f"{number:06}.jpg")
+        file = root / "train" / "instances" / "0002" / f"{number:06}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        PIL.Image.fromarray(ids).save(file)
+    return root
+
+
+def lines(root: Path, text: str) -> Path:
+    for number in (1, 2):
+        picture(root / "train" / "MOTS20-02" / "img1" / f"{number:06}.jpg")
+    file = root / "train" / "MOTS20-02" / "gt" / "gt.txt"
+    file.parent.mkdir()
+    file.write_text(text)
+    return root
+
+
+def test_ids_are_classes_and_tracks(tmp_path: Path) -> None:
+    path = maps(tmp_path, IDS, np.where(IDS == 1001, IDS, 0).astype(np.uint16))
+    assert recognise(path)[0] == "mots"
+    first, second = (one.truth for one in read(path, split="train"))
+    kept = first[~first.is_crowd]
+    assert (kept.names, kept.masks.dense().sum(axis=(1, 2)).tolist()) == (["car", "pedestrian"], [2, 1])
+    assert kept.track_ids is not None
+    assert second.track_ids is not None
+    assert (kept.track_ids.tolist(), second.track_ids.tolist()) == ([1001, 2005], [1001])
+
+
+def test_what_is_to_be_ignored_is_a_crowd_of_each_class_and_void_in_class_maps(tmp_path: Path) -> None:
+    data = read(maps(tmp_path, IDS))
+    truth = data[0].truth
+    assert [name for name, is_crowd in zip(truth.names, truth.is_crowd, strict=True) if is_crowd] == ["car", "pedestrian"]
+    painted = data.semantic()[0].truth
+    names = np.array([*painted.labels.names, *["void"] * 256])
+    assert names[painted.class_map()].tolist() == [["background", "car", "car"], ["pedestrian", "background", "void"]]
+
+
+def test_classes_are_named_by_the_file_beside_the_maps(tmp_path: Path) -> None:
+    maps(tmp_path, np.array([[0, 3002, 0], [0, 0, 0]], np.uint16))
+    (tmp_path / "train" / "instances" / "labels.txt").write_text("cat\ndog\nbird\n")
+    data = read(tmp_path)
+    assert (data.labels.names, data[0].truth.names) == (("cat", "dog", "bird"), ["bird"])
+
+
+def test_frames_know_their_video(tmp_path: Path) -> None:
+    assert dict(read(maps(tmp_path, IDS))[0].meta) == {"sequence": "0002", "frame": "000000"}
+
+
+def test_lines_of_a_text_are_objects_of_a_frame(tmp_path: Path) -> None:
+    path = lines(tmp_path, "1 2001 2 2 3 123\n2 2001 2 2 3 024\n2 1007 1 2 3 411\n")
+    assert recognise(path)[0] == "mots"
+    first, second = (one.truth for one in read(path))
+    assert first.names == ["pedestrian"]
+    assert first.masks.dense().tolist() == [[[False, True, False], [True, False, False]]]  # 1, 2, 3 down the columns
+    assert (second.names, second.masks.areas().tolist()) == (["pedestrian", "car"], [2, 1])
+    assert second.track_ids is not None
+    assert second.track_ids.tolist() == [2001, 1007]
+
+
+def test_a_wrong_line_spoils_itself_and_is_named(tmp_path: Path) -> None:
+    data = read(lines(tmp_path, "1 2001 2 2 3 123\n1 2002 2 2 3 99\n1 2003 2 9 9 x1\nend\n"))
+    with pytest.raises(DataError, match=r"gt\.txt: line 2: .*\(1 more"):
+        _ = data[0].truth
+    assert len(data[0].salvaged()[0][0]) == 1
+    assert any("1 lines (4) are no lines" in note for note in data.notes)
+
+
+def test_boxes_of_the_older_benchmark_are_not_taken_for_masks(tmp_path: Path) -> None:
+    path = lines(tmp_path, "1,1,912,484,97,109,0,7,1\n2,1,912,484,97,109,0,7,1\n")
+    assert FORMATS["mots"].sniff(path) is None
+
+
+def test_a_map_of_another_size_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SizeMismatch, match=r"000000\.png"):
+        _ = read(maps(tmp_path, IDS.T.copy()))[0].truth
+
+
+def test_a_text_without_a_line_of_mots_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "gt.txt").write_text("nothing\n")
+    with pytest.raises(DataError, match="expected lines of frame, id, class"):
+        Lines.of(tmp_path / "gt.txt")
+
+
+@pytest.mark.shared_data
+def test_a_real_folder_is_read_and_its_sizes_doubted(shared_data: Path) -> None:
+    data = read(shared_data / "labeltools" / "small_fixtures" / "mots_dataset")
+    assert (len(data), data.labels.names) == (3, ("a", "b", "c", "d"))
+    assert {name: len(rows) for name, rows in data.splits.items()} == {"train": 2, "val": 1}
+    with pytest.raises(SizeMismatch, match="5 x 1, found 1 x 5"):
+        _ = data[0].truth  # its pictures are 1 wide and 5 high, its maps the reverse
