@@ -1,6 +1,7 @@
 """What every test shares: a cache of its own, and the way to the real data where it is there."""
 
 import os
+import sys
 from pathlib import Path
 
 import hypothesis
@@ -8,6 +9,8 @@ import pytest
 
 hypothesis.settings.register_profile("pixelwise", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("pixelwise")
+
+collect_ignore_glob = ["fuzz/*", "formats/test_fuzz.py"] if sys.platform == "win32" else []  # they need signals and limits
 
 
 @pytest.fixture(autouse=True)

@@ -72,6 +72,32 @@ def test_strict_stops_at_a_bad_annotation(drawn: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def forget_a_picture(folder: Path) -> str:
+    """Take away one picture that the label file names."""
+    path = min((folder / "images").iterdir())
+    path.unlink()
+    return path.name
+
+
+def test_labels_whose_picture_is_gone_are_listed_as_failed_and_exit_1(drawn: Path, tmp_path: Path) -> None:
+    name = forget_a_picture(drawn)
+    code, text = run("convert", drawn, tmp_path / "out", "--to", "coco")
+    assert code == 1
+    assert text.index("failed   1") < text.index(name) < text.index("proof")
+
+
+def test_strict_stops_at_labels_whose_picture_is_gone(drawn: Path, tmp_path: Path) -> None:
+    name = forget_a_picture(drawn)
+    with pytest.raises(DataError, match=name):
+        run("convert", drawn, tmp_path / "out", "--to", "coco", "--strict")
+    assert not (tmp_path / "out").exists()
+
+
+def test_info_exits_1_where_the_picture_of_labels_is_gone(drawn: Path) -> None:
+    forget_a_picture(drawn)
+    assert run("info", drawn)[0] == 1
+
+
 def test_json_is_alone_on_standard_output(drawn: Path, tmp_path: Path) -> None:
     code, text = run("convert", drawn, tmp_path / "out", "--to", "coco", "--json")
     told = json.loads(text)

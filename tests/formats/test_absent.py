@@ -188,6 +188,17 @@ def test_without_a_sensible_size_objects_are_only_counted(stated: dict[str, Any]
         data[0].salvaged()
 
 
+def test_a_side_that_is_no_number_is_no_size(tmp_path: Path) -> None:
+    data = read(put(tmp_path / "data", {"ds/ann/a.jpg.json": {**SUPERVISELY, "size": {"height": True, "width": 6}}}))
+    with pytest.raises(MissingFile, match="nor is its size stated"):
+        _ = data[0].size
+
+
+def test_an_endless_video_is_read_at_its_key_frames_alone(tmp_path: Path) -> None:
+    film = TRACK.replace("<stop_frame>2<", "<stop_frame>999999999999<")
+    assert [one.name for one in read(put(tmp_path / "data", {"annotations.xml": film}))] == ["frame_000000"]
+
+
 def test_an_image_without_a_name_is_read_too(tmp_path: Path) -> None:
     data = read(put(tmp_path / "data", {"coco.json": coco(file_name="")}))
     assert [(one.name, one.truth.masks.areas().tolist()) for one in data] == [("unnamed", [6])]

@@ -81,8 +81,8 @@ def test_numbers_in_text_are_read_as_label_studios_import_files_have_them(tmp_pa
     categories = [{"id": "7", "name": "dog"}, {"id": "3", "name": "cat"}]
     truth = read(put(tmp_path / "pets", annotations, categories=categories))[0].truth
     assert truth.names == ["dog", "cat", "cat"]
-    assert truth.source_ids is not None and truth.source_ids.tolist() == [4, 5, 6]
-    assert truth.crowd is not None and truth.crowd.tolist() == [False, True, False]
+    assert np.asarray(truth.source_ids).tolist() == [4, 5, 6]
+    assert np.asarray(truth.crowd).tolist() == [False, True, False]
 
 
 def test_images_whose_ids_are_text_keep_them(tmp_path: Path) -> None:

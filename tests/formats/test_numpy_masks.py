@@ -159,6 +159,17 @@ def test_a_folder_of_something_else_is_refused_with_the_layouts(tmp_path: Path) 
         read(tmp_path, format="numpy")
 
 
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [({"class_ids": np.array(3)}, "found a single number"), ({"source_ids": np.array([np.nan, 1])}, r"a\.npz")],
+)
+def test_rows_that_are_no_numbers_of_masks_are_named(rows: dict[str, np.ndarray], words: str, tmp_path: Path) -> None:
+    photo(tmp_path / "a.jpg")
+    np.savez(tmp_path / "a.npz", masks=STACK, **rows)
+    with pytest.raises(DataError, match=words):
+        _ = read(tmp_path)[0].truth
+
+
 def test_numpy_reads_what_is_written_and_rows_come_back(tmp_path: Path) -> None:
     labels = LabelSet.of(["x", "y"], things=["x", "y"])
     boxes, areas = np.array([[0, 0, 2.5, 1], [1, 0, 3, 2]]), np.array([2.5, 3])

@@ -32,6 +32,8 @@ SECONDS = 10  # of processor time an input may take, on a slow machine
 MOST_GROWTH = 256 * 2**20  # bytes by which one input may raise the peak of memory
 MAX_PIXELS = 1_000_000  # set for all readers, so that a picture within the limit stays far below that bound
 _MOST_SAMPLES = 6
+_MOST_PAINTED = 2
+_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes in which the peak of memory is told
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ def _read_all(format: str, path: Path) -> str:
         return "refused"
     for sample in data[:_MOST_SAMPLES]:
         _use(sample)
+    _one(lambda: [one.truths for one in data.semantic()[:_MOST_PAINTED]])
     return "read" if claim is None else "claimed"
 
 
@@ -201,7 +204,7 @@ def probe(name: str, tree: Tree, root: Path) -> tuple[str, Finding | None]:
         signal.setitimer(signal.ITIMER_PROF, 0)
     if _opened:
         return "finding", Finding("opens a file outside the root", _opened[0], "")
-    growth = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak) * 1024
+    growth = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak) * _UNIT
     if growth > MOST_GROWTH:
         return "finding", Finding("takes too much memory", name, f"{growth / 2**20:.0f} MiB")
     return outcome, None

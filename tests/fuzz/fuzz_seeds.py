@@ -7,7 +7,7 @@ import numpy as np
 from fuzz_trees import ALONE, Entry, Tree, put, tree_of
 
 from pixelwise.core.errors import PixelwiseError
-from pixelwise.core.image import Image
+from pixelwise.core.image import SUFFIXES, Image
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.masks import DisjointMasks
 from pixelwise.core.sample import Dataset, Sample
@@ -17,11 +17,15 @@ from pixelwise.formats import FORMATS
 CORPUS = Path(__file__).parent / "corpus"
 LABELS = LabelSet.of(["land", "tree"], things=["tree"])
 SIZE = (6, 8)
+_PICTURES = tuple(SUFFIXES)
 _LABELS = (".json", ".ndjson", ".xml", ".geojson", ".csv")
 
 
 def seeds(format: str) -> list[dict[str, Entry]]:
-    """Give the trees of one format: those of the corpus, in order, then those that it writes."""
+    """Give the trees of one format: those of the corpus, in order, then those that it writes, then parts that it also reads.
+
+    Such parts are the label files without the pictures, and each label file alone.
+    """
     folder = CORPUS / format
     found = [tree_of(one) for one in sorted(folder.iterdir())] if folder.is_dir() else []
     with TemporaryDirectory() as place:
@@ -31,12 +35,13 @@ def seeds(format: str) -> list[dict[str, Entry]]:
             except PixelwiseError:  # it holds no such data, or nobody writes it
                 continue
             found.append(tree_of(Path(place) / str(number)))
+    bare = [{name: one[name] for name in one if not name.casefold().endswith(_PICTURES)} for one in found]
     lone = [{f"{ALONE}{Path(name).name}": one[name]} for one in found for name in one if name.casefold().endswith(_LABELS)]
-    return found + [one for one in lone if _is_read(format, one)]
+    return found + [one for one in (*bare, *lone) if one and _is_read(format, one)]
 
 
 def _is_read(format: str, tree: Tree) -> bool:
-    """Tell a label file that its format also reads without its folder."""
+    """Tell whether a format reads a part of a data set."""
     with TemporaryDirectory() as place:
         try:
             FORMATS[format].read(put(tree, Path(place) / "root"))

@@ -86,8 +86,7 @@ def _work(target: str, seed: int, first: int, count: int, pipe: Connection) -> N
     inputs = Inputs(target, seed)
     with TemporaryDirectory(prefix="pixelwise-fuzz-") as place, watched():
         os.environ["PIXELWISE_CACHE"] = str(Path(place) / "cache")
-        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (used + _ROOM, resource.RLIM_INFINITY))
+        _bound_memory()
         for index in range(first, count):
             pipe.send(index)
             tree = inputs[index]
@@ -95,6 +94,14 @@ def _work(target: str, seed: int, first: int, count: int, pipe: Connection) -> N
             outcome, finding = probe(target, tree, _root(Path(place)))
             pipe.send((index, outcome, time.process_time() - begin, finding))
     pipe.send(None)
+
+
+def _bound_memory() -> None:
+    """Refuse the process what it might ask for beyond its room, where the system tells how much it has."""
+    pages = Path("/proc/self/statm")
+    if pages.is_file():
+        used = int(pages.read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + _ROOM, resource.RLIM_INFINITY))
 
 
 def _root(place: Path) -> Path:
@@ -116,6 +123,8 @@ class _Running:
 def fuzz(names: Sequence[str], count: int, seed: int, workers: int) -> dict[str, Tally]:
     """Probe ``count`` inputs, dealt out over ``names``, with several processes at once."""
     shares = {name: count // len(names) + (row < count % len(names)) for row, name in enumerate(names)}
+    for module in FORMATS.values():  # imported once, before the processes part
+        assert module.LAYOUTS
     waiting = [(name, 0) for name in reversed(names) if shares[name]]
     tallies = {name: Tally() for name in names}
     running: list[_Running] = []
@@ -175,7 +184,8 @@ def _overdue(one: _Running, tally: Tally) -> int | None:
 
 def _report(target: str, tally: Tally) -> None:
     counts = ", ".join(f"{tally.outcomes[key]} {key}" for key in sorted(tally.outcomes))
-    print(f"{target:16} {sum(tally.outcomes.values()):7} inputs: {counts}; slowest {tally.slowest[0]:.2f} s", flush=True)
+    total, (seconds, slowest) = sum(tally.outcomes.values()), tally.slowest
+    print(f"{target:16} {total:7} inputs: {counts}; slowest {seconds:.2f} s (--index {slowest})", flush=True)
     for (what, where), places in tally.findings.items():
         index, detail = places[0]
         print(f"  FINDING {what} at {where}: {len(places)} times, first --only {target} --index {index}")

@@ -105,10 +105,11 @@ def print_conversion(terminal: "Console", done: "Conversion") -> None:
         terminal.print(text, style=style, soft_wrap=True, markup=False)
 
     say(f"read     {done.name}: {_images(done.images)}, {_segments(done.segments)}, {_classes(done.classes)}")
-    for note in done.notes[:_SHOWN_NOTES]:
+    notes = [note for note in done.notes if note not in done.failed]
+    for note in notes[:_SHOWN_NOTES]:
         say(f"           {note}")
-    if len(done.notes) > _SHOWN_NOTES:
-        say(f"           … and {len(done.notes) - _SHOWN_NOTES} more notes (see --json)")
+    if len(notes) > _SHOWN_NOTES:
+        say(f"           … and {len(notes) - _SHOWN_NOTES} more notes (see --json)")
     if done.rule:
         say(f"as       {done.kind}: {done.rule}")
     written = done.written

@@ -88,10 +88,11 @@ def _print(terminal: "Console", stats: "Stats") -> None:
     ]
     print_table(terminal, ("class", "pixels", "share", "images", stats.objects_are), rows)
     _print_more(terminal, stats)
-    for note in stats.dataset.notes[:_LISTED]:
+    notes = [note for note in stats.dataset.notes if note not in stats.dataset.lost]  # those are problems
+    for note in notes[:_LISTED]:
         _say(terminal, f"note: {note}")
-    if len(stats.dataset.notes) > _LISTED:
-        _say(terminal, f"… and {len(stats.dataset.notes) - _LISTED} more notes (see --json)")
+    if len(notes) > _LISTED:
+        _say(terminal, f"… and {len(notes) - _LISTED} more notes (see --json)")
 
 
 def _objects(count: int, crowds: int) -> tuple[str]:

@@ -111,10 +111,11 @@ def _print(terminal: "Console", done: "Prepared", options: "PrepareOptions") -> 
     written = done.written
     names = ", ".join(done.classes[:8]) + (" …" if len(done.classes) > 8 else "")
     say(f"read     {done.name}: {done.read:,} images")
-    for note in done.notes[:_SHOWN]:
+    notes = [note for note in done.notes if note not in done.failed]
+    for note in notes[:_SHOWN]:
         say(f"           {note}")
-    if len(done.notes) > _SHOWN:
-        say(f"           … and {len(done.notes) - _SHOWN} more notes (see --json)")
+    if len(notes) > _SHOWN:
+        say(f"           … and {len(notes) - _SHOWN} more notes (see --json)")
     what = f"{written.images:,} images, {written.segments:,} segments in {len(done.classes)} classes ({names})"
     say(f"written  {done.folder} ({done.kind}): {what}")
     if options.changes_images:
@@ -127,10 +128,10 @@ def _print(terminal: "Console", done: "Prepared", options: "PrepareOptions") -> 
         say(f"dropped  {sentence}")
     if len(written.dropped) > _SHOWN:
         say(f"           … and {len(written.dropped) - _SHOWN} more (see --json)")
-    if written.failed:
-        say(f"failed   {len(written.failed)}: wrong in the source, and left out", "bold red")
-        for sentence in written.failed[:_SHOWN]:
+    if done.failed:
+        say(f"failed   {len(done.failed)}: wrong in the source, and left out", "bold red")
+        for sentence in done.failed[:_SHOWN]:
             say(f"           {sentence}")
-        if len(written.failed) > _SHOWN:
-            say(f"           … and {len(written.failed) - _SHOWN} more (see --json)")
+        if len(done.failed) > _SHOWN:
+            say(f"           … and {len(done.failed) - _SHOWN} more (see --json)")
     say(f"train on it: pixelwise train --data {done.folder}")

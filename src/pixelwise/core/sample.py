@@ -236,6 +236,12 @@ class Sample:
         return replace(self, labels=labels)
 
 
+class LostLabels(str):
+    """A note of reading that tells of labels left out, as the image they are of is not there; other notes tell of oddities."""
+
+    __slots__ = ()
+
+
 class Dataset(Sequence[Sample]):
     """Samples in order, with their label set and named splits; nothing is read until a sample is asked for it."""
 
@@ -256,6 +262,11 @@ class Dataset(Sequence[Sample]):
             raise DataError(f"{name}: the split '{far[0]}' names a sample outside 0..{len(self.samples) - 1}")
         self.name = name
         self.notes = tuple(notes)  # what reading noticed: files without partners, dropped parts
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """Say which labels could not be read for want of their images."""
+        return tuple(note for note in self.notes if isinstance(note, LostLabels))
 
     def __len__(self) -> int:
         return len(self.samples)

@@ -86,7 +86,7 @@ def merge(sets: Mapping[str, Dataset], classes: ClassMap | None = None, kind: Ki
             splits.setdefault(split, []).extend(row + len(samples) for row in rows)
         table = _table(name, one.labels, classes, labels)
         samples += [_sample(sample, names[name, sample.name], one.labels, table, labels) for sample in one]
-    reading = [f"{name}: {note}" for name, one in turned.items() for note in one.notes]
+    reading = [type(note)(f"{name}: {note}") for name, one in turned.items() for note in one.notes]  # lost labels stay so
     dataset = Dataset(samples, labels, next(iter(kinds.values())), splits, "+".join(sets), reading)
     return _told(dataset, turned, classes, names, notes)
 

@@ -13,13 +13,13 @@ from typing import Any
 
 from pixelwise.core.errors import DataError
 from pixelwise.core.options import to_table
-from pixelwise.core.sample import Dataset
+from pixelwise.core.sample import Dataset, LostLabels
 from pixelwise.core.segmentation import PAINTED, Kind
 from pixelwise.curate.prepare_classes import classes_for
 from pixelwise.curate.prepare_options import PrepareOptions
 from pixelwise.curate.prepare_pieces import Pieces
 from pixelwise.formats import prepared
-from pixelwise.formats.convert import require_apart, require_settled, stamp_of
+from pixelwise.formats.convert import require_apart, require_settled, require_whole, stamp_of
 from pixelwise.formats.prepared_write import Preparing
 from pixelwise.formats.writing import Writing, Written
 
@@ -50,9 +50,14 @@ class Prepared:
     written: Written
 
     @property
+    def failed(self) -> tuple[str, ...]:
+        """Say what was wrong with the source and so was left out."""
+        return (*(note for note in self.notes if isinstance(note, LostLabels)), *self.written.failed)
+
+    @property
     def clean(self) -> bool:
         """Tell whether nothing was wrong with the source."""
-        return not self.written.failed
+        return not self.failed
 
     def to_json(self) -> dict[str, Any]:
         """Write as plain JSON values."""
@@ -68,7 +73,7 @@ class Prepared:
             },
             "left_out": dict(self.written.counts),
             "dropped": list(self.written.dropped),
-            "failed": list(self.written.failed),
+            "failed": list(self.failed),
         }
 
 
@@ -98,6 +103,7 @@ def prepare(
     out, options, writing = Path(out), options or PrepareOptions(), writing or Writing(strict=False)
     require_apart(out, sources)
     require_settled(dataset)
+    require_whole(dataset, writing.strict)
     if not len(dataset):
         raise DataError(f"{dataset.name}: there are no images to prepare")
     classes = classes_for(dataset, options)

@@ -169,7 +169,7 @@ def describe(dataset: Dataset, progress: Progress | None = None, placed: int = P
         colours={names[index]: colour for index, colour in sorted(colours.items())},
         coloured=seen,
         split_shares=_split_shares(dataset, counts, names),
-        problems=tuple(text for _, text in counts.problems),
+        problems=(*dataset.lost, *(text for _, text in counts.problems)),
         bad=frozenset(row for row, _ in counts.problems),
     )
 

@@ -106,8 +106,8 @@ def _shown(picture: Path, rows: Sequence[Row], size: Size) -> list[Drawn | str]:
     """Give the rows of a level the masks that the blue band of their picture shows."""
     stored, is_rgb = read_ids(picture)
     if stored.shape != size:
-        found = f"{stored.shape[0]} x {stored.shape[1]}"
-        raise DataError(f"{picture}: expected a picture of its image's size {size[0]} x {size[1]}, found {found}")
+        shape = f"{stored.shape[0]} x {stored.shape[1]}"
+        raise DataError(f"{picture}: expected a picture of its image's size {size[0]} x {size[1]}, found {shape}")
     blue: IntArray = (stored & 255) if is_rgb else stored
     masks, numbers = masks_of(blue)
     stated = [row.number for row in rows]

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from pixelwise.core.errors import UnknownLayout
 from pixelwise.core.labels import LabelSet
-from pixelwise.core.sample import Dataset, ImageFile, Sample, Source
+from pixelwise.core.sample import Dataset, ImageFile, LostLabels, Sample, Source
 from pixelwise.core.segmentation import Kind
 from pixelwise.formats.cityscapes_find import FORMS, Found, find, is_cityscapes
 from pixelwise.formats.cityscapes_labels import is_ours, official, official_train, stated_in
@@ -104,5 +104,5 @@ def _told(root: Path, found: Sequence[Found], lone: Sequence[PurePosixPath], for
     notes = []
     if bare := [one for one in found if one.of(form) is None]:
         notes.append(f"{root}: {len(bare):,} images (such as {bare[0].image.name}) have no {form}; read without a truth")
-    notes += [f"{root / one}: no image …_leftImg8bit has its name; left out" for one in lone[:20]]
-    return notes + [f"{root}: {len(lone) - 20:,} more labels without an image; left out"] * (len(lone) > 20)
+    notes += [LostLabels(f"{root / one}: no image …_leftImg8bit has its name; left out") for one in lone[:20]]
+    return notes + [LostLabels(f"{root}: {len(lone) - 20:,} more labels without an image; left out")] * (len(lone) > 20)

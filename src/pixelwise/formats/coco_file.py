@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from pixelwise.formats.coco_pieces import places_after, read_pieces, stamp_of
 from pixelwise.formats.json_file import decoded, without_collector
 
 MARK = "pixelwise"  # in "info": what a file of ours says of itself
+_COLUMNS = ("image_id", "category_id", "id", "area", "iscrowd", "bbox", "segmentation", "attributes")
 _WHAT = "COCO (images, annotations, categories)"
 _EMPTY = re.compile(rb"[\s\[\]]*|null")
 _EMPTY_BYTES = 64
@@ -205,20 +207,21 @@ def _columns(
     refuse_twins(listed, "image", [image.id for image in head.images])
     refuse_twins(listed, "category", [category.id for category in known])
     category_rows: dict[object, int] = {category.id: row for row, category in enumerate(known)}
-    homes = rows_of([one.image_id for one in annotations], image_rows)
+    stated = {key: list(map(attrgetter(key), annotations)) for key in _COLUMNS}  # a quarter faster than a loop for each
+    homes = rows_of(stated["image_id"], image_rows)
     order = np.argsort(homes, kind="stable")[np.count_nonzero(homes < 0) :]
-    _refuse_words(path, annotations)
-    categories = rows_of([one.category_id for one in annotations], category_rows).astype(np.int32)[order]
-    areas = as_numbers([one.area for one in annotations])[order]
+    _refuse_words(path, stated)
+    categories = rows_of(stated["category_id"], category_rows).astype(np.int32)[order]
+    areas = as_numbers(stated["area"])[order]
     columns = Columns(
         starts=np.searchsorted(homes[order], np.arange(len(head.images) + 1)),
-        ids=wholes([one.id for one in annotations])[order],
+        ids=wholes(stated["id"])[order],
         categories=categories,
-        crowd=flags([one.iscrowd for one in annotations])[order],
+        crowd=flags(stated["iscrowd"])[order],
         areas=np.where(areas >= 0, areas, np.nan),
-        boxes=as_boxes([one.bbox for one in annotations])[order],
-        outlines=_outlines([one.segmentation for one in annotations], *text)[order],
-        attributes=places_after(b'"attributes"', [one.attributes for one in annotations], *text)[order],
+        boxes=as_boxes(stated["bbox"])[order],
+        outlines=_outlines(stated["segmentation"], *text)[order],
+        attributes=places_after(b'"attributes"', stated["attributes"], *text)[order],
         scores=None if is_truth else as_numbers([one.score for one in annotations])[order],
     )
     heights, widths = (wholes([getattr(one, side) for one in head.images]) for side in ("height", "width"))
@@ -242,14 +245,14 @@ def _columns(
     )
 
 
-def _refuse_words(path: Path, annotations: Sequence[_Annotation]) -> None:
+def _refuse_words(path: Path, stated: Mapping[str, Sequence[object]]) -> None:
     """Refuse a text that is no number where a number should be.
 
     Raises:
         UnreadableFile: there is one.
     """
     for key, is_good in (("category_id", is_whole), ("iscrowd", is_flag)):
-        if (found := strange_text([getattr(one, key) for one in annotations], is_good)) is not None:
+        if (found := strange_text(stated[key], is_good)) is not None:
             raise UnreadableFile(
                 f"{path}: expected {_WHAT}, but in annotations[{found[0]}].{key}: expected a number, found {found[1][:40]!r}"
             )

@@ -8,6 +8,7 @@ import numpy as np
 
 from pixelwise.core.arrays import FloatArray, IntArray
 from pixelwise.core.errors import DataError
+from pixelwise.core.sample import LostLabels
 
 _LISTED = 5  # annotations named in one sentence
 _TOLD = 20  # images that are missing, a sentence each; the rest are counted
@@ -33,9 +34,9 @@ def strays(path: Path, listed: Path, named: Sequence[tuple[object, object]]) -> 
         shown = ", ".join(f"{own} (image {image})" for own, image in named[:_LISTED])
         more = f" and {len(named) - _LISTED} more" if len(named) > _LISTED else ""
         if path == listed:
-            yield f"{path}: annotation {shown}{more}: the file lists no such image; left out"
+            yield LostLabels(f"{path}: annotation {shown}{more}: the file lists no such image; left out")
         else:
-            yield f"{path}: {len(named)} results are of images that {listed} does not list; left out"
+            yield LostLabels(f"{path}: {len(named)} results are of images that {listed} does not list; left out")
 
 
 def outside(path: Path, ids: IntArray, boxes: FloatArray, sizes: IntArray) -> Iterator[str]:
@@ -61,11 +62,11 @@ def missing_pictures(root: Path, file: Path, missing: Sequence[tuple[str, Sequen
     """Tell of images, by what a file calls them, of which there is no picture, or more than one."""
     for name, there in missing[:_TOLD]:
         if there:
-            yield f"{name}: {file} names it, and {there[0]} and {there[1]} may both be meant; it is left out"
+            yield LostLabels(f"{name}: {file} names it, and {there[0]} and {there[1]} may both be meant; it is left out")
         else:
-            yield f"{name}: {file} names it, but there is no such image in {root}; it is left out"
+            yield LostLabels(f"{name}: {file} names it, but there is no such image in {root}; it is left out")
     if len(missing) > _TOLD:
-        yield f"{file}: {len(missing) - _TOLD} more of the images it names are not there; they are left out"
+        yield LostLabels(f"{file}: {len(missing) - _TOLD} more of the images it names are not there; they are left out")
 
 
 def _shown(ids: Sequence[object]) -> str:

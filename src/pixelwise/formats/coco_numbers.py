@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from itertools import chain
+from itertools import chain, repeat
 
 import numpy as np
 
@@ -33,7 +33,7 @@ def rows_of(ids: Sequence[object], rows: Mapping[object, int]) -> IntArray:
     >>> rows_of([7, "8", 9], {"7": 0, 8: 1})
     array([ 0,  1, -1])
     """
-    found = np.array([rows.get(one, -1) for one in ids], np.int64)
+    found = np.fromiter(map(rows.get, ids, repeat(-1)), np.int64, len(ids))
     for row in np.flatnonzero(found < 0).tolist():
         own = ids[row]
         if isinstance(own, str):
@@ -52,7 +52,7 @@ def flags(stated: Sequence[object]) -> BoolArray:
     """Take marks (A,) that are set or not; as text too."""
     if str in set(map(type, stated)):
         stated = [_FLAGS.get(one.casefold(), False) if isinstance(one, str) else one for one in stated]
-    return np.array([bool(one) for one in stated], bool)
+    return np.fromiter(map(bool, stated), bool, len(stated))
 
 
 def strange_text(stated: Sequence[object], is_good: Callable[[str], bool]) -> tuple[int, str] | None:
@@ -70,10 +70,9 @@ def _whole(value: object) -> int:
 
 def wholes(values: Sequence[object]) -> IntArray:
     """Give whole numbers that a column can hold, or -1."""
-    with contextlib.suppress(OverflowError, TypeError, ValueError):
-        found = np.array(values)
-        if found.dtype == np.int64:  # ten times as fast as one by one
-            return found.clip(-1)
+    with contextlib.suppress(OverflowError):
+        if set(map(type, values)) == {int}:  # ten times as fast as one by one
+            return np.fromiter(values, np.int64, len(values)).clip(-1)  # type: ignore[arg-type]
     return np.array([_whole(one) for one in values], np.int64)
 
 
@@ -87,7 +86,7 @@ def _number(value: object) -> float:
 def as_numbers(stated: Sequence[object]) -> FloatArray:
     """Take numbers (A,); nan for what is none."""
     try:
-        return np.array(stated, np.float64)  # ten times as fast as one by one
+        return np.fromiter(stated, np.float64, len(stated))  # type: ignore[arg-type]  # ten times as fast as one by one
     except (OverflowError, TypeError, ValueError):
         return np.array([_number(one) for one in stated], np.float64)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.core.errors import DataError, MissingFile, OptionError, PixelwiseError, UnsettledLabels
-from pixelwise.core.sample import Dataset
+from pixelwise.core.sample import Dataset, LostLabels
 from pixelwise.core.segmentation import Kind
 from pixelwise.formats import FORMATS, masks, recognise
 from pixelwise.formats.convert_kind import RULES, as_kind, kinds_for
@@ -67,7 +67,8 @@ class Conversion:
     @property
     def failed(self) -> tuple[str, ...]:
         """Say what was wrong with the source and so was left out."""
-        return tuple(one for one in self.written.failed if LOSS not in one)
+        lost = (note for note in self.notes if isinstance(note, LostLabels))
+        return (*lost, *(one for one in self.written.failed if LOSS not in one))
 
     @property
     def ways_out(self) -> tuple[str, ...]:
@@ -86,7 +87,7 @@ class Conversion:
     @property
     def clean(self) -> bool:
         """Tell whether nothing was wrong: what a format is known not to hold is not."""
-        return not self.written.failed and not self.problems
+        return not self.failed and not self.refused and not self.problems
 
     def to_json(self) -> dict[str, Any]:
         """Write as plain JSON values."""
@@ -144,6 +145,7 @@ def convert(
     module = FORMATS[to]
     require_apart(target, folder_of(dataset) if sources is None else sources)
     require_settled(dataset)
+    require_whole(dataset, writing.strict)
     if not len(dataset):
         raise DataError(f"{dataset.name}: there are no images to write")
     turned = dataset if kind is None else as_kind(dataset, kind)
@@ -211,6 +213,17 @@ def require_settled(dataset: Dataset) -> None:
     reasons = () if scan is None else propose(scan).reasons
     told = " ".join(f"{one.text[:1].upper()}{one.text[1:]}. Settle it with {one.flag}." for one in reasons)
     raise UnsettledLabels(f"{dataset.name}: which class each mask value means is not settled. {told}".rstrip())
+
+
+def require_whole(dataset: Dataset, strict: bool) -> None:
+    """Check, where a writing is ``strict``, that no labels were left out for want of their images.
+
+    Raises:
+        DataError: some were.
+    """
+    if strict and dataset.lost:
+        more = f"; and {len(dataset.lost) - 1} more like this" if len(dataset.lost) > 1 else ""
+        raise DataError(f"{dataset.lost[0]}{more}")
 
 
 def require_apart(target: Path, sources: Sequence[Path]) -> None:

@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from pixelwise.core.errors import DataError, UnknownLayout
 from pixelwise.core.labels import LabelSet
-from pixelwise.core.sample import Dataset
+from pixelwise.core.sample import Dataset, LostLabels
 from pixelwise.formats.boxed import Boxed, BoxedImages, boxed_dataset
 from pixelwise.formats.claim import Claim
 from pixelwise.formats.folder import Listing, list_folder
@@ -93,7 +93,8 @@ def _add(found: BoxedImages, listing: Listing, pictures: Pictures, file: PurePos
         name = entry.get("image", entry.get("imagefilename"))
         there = pictures.find(name, file) if isinstance(name, str) else []
         if len(there) != 1:
-            found.notes.append(f"{path}: entry {number}: its image {name!r} is not there, or two may be meant; left out")
+            why = f"its image {name!r} is not there, or two may be meant"
+            found.notes.append(LostLabels(f"{path}: entry {number}: {why}; left out"))
             continue
         boxes = []
         annotations = entry.get("annotations", entry.get("annotation"))

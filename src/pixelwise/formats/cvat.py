@@ -15,7 +15,7 @@ from typing import Any
 
 from pixelwise.core.errors import DataError, MissingFile, PixelwiseError, UnknownLayout
 from pixelwise.core.labels import LabelSet
-from pixelwise.core.sample import Dataset, ImageFile, Sample, Source
+from pixelwise.core.sample import Dataset, ImageFile, LostLabels, Sample, Source
 from pixelwise.core.segmentation import KINDS, Kind
 from pixelwise.formats.absent import labels_alone
 from pixelwise.formats.claim import Claim
@@ -37,7 +37,7 @@ LAYOUTS = (
 )
 _LOOKED_INTO = 16  # files of a folder, before it is taken for another format's
 _TOLD = 20  # images that are missing, a sentence each; the rest are counted
-_MOST_FRAMES = 1_000_000  # of one task: 9 hours
+_MOST_FRAMES = 100_000  # of one task, an hour
 _FILMS = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"})
 
 
@@ -131,7 +131,7 @@ def _add_images(work: _Work, file: CvatFile, name: PurePosixPath) -> None:
         there = _pictures(work.index, image, name)
         if len(there) != 1:
             what = f"{there[0]} and {there[1]} may both be meant" if there else "there is no such image"
-            work.missing.append(f"{image.name}: {file.path} names it, but {what}; it is left out")
+            work.missing.append(LostLabels(f"{image.name}: {file.path} names it, but {what}; it is left out"))
             continue
         meta = {key: value for key, value in (("image_id", image.id), ("tags", list(image.tags))) if value not in (None, [])}
         work.add(there[0], CvatDrawing(file.path, image, file.stamp), meta, _split(image.subset, name))
@@ -178,7 +178,7 @@ def _add_frames(work: _Work, file: CvatFile, name: PurePosixPath) -> None:
         work.add(picture, FrameDrawing(file.path, frame, file.size, file.stamp), meta, _split("", name))
     if gone := sorted(file.frames - frames.keys()):
         shown = ", ".join(map(str, gone[:8])) + (" …" if len(gone) > 8 else "")
-        work.missing.append(f"{file.path}: {len(gone)} frames have labels but no picture ({shown}); they are left out")
+        work.missing.append(LostLabels(f"{file.path}: {len(gone)} frames have labels but no picture ({shown}); left out"))
 
 
 def _named_frames(file: CvatFile) -> list[PurePosixPath]:
@@ -246,7 +246,7 @@ def _labels(files: Sequence[CvatFile]) -> LabelSet:
 def _notes(work: _Work, files: Sequence[CvatFile], path: Path) -> Iterator[str]:
     yield from work.missing[:_TOLD]
     if len(work.missing) > _TOLD:
-        yield f"{path}: {len(work.missing) - _TOLD} more of the images named are not there; they are left out"
+        yield LostLabels(f"{path}: {len(work.missing) - _TOLD} more of the images named are not there; they are left out")
     for file in files:
         yield from left_out(file.path, file.skipped)
     if twice := [picture for picture, count in Counter(work.pictures).items() if count > 1]:

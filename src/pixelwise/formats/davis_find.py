@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pixelwise.core.errors import UnreadableFile
+from pixelwise.core.sample import LostLabels
 from pixelwise.formats.folder import Listing, natural
 from pixelwise.formats.names import split_of
 from pixelwise.formats.splits import ordered
@@ -67,7 +68,7 @@ def find_videos(listing: Listing) -> Videos:
     used = {one.parent for one in taken}
     lone = [one for one in masks.values() if one.parent in used and one not in taken]
     if lone:
-        notes.append(f"{listing.root}: {len(lone)} annotations ({lone[0]} …) have no frame in {_IMAGES}; left out")
+        notes.append(LostLabels(f"{listing.root}: {len(lone)} annotations ({lone[0]} …) have no frame in {_IMAGES}; left out"))
     return Videos(frames, splits, meta, (*notes, *missing))
 
 

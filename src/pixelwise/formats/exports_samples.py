@@ -13,7 +13,7 @@ from pixelwise.core.arrays import IntArray, Size
 from pixelwise.core.errors import DataError
 from pixelwise.core.image import SUFFIXES
 from pixelwise.core.labels import LabelSet
-from pixelwise.core.sample import Dataset, ImageFile, Salvaged, Sample, Source
+from pixelwise.core.sample import Dataset, ImageFile, LostLabels, Salvaged, Sample, Source
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.formats.absent import labels_alone
 from pixelwise.formats.coco_find import split_names
@@ -126,7 +126,8 @@ def dataset_of(
         raise DataError(_none_there(export, listed))
     told = [*export.listing.refused, *notes, *found.missing[:_TOLD]]
     if len(found.missing) > _TOLD:
-        told.append(f"{root}: {len(found.missing) - _TOLD} more of the images that the label files name are not there")
+        more = len(found.missing) - _TOLD
+        told.append(LostLabels(f"{root}: {more} more of the images that the label files name are not there"))
     told += unnamed(export.listing, found.pictures) if export.whole else ()
     samples = []
     for picture, one, name in zip(found.pictures, found.listed, sample_names(found.pictures), strict=True):
@@ -152,7 +153,7 @@ def _add(found: _Found, pictures: Pictures, one: Listed, root: Path) -> None:
     shown = next(iter(one.names), "")[:_LONGEST] or "an image without a name"
     if len(there) != 1:
         why = f"{there[0]} and {there[1]} may both be meant" if there else f"there is no such image in {root}"
-        found.missing.append(f"{shown}: {root / one.file} names it, but {why}; it is left out")
+        found.missing.append(LostLabels(f"{shown}: {root / one.file} names it, but {why}; it is left out"))
         return
     key = (there[0], one.content)
     place = None if one.content is None else found.places.get(key)

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from pixelwise.core.errors import DataError, UnknownLayout
 from pixelwise.core.labels import VOID, Label, LabelSet, colour_of
 from pixelwise.core.sample import Dataset, ImageFile, Sample, Source
+from pixelwise.core.segmentation import Kind
 from pixelwise.formats.cityscapes_labels import official
 from pixelwise.formats.claim import Claim
 from pixelwise.formats.class_numbers import ClassNumbers
@@ -82,7 +83,7 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
     form = next(file.parent.name for file in found.values() if file is not None)
     if bare := [image for image, file in found.items() if file is None]:
         notes.append(f"{root}: {len(bare)} images (such as {bare[0]}) have no map in {form}/; read without a truth")
-    kind = "panoptic" if form == "instance" else "semantic"
+    kind: Kind = "panoptic" if form == "instance" else "semantic"
     return Dataset(samples, labels or own, kind, splits, root.resolve().name or "data", [*listing.refused, *notes])
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from pixelwise.core.errors import DataError, MissingFile, PixelwiseError, UnknownLayout
 from pixelwise.core.labels import LabelSet
-from pixelwise.core.sample import Dataset, ImageFile, ImageSource, Sample, Source, TruthSource
+from pixelwise.core.sample import Dataset, ImageFile, ImageSource, LostLabels, Sample, Source, TruthSource
 from pixelwise.core.segmentation import Kind
 from pixelwise.formats.absent import TruthAlone, labels_alone
 from pixelwise.formats.claim import Claim
@@ -175,8 +175,10 @@ def _add_web(work: _Work, file: PurePosixPath) -> None:
 
 def _missing(work: _Work, file: PurePosixPath, name: object, there: Sequence[PurePosixPath]) -> str:
     if there:
-        return f"{name}: {work.listing.root / file} names it, and {there[0]} and {there[1]} may both be meant; it is left out"
-    return f"{name}: {work.listing.root / file} names it, but there is no such image; it is left out"
+        why = f"and {there[0]} and {there[1]} may both be meant"
+    else:
+        why = "but there is no such image"
+    return LostLabels(f"{name}: {work.listing.root / file} names it, {why}; it is left out")
 
 
 def _no_picture(work: _Work, path: Path) -> str:
@@ -204,7 +206,7 @@ def _dataset(work: _Work, labels: LabelSet | None, classes: Classes, path: Path)
 def _notes(work: _Work, path: Path) -> Iterator[str]:
     yield from work.missing[:_TOLD]
     if len(work.missing) > _TOLD:
-        yield f"{path}: {len(work.missing) - _TOLD} more labelme files have no image; they are left out"
+        yield LostLabels(f"{path}: {len(work.missing) - _TOLD} more labelme files have no image; they are left out")
     if twice := [one for one, count in Counter(one for one, _, _, _ in work.rows if one).items() if count > 1]:
         yield f"{path}: {len(twice)} images have more than one file ({twice[0]}); each file is a sample of its own"
     yield from left_out(path, {kind: count for kind, count in work.skipped.items() if count})

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal, TypeAlias, get_args
 
+from msgspec import Raw
+
 from pixelwise.core.errors import PixelwiseError
 from pixelwise.formats.folder import Listing, natural
-from pixelwise.formats.json_file import Raw, decoded, keys_of
+from pixelwise.formats.json_file import decoded, keys_of
 
 LAYOUTS = (
     "Mapillary Vistas: training/images/ + training/v2.0/instances/ (labels/, polygons/), config_v2.0.json",

@@ -52,8 +52,8 @@ class FrameMap:
         """List the objects by their ids."""
         stored, is_rgb = read_ids(self.path)
         if is_rgb or stored.shape != size:
-            found = "colours" if is_rgb else f"{stored.shape[0]} x {stored.shape[1]} (height x width)"
-            raise SizeMismatch(f"{self.path}: expected ids of its image's size {size[0]} x {size[1]}, found {found}")
+            shown = "colours" if is_rgb else f"{stored.shape[0]} x {stored.shape[1]} (height x width)"
+            raise SizeMismatch(f"{self.path}: expected ids of its image's size {size[0]} x {size[1]}, found {shown}")
         try:
             masks, ids = masks_of(stored)
         except DataError as error:
@@ -130,10 +130,10 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
     if not found.frames:
         raise UnknownLayout(f"{path}: expected MOTS, found {listing.describe()}. Tried: {'; '.join(LAYOUTS)}")
     root = listing.root
-    names = {one: class_names(root / one) for one in {frame.names for frame in found.frames} if one is not None}
+    names = {one: class_names(root / one) for one in dict.fromkeys(frame.names for frame in found.frames) if one is not None}
     known = [(_CLASSES if frame.names is None else names[frame.names]) for frame in found.frames]
     notes = list(listing.refused)
-    texts = {file: Lines.of(root / file) for file in {frame.text for frame in found.frames} if file is not None}
+    texts = {file: Lines.of(root / file) for file in dict.fromkeys(frame.text for frame in found.frames) if file is not None}
     notes += [note for text in texts.values() for note in text.notes]
     drawings = [_drawing(root, frame, texts, each) for frame, each in zip(found.frames, known, strict=True)]
     own = things(_classes(drawings, known))

@@ -131,6 +131,8 @@ class Arrays:
         meaning = meaning_of(self.path, headers(self.path))
         _require_fit(self.path, meaning.header, size)
         rows = {name: vector(self.path, one) for name, one in meaning.rows.items()}
+        if single := [name for name, values in rows.items() if not values.ndim]:
+            raise UnreadableFile(f"{self.path}: expected a row for each mask in {single[0]}, found a single number")
         try:
             if meaning.what == "classes" and self.kind == "semantic":
                 return self._classes(meaning)
@@ -170,7 +172,8 @@ class Arrays:
         for name, values in rows.items():
             if len(values) != len(masks) or values.shape[1:] != ((4,) if name == "boxes" else ()):
                 raise DataError(f"{name} has the shape {values.shape}, and there are {len(masks)} masks")
-        classes = _whole(rows["class_ids"]).tolist() if "class_ids" in rows else None
+        rows = {name: _whole(values) if name.endswith("_ids") else values for name, values in rows.items()}
+        classes = rows["class_ids"].tolist() if "class_ids" in rows else None
         found: list[Drawn | str] = []
         for index, (runs, number) in enumerate(zip(masks, numbers, strict=True)):
             where = f"mask {number}"

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from pixelwise.core.errors import DataError, MissingFile, PixelwiseError, UnknownLayout
 from pixelwise.core.labels import LabelSet
-from pixelwise.core.sample import Dataset, ImageFile, Sample, Source
+from pixelwise.core.sample import Dataset, ImageFile, LostLabels, Sample, Source
 from pixelwise.core.segmentation import KINDS, Kind
 from pixelwise.formats.absent import labels_alone
 from pixelwise.formats.claim import Claim
@@ -121,7 +121,7 @@ def _add(work: _Work, pictures: Pictures, file: ViaFile, name: PurePosixPath) ->
         there = pictures.find(image.name, name)
         if len(there) != 1:
             what = f"{there[0]} and {there[1]} may both be meant" if there else "there is no such image"
-            work.missing.append(f"{image.name}: {file.path} names it, but {what}; it is left out")
+            work.missing.append(LostLabels(f"{image.name}: {file.path} names it, but {what}; it is left out"))
             continue
         picture = there[0]
         same = [row for row in work.seen[picture] if work.found[row][0] is not file and work.found[row][1] == image]
@@ -196,7 +196,7 @@ def _surveyed(work: _Work, rule: Rule) -> tuple[Counter[str], Counter[str]]:
 def _notes(work: _Work, listing: Listing, path: Path) -> Iterator[str]:
     yield from work.missing[:_TOLD]
     if len(work.missing) > _TOLD:
-        yield f"{path}: {len(work.missing) - _TOLD} more of the images named are not there; they are left out"
+        yield LostLabels(f"{path}: {len(work.missing) - _TOLD} more of the images named are not there; they are left out")
     for picture, rows in work.seen.items():
         if len(rows) > 1:
             yield f"{picture}: {len(rows)} files or keys hold it with different regions; each is a sample of its own"

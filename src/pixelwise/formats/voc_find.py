@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from pixelwise.core.errors import UnreadableFile
+from pixelwise.core.sample import LostLabels
 from pixelwise.formats.folder import Listing
 from pixelwise.formats.names import SPLITS
 
@@ -71,7 +72,7 @@ def partners(found: Found, root: Path, taken: Iterable[Key]) -> Iterator[str]:
         yield f"{root}: {len(left):,} images (such as {min(left).name}) have no class mask and are in no list; left out"
     for key, mask in found.classes.items():
         if key not in found.images:
-            yield f"{root / mask}: no image in JPEGImages has its name; left out"
+            yield LostLabels(f"{root / mask}: no image in JPEGImages has its name; left out")
 
 
 def read_splits(listing: Listing, keys: Iterable[Key], names: Sequence[str]) -> dict[str, list[Key]]:

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from pixelwise.core.arrays import Size
 from pixelwise.core.errors import DataError, UnreadableFile
 from pixelwise.core.labels import LabelSet
-from pixelwise.core.sample import Dataset, ImageFile, Sample, Source
+from pixelwise.core.sample import Dataset, ImageFile, LostLabels, Sample, Source
 from pixelwise.formats.absent import labels_alone
 from pixelwise.formats.boxed import BoxedImages, boxed_dataset
 from pixelwise.formats.folder import Listing
@@ -102,7 +102,7 @@ def _found(listing: Listing, files: Sequence[PurePosixPath], pictures: Pictures,
             yield _File(path, there[0], page, broken)
             continue
         reason = f"{there[0]} and {there[1]} may both be meant" if there else f"there is no such image in {listing.root}"
-        notes.append(f"{page.filename or file.stem}: {path} names it, but {reason}; left out")
+        notes.append(LostLabels(f"{page.filename or file.stem}: {path} names it, but {reason}; left out"))
 
 
 def _outlined(listing: Listing, pages: Sequence[_File], own: LabelSet, labels: LabelSet, notes: list[str]) -> Dataset:

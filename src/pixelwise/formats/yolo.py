@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from pixelwise.core.errors import DataError, PixelwiseError, UnknownLayout, UnreadableFile
 from pixelwise.core.image import read_size
 from pixelwise.core.labels import LabelSet
-from pixelwise.core.sample import Dataset, ImageFile, Sample, Source
+from pixelwise.core.sample import Dataset, ImageFile, LostLabels, Sample, Source
 from pixelwise.formats.boxed import Boxed, BoxedImages, boxed_dataset
 from pixelwise.formats.claim import Claim
 from pixelwise.formats.folder import Listing, list_folder
@@ -96,7 +96,10 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
         notes.append(f"{listing.root}: {len(others):,} images ({names}) are in folders without a label file; left out")
     config = _with_numbers(listing, pairs, config, notes)
     splits = find_splits(listing, pairs, config.splits, notes, by_folder=config.labels is None)
-    notes += [f"{listing.root / one}: no image has its name; left out" for one in left if not is_list(listing, one)]
+    for one in left:
+        if not is_list(listing, one):
+            sort = LostLabels if "labels" in one.parts else str  # elsewhere it may be a text of another sort
+            notes.append(sort(f"{listing.root / one}: no image has its name; left out"))
     counts = _counted(listing, pairs, config)
     if counts["box"] and not counts["outline"]:
         return _boxes(listing, pairs, config, splits, notes)
