@@ -8,6 +8,9 @@ import PIL.Image
 import pytest
 
 from pixelwise.cli import main
+from pixelwise.cli.info import page_of
+from pixelwise.curate.stats import describe
+from pixelwise.scenes import scenes
 
 SQUARE = np.pad(np.array([[1, 1], [1, 2]], np.uint8), 3)
 
@@ -106,3 +109,9 @@ def test_several_truths_an_image_are_told(shared_data: Path, capsys: pytest.Capt
     assert main(["data", "info", str(shared_data / "bsds500_val"), "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert (data["images"], data["truths"] > 400, data["kind"]) == (100, True, "regions")
+
+
+@pytest.mark.parametrize(("images", "shown"), [(3, 3), (7, 4), (23, 16)])
+def test_the_rows_of_the_contact_sheet_are_full(images: int, shown: int) -> None:
+    samples = page_of(describe(scenes(images, (32, 32)))).samples
+    assert len({sample.name for _, sample in samples}) == len(samples) == shown

@@ -108,3 +108,8 @@ def test_data_info_shows_the_splits_of_lists(folder: Path, tmp_path: Path, capsy
 def test_wrong_fractions_are_wrong_use(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "split", str(folder), "--fractions", "70/20"]) == 2
     assert "add up to 90" in capsys.readouterr().err
+
+
+def test_a_file_where_the_lists_should_go_is_wrong_use(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("mine")
+    assert main(["data", "split", str(folder), "--out", str(tmp_path / "taken")]) == 2

@@ -9,6 +9,7 @@ import PIL.Image
 import pytest
 
 from pixelwise.core.errors import DataError
+from pixelwise.core.sample import LostLabels
 from pixelwise.formats import read, recognise
 
 OBJECTS = np.array([[0, 1, 1], [2, 2, 2]], np.uint8)
@@ -97,6 +98,11 @@ def test_a_wrong_line_spoils_itself_and_is_named(lines: str, words: str, tmp_pat
     with pytest.raises(DataError, match=words):
         _ = sample.truth
     assert "sky" in sample.salvaged()[0][0].names
+
+
+def test_objects_without_an_image_are_told(tmp_path: Path) -> None:
+    blue(of_2017(tmp_path) / "images" / "training" / "gone_seg.png", OBJECTS)
+    assert any(isinstance(note, LostLabels) and "gone_seg.png" in note for note in read(tmp_path).notes)
 
 
 def test_objects_of_2020_have_pictures_of_their_own(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from pixelwise.core.errors import DataError, MissingFile, PixelwiseError, SizeMismatch, UnreadableFile
 from pixelwise.curate.check import check
-from pixelwise.formats import read, recognise
+from pixelwise.formats import coco_annotations, coco_file, read, recognise
 
 SQUARE = [1, 1, 4, 1, 4, 3, 1, 3]  # columns 1 to 3, rows 1 and 2, of an image of 5 x 6
 CATEGORIES = [{"id": 7, "name": "dog", "supercategory": "animal"}, {"id": 3, "name": "cat", "supercategory": "animal"}]
@@ -290,3 +290,30 @@ def test_names_that_differ_in_case_or_unicode_form_are_one(name: str, tmp_path: 
     path = put(tmp_path / "pets", [one()], images=[{**IMAGES[0], "file_name": name}])
     (path / "a.png").rename(path / "\u00fcber.png")
     assert read(path)[0].truth.names == ["dog"]
+
+
+def test_annotations_are_found_part_by_part_wherever_objects_only_seem_to_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tiny part ends anywhere: between objects of a nested list, in a text, behind the list of annotations."""
+    odd = {"attributes": {"note": "a }, { b", "list": [{"a": 1}, {"a": 2}, {"a": 3}], '"segmentation": [': 1}}
+    annotations = [
+        {"id": row, "image_id": 1, "category_id": 1, "segmentation": [[0, 0, 4, 0, 4, 4, 0, row % 5]], "area": row, **odd}
+        for row in range(40)
+    ]
+    head = {"images": [{"id": 1, "file_name": "a.png", "height": 4, "width": 4}]}
+    tail = {"categories": [{"id": 1, "name": "x"}, {"id": 2, "name": "y"}]}
+    for number, order in enumerate(((head, {"annotations": annotations}, tail), (head, tail, {"annotations": annotations}))):
+        path = tmp_path / f"{number}.json"
+        path.write_text(json.dumps({key: value for part in order for key, value in part.items()}, indent=number))
+        whole = coco_file.read_coco(path)
+        for size in (16, 100, 1000):
+            monkeypatch.setattr(coco_annotations, "_PART", size)
+            found = coco_file.read_coco(path)
+            assert found.rows.ids.tolist() == list(range(40))
+            assert found.rows.outlines.tolist() == whole.rows.outlines.tolist()
+            texts = [json.loads(text) for text in found.pieces(found.rows.outlines)]
+            assert texts == [one["segmentation"] for one in annotations]
+            assert [json.loads(text) for text in found.pieces(found.rows.attributes)] == [
+                one["attributes"] for one in annotations
+            ]

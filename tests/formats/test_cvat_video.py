@@ -86,7 +86,7 @@ def test_the_nearer_object_is_the_later_one(tmp_path: Path) -> None:
 
 def test_frames_without_a_picture_are_told(tmp_path: Path) -> None:
     path = put(tmp_path / "street", box(0, 0) + box(3, 3), frames=(0, 2))
-    assert read(path).notes == (f"{path / 'annotations.xml'}: 1 frames have labels but no picture (3); they are left out",)
+    assert read(path).notes == (f"{path / 'annotations.xml'}: 1 frames have labels but no picture (3); left out",)
 
 
 def test_a_film_without_frames_says_what_to_do(tmp_path: Path) -> None:

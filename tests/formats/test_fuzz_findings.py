@@ -51,6 +51,19 @@ def test_a_list_that_is_a_link_to_nothing_is_named(tmp_path: Path) -> None:
         FORMATS["masks"].read(tmp_path)
 
 
+def test_a_table_of_classes_that_is_a_link_to_nothing_is_named(tmp_path: Path) -> None:
+    (masks(tmp_path) / "classes.csv").symlink_to("nowhere.csv")
+    with pytest.raises(MissingFile, match=r"classes\.csv"):
+        FORMATS["masks"].read(tmp_path)
+
+
+def test_a_word_of_ours_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    word = {"format": "pixelwise id_maps 1", "kind": "instance", "classes": [], "values": {}, "encoding": "id", "settled": True}
+    (tmp_path / "outside.json").write_text(json.dumps(word))
+    (masks(tmp_path / "data") / "classes.json").symlink_to("../outside.json")
+    assert FORMATS["id_maps"].sniff(tmp_path / "data") is None
+
+
 def test_videos_with_a_list_that_is_no_text_are_claimed_and_the_list_named(tmp_path: Path) -> None:
     picture(tmp_path / "JPEGImages" / "480p" / "bear" / "00000.png")
     picture(tmp_path / "Annotations" / "480p" / "bear" / "00000.png")

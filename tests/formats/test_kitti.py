@@ -9,7 +9,7 @@ import pytest
 from pixelwise.core.errors import DataError, SizeMismatch
 from pixelwise.core.image import Image
 from pixelwise.core.labels import LabelSet
-from pixelwise.core.sample import Dataset, Sample
+from pixelwise.core.sample import Dataset, LostLabels, Sample
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.formats import FORMATS, read, recognise
 
@@ -59,6 +59,12 @@ def test_a_file_of_colours_names_other_classes(tmp_path: Path) -> None:
     assert data.labels.names == ("gravel", "hand cart")
     assert data.labels.colours.tolist() == [[128, 64, 128], [0, 0, 142]]
     assert data[0].truth.names == ["gravel", "hand cart", "hand cart"]
+
+
+def test_a_map_without_an_image_is_told(tmp_path: Path) -> None:
+    street(tmp_path)
+    PIL.Image.fromarray(INSTANCES).save(tmp_path / "training" / "instance" / "gone.png")
+    assert any(isinstance(note, LostLabels) and "gone.png" in note for note in read(tmp_path).notes)
 
 
 def test_a_class_that_is_none_is_named(tmp_path: Path) -> None:

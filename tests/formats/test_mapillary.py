@@ -9,6 +9,7 @@ import PIL.Image
 import pytest
 
 from pixelwise.core.errors import DataError
+from pixelwise.core.sample import LostLabels
 from pixelwise.formats import read, recognise
 
 CONFIG = {
@@ -76,6 +77,12 @@ def test_without_a_config_classes_are_called_by_their_numbers(tmp_path: Path) ->
     data = read(path)
     assert data[0].truth.names == ["class 0", "class 0", "class 1", "class 2"]
     assert any("config" in note for note in data.notes)
+
+
+def test_labels_without_an_image_are_told(tmp_path: Path) -> None:
+    vistas(tmp_path)
+    PIL.Image.fromarray(INSTANCES).save(tmp_path / "training" / "v2.0" / "instances" / "gone.png")
+    assert any(isinstance(note, LostLabels) and "gone.png" in note for note in read(tmp_path).notes)
 
 
 def test_polygons_are_painted_in_their_order(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import PIL.Image
 import pytest
 
 from pixelwise.core.errors import DataError, SizeMismatch
+from pixelwise.core.sample import LostLabels
 from pixelwise.formats import FORMATS, read, recognise
 from pixelwise.formats.mots_find import Lines
 
@@ -84,6 +85,13 @@ def test_a_wrong_line_spoils_itself_and_is_named(tmp_path: Path) -> None:
         _ = data[0].truth
     assert len(data[0].salvaged()[0][0]) == 1
     assert any("1 lines (4) are no lines" in note for note in data.notes)
+
+
+def test_a_map_or_a_line_without_a_frame_is_told(tmp_path: Path) -> None:
+    path = maps(tmp_path / "maps", IDS)
+    PIL.Image.fromarray(IDS).save(path / "train" / "instances" / "0002" / "000009.png")
+    for root, word in ((path, "000009.png"), (lines(tmp_path / "lines", "1 2001 2 2 3 123\n7 2001 2 2 3 123\n"), "such as 7")):
+        assert any(isinstance(note, LostLabels) and word in note for note in read(root).notes)
 
 
 def test_boxes_of_the_older_benchmark_are_not_taken_for_masks(tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ def test_a_foreign_folder_and_a_file_are_refused(tmp_path: Path) -> None:
     (tmp_path / "out" / "thesis.txt").write_text("years")
     (tmp_path / "file").write_text("a file")
     for name in ("out", "file"):
-        with pytest.raises(PlaceTaken, match="choose another --out"):
+        with pytest.raises(PlaceTaken, match="choose another place"):
             write(tmp_path / name, data(1), Names(), Writing())
     assert tree(tmp_path / "out") == {"thesis.txt": b"years"}
 

@@ -192,7 +192,9 @@ def _change_files(tree: dict[str, Entry], rng: random.Random, donors: Sequence[T
     elif kind == 5:
         tree[chosen] = None
     elif kind == 6:
-        tree[chosen] = Link(rng.choice((f"../{CANARY}.png", f"../../{CANARY}.json", ".", "nowhere", other)))
+        above = "../" * (chosen.count("/") + 1)  # out of the root, from wherever the link is
+        suffix = rng.choice(("png", "json", "xml"))
+        tree[chosen] = Link(rng.choice((f"{above}{CANARY}.{suffix}", above, ".", "nowhere", other)))
     elif kind == 7 and donors:
         donor = rng.choice(donors)
         extra = rng.choice(list(donor))

@@ -160,8 +160,10 @@ _opened: list[str] = []
 
 
 def _watch(event: str, arguments: tuple[Any, ...]) -> None:
-    if event == "open" and isinstance(arguments[0], str | bytes | os.PathLike) and CANARY in os.fsdecode(arguments[0]):
-        _opened.append(os.fsdecode(arguments[0]))
+    if event == "open" and isinstance(arguments[0], str | bytes | os.PathLike):
+        path = os.path.realpath(os.fsdecode(arguments[0]))  # through links
+        if CANARY in path:
+            _opened.append(path)
 
 
 @contextmanager

@@ -3,7 +3,12 @@
 Exit codes: 0 all good, 1 some items bad or the work could not be finished, 2 wrong use, 130 interrupted.
 """
 
+import contextlib
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from types import FrameType
 
 import typer
 
@@ -59,6 +64,37 @@ def run(arguments: list[str] | None) -> int:
     """Run the command line and return the exit code; errors of ours become one sentence on stderr."""
     if not app.registered_commands:
         _register()
+    with _noting_interrupts() as interrupts:
+        try:
+            return _run(arguments)
+        except Exception:
+            if not interrupts:
+                raise
+            print("interrupted", file=sys.stderr)  # compiled code may turn a KeyboardInterrupt into an error of its own
+            return 130
+
+
+@contextlib.contextmanager
+def _noting_interrupts() -> Iterator[list[int]]:
+    """Note each Ctrl-C beside raising KeyboardInterrupt for it, in the main thread and where nobody else handles it."""
+    noted: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        noted.append(number)
+        signal.default_int_handler(number, frame)
+
+    is_ours = threading.current_thread() is threading.main_thread()
+    is_ours = is_ours and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if is_ours:
+        signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        if is_ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _run(arguments: list[str] | None) -> int:
     try:
         result = app(arguments, standalone_mode=False)
         return result if isinstance(result, int) else 0

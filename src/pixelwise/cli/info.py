@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from pixelwise.curate.stats import Stats
     from pixelwise.report.info import InfoPage
 
-_SHEET = 16  # images of the contact sheet
+_SHEET = 16  # images of the contact sheet, at most
+_ROW = 4  # images of its rows, which are full where there are so many
 _LISTED = 20
 _WHERE = 24  # classes whose places and colours are printed
 
@@ -201,7 +202,8 @@ def page_of(stats: "Stats") -> "InfoPage":
 def _sheet(stats: "Stats") -> list[tuple[str, Any]]:
     """Choose images spread evenly over the good ones, as neighbours look alike; name each with its split."""
     good = [row for row in range(len(stats.dataset)) if row not in stats.bad]
-    chosen = [good[place * len(good) // _SHEET] for place in range(_SHEET)] if len(good) > _SHEET else good
+    count = min(_SHEET, len(good) - len(good) % _ROW if len(good) > _ROW else len(good))
+    chosen = [good[place * len(good) // count] for place in range(count)]
     found = []
     for row in chosen:
         inside = [name for name, rows in stats.dataset.splits.items() if row in rows and name not in ("trainval", "all")]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pixelwise.core.errors import DataError, MissingFile, OptionError, PixelwiseError, StorageError
+from pixelwise.core.errors import DataError, MissingFile, OptionError, PixelwiseError, PlaceTaken
 from pixelwise.core.files import make_folder, read_json, write_json, write_text
 from pixelwise.core.sample import Dataset
 from pixelwise.formats.folder import Listing, list_folder
@@ -45,15 +45,15 @@ def check_out(out: Path, data: Path) -> None:
 
     Raises:
         OptionError: it is in the data.
-        StorageError: it holds other files of these names.
+        PlaceTaken: it holds other files of these names.
     """
     inside = (data if data.is_dir() else data.parent).resolve()
     if out.resolve().is_relative_to(inside):
         raise OptionError(f"--out {out}: expected a place outside the data {data}, which is never touched")
     if out.is_file():
-        raise StorageError(f"--out {out}: expected a folder, found a file; choose another --out")
+        raise PlaceTaken(f"--out {out}: expected a folder, found a file; choose another --out")
     if out.is_dir() and not _is_ours(out) and any(one.suffix == ".txt" or one.name == "split.json" for one in out.iterdir()):
-        raise StorageError(f"--out {out}: it holds lists that this command did not make; choose another folder")
+        raise PlaceTaken(f"--out {out}: it holds lists that this command did not make; choose another folder")
 
 
 def _is_ours(folder: Path) -> bool:

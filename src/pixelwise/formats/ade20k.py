@@ -19,9 +19,9 @@ from pathlib import Path
 from pixelwise.core.arrays import IntArray, Size
 from pixelwise.core.errors import DataError, PixelwiseError, UnknownLayout
 from pixelwise.core.labels import LabelSet
-from pixelwise.core.sample import Dataset, ImageFile, Salvaged, Sample, Source, relabelled
+from pixelwise.core.sample import Dataset, ImageFile, LostLabels, Salvaged, Sample, Source, relabelled
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.formats.ade20k_find import LAYOUTS, Annotated, find_annotated
+from pixelwise.formats.ade20k_find import LAYOUTS, Annotated, find_annotated, lost_of
 from pixelwise.formats.ade20k_objects import Objects2017, Objects2020, rows_of
 from pixelwise.formats.claim import Claim
 from pixelwise.formats.folder import list_folder
@@ -106,6 +106,8 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
         source = Source(root / one.image, files, "json" if one.is_2020 else "rgb")
         samples.append(Sample(name, ImageFile(root / one.image), truth, labels or own, source, {"scene": scene}))
     splits, notes = find_splits(listing, [one.image for one in found])
+    if lost := lost_of(listing, found):
+        notes.append(LostLabels(f"{root}: {len(lost)} _seg.png (such as {lost[0]}) lack their image or their text; left out"))
     return Dataset(samples, labels or own, "instance", splits, root.resolve().name or "data", [*listing.refused, *notes])
 
 

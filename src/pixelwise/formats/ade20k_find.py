@@ -2,6 +2,7 @@
 
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -28,6 +29,12 @@ class Annotated:
     def is_2020(self) -> bool:
         """Tell whether it is of the later release."""
         return self.text.suffix.lower() == ".json"
+
+
+def lost_of(listing: Listing, found: Sequence[Annotated]) -> list[PurePosixPath]:
+    """List the pictures of objects that lack their image or their text."""
+    used = {one.objects for one in found}
+    return [one for one in listing.pictures if _is_objects(one) and one not in used]
 
 
 def find_annotated(listing: Listing) -> list[Annotated]:

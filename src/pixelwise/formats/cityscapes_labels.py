@@ -120,6 +120,8 @@ def stated_in(folder: Path) -> Stated | None:
 
 
 def _data(folder: Path) -> Mapping[str, Any] | None:
+    if (folder / NAME).is_symlink():  # it may lead outside, and we write none
+        return None
     try:
         data = read_json(folder / NAME, 2**24)
     except PixelwiseError:

@@ -93,8 +93,11 @@ def _read_or_none(path: Path) -> ClassTable | None:
 
 def _is_of_images(path: Path) -> bool:
     """Tell a table of images: Roboflow's multi-label export has one of the same name, a column a class."""
-    with open(path, "rb") as file:
-        return file.readline(_LINE).removeprefix(b"\xef\xbb\xbf").strip().lower().startswith(b"filename")
+    try:
+        with open(path, "rb") as file:
+            return file.readline(_LINE).removeprefix(b"\xef\xbb\xbf").strip().lower().startswith(b"filename")
+    except OSError:  # a link to nothing: told by who reads it
+        return False
 
 
 def read_classes(path: Path) -> ClassTable:

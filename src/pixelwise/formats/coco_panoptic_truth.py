@@ -20,7 +20,7 @@ from pixelwise.core.labels import VOID, LabelSet
 from pixelwise.core.masks import DisjointMasks, smallest_dtype
 from pixelwise.core.sample import Salvaged, stored_values
 from pixelwise.core.segmentation import Kind, Segmentation
-from pixelwise.formats.coco_numbers import as_boxes, as_numbers, stated_or
+from pixelwise.formats.coco_numbers import as_boxes, as_numbers, as_sides, stated_or
 from pixelwise.formats.coco_panoptic_file import PanopticFile
 from pixelwise.formats.json_file import decode
 from pixelwise.formats.masks import mismatch
@@ -200,7 +200,7 @@ def _segmentation(kind: Kind, masks: DisjointMasks, kept: Sequence[tuple[_Segmen
         np.array([index for _, index in kept], np.int64),
         labels,
         crowd=crowd if crowd.any() else None,
-        boxes=stated_or(as_boxes([one.bbox for one in segments]), masks.boxes),
+        boxes=stated_or(as_boxes(as_sides([one.bbox for one in segments])), masks.boxes),
         areas=stated_or(np.where(areas >= 0, areas, np.nan), masks.areas),
         source_ids=np.array([one.id for one in segments], np.int64),
         attributes=tuple(one.attributes or {} for one in segments) if any(one.attributes for one in segments) else (),

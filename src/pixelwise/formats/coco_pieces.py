@@ -1,17 +1,27 @@
 """Pieces of a label file that stay on the disk until they are asked for: where they lie, and how they are read."""
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from msgspec import Raw, UnsetType
 
-from pixelwise.core.arrays import ByteArray, IntArray
+from pixelwise.core.arrays import BoolArray, IntArray
 from pixelwise.core.errors import MissingFile, UnreadableFile
 
-_AFTER = np.frombuffer(b",} \t\r\n", np.uint8)  # what may follow a value in an object
+_MOST_BETWEEN = 4  # white space between a key and its value that is passed over, the colon included
+
+
+def _table(letters: bytes) -> BoolArray:
+    """Tell of each byte whether it is one of ``letters``."""
+    found = np.zeros(256, bool)
+    found[np.frombuffer(letters, np.uint8)] = True
+    return found
+
+
+_BETWEEN = _table(b": \t\r\n")
+_AFTER = _table(b",} \t\r\n")  # what may follow a value in an object
 
 
 def stamp_of(state: os.stat_result) -> tuple[int, int]:
@@ -32,17 +42,17 @@ def places_of(pieces: Sequence[Raw | UnsetType], base: int) -> IntArray:
     return found
 
 
-def places_after(key: bytes, pieces: Sequence[Raw | UnsetType], data: ByteArray, skipped: int) -> IntArray:
-    """Give the places as ``places_of``, of pieces that are in the order of the text and stand behind one key.
+def places_after(key: bytes, pieces: Sequence[Raw | UnsetType], text: bytes, first: int) -> IntArray:
+    """Give the places as ``places_of``, of pieces that are in the order of a text and stand behind one key.
 
-    Of a million pieces the addresses take as long to ask for as all else. So the key is looked for instead; where it turns up
-    more often than there are pieces, as in somebody's remarks, the addresses decide after all.
+    Of a million pieces the addresses take as long to ask for as all else. So the key is looked for instead, from the end of
+    one piece to the next; where it is not followed by them, as where it stands in somebody's remarks, the addresses decide.
 
     Args:
         key: the key, in quotation marks.
         pieces: what stands behind it.
-        data: the decoded text.
-        skipped: how many bytes of the file stand before that.
+        text: the decoded text.
+        first: where that begins in the file.
     """
     found = np.zeros((len(pieces), 2), np.int64)
     kinds = set(map(type, pieces))
@@ -51,12 +61,25 @@ def places_after(key: bytes, pieces: Sequence[Raw | UnsetType], data: ByteArray,
     whole = pieces if len(kinds) == 1 else [b"" if isinstance(piece, UnsetType) else piece for piece in pieces]
     lengths = np.fromiter(map(len, whole), np.int64, len(pieces))  # type: ignore[arg-type]
     there = np.flatnonzero(lengths)
-    starts = np.array([match.end() for match in re.finditer(re.escape(key) + rb"\s*:\s*", data.data)], np.int64)
-    ends = starts + lengths[there] if len(starts) == len(there) else starts
-    if len(starts) != len(there) or ends[-1] >= len(data) or not np.isin(data[ends], _AFTER).all():
-        return places_of(pieces, data.ctypes.data - skipped)
-    found[there, 0], found[there, 1] = starts + skipped, lengths[there]
+    values = np.frombuffer(text, np.uint8)
+    starts = _behind(key, text, lengths[there])
+    for _ in range(_MOST_BETWEEN):
+        starts += _BETWEEN[values.take(starts, mode="clip")]
+    ends = starts + lengths[there]
+    if starts[0] < len(key) or ends.max() >= len(text) or not _AFTER[values[ends]].all():
+        return places_of(pieces, values.ctypes.data - first)
+    found[there, 0], found[there, 1] = starts + first, lengths[there]
     return found
+
+
+def _behind(key: bytes, text: bytes, lengths: IntArray) -> IntArray:
+    """Find a key again and again, each time behind the value of some length that follows it."""
+    found, at, find, wide = [], 0, text.find, len(key)
+    for length in lengths.tolist():
+        at = find(key, at) + wide  # where it is not found, what follows is no value's end
+        found.append(at)
+        at += length
+    return np.array(found, np.int64)
 
 
 def read_pieces(path: Path, stamp: tuple[int, int], places: IntArray) -> list[bytes]:

@@ -37,7 +37,7 @@ def decoded(path: Path, form: type[_T], what: str = "labels") -> tuple[_T, ByteA
         MissingFile: there is none.
         UnreadableFile: it is empty, cut off, too large, no JSON, or not of that form.
     """
-    data, skipped = _mapped(path, what)
+    data, skipped = mapped(path, what)
     try:
         return msgspec.json.decode(data.data, type=form), data, skipped
     except msgspec.ValidationError as error:
@@ -101,7 +101,7 @@ def keys_of(path: Path) -> frozenset[str] | None:
 
 def _keys_of(path: Path) -> frozenset[str] | None:
     try:
-        data, _ = _mapped(path, "JSON")
+        data, _ = mapped(path, "JSON")
     except PixelwiseError:
         return None
     first = bytes(data[:_BLANK]).lstrip()[:1]
@@ -142,7 +142,7 @@ def _plain(error: Exception) -> str:
     return f"{f'in {place}: ' if place and place != '$' else ''}{what[:1].lower()}{what[1:]}"
 
 
-def _mapped(path: Path, what: str) -> tuple[ByteArray, int]:
+def mapped(path: Path, what: str) -> tuple[ByteArray, int]:
     """Map a file, less the mark that some editors put before UTF-8."""
     try:
         size = path.stat().st_size

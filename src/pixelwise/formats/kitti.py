@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from pixelwise.core.errors import DataError, UnknownLayout
 from pixelwise.core.labels import VOID, Label, LabelSet, colour_of
-from pixelwise.core.sample import Dataset, ImageFile, Sample, Source
+from pixelwise.core.sample import Dataset, ImageFile, LostLabels, Sample, Source
 from pixelwise.core.segmentation import Kind
 from pixelwise.formats.cityscapes_labels import official
 from pixelwise.formats.claim import Claim
@@ -83,6 +83,11 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
     form = next(file.parent.name for file in found.values() if file is not None)
     if bare := [image for image, file in found.items() if file is None]:
         notes.append(f"{root}: {len(bare)} images (such as {bare[0]}) have no map in {form}/; read without a truth")
+    used = set(found.values())
+    if lost := [
+        one for one in listing.pictures if one.parent.name == form and one.suffix.lower() == ".png" and one not in used
+    ]:
+        notes.append(LostLabels(f"{root}: {len(lost)} maps (such as {lost[0]}) have no image in {_IMAGES}/; left out"))
     kind: Kind = "panoptic" if form == "instance" else "semantic"
     return Dataset(samples, labels or own, kind, splits, root.resolve().name or "data", [*listing.refused, *notes])
 
@@ -94,7 +99,8 @@ def _classes(path: Path) -> LabelSet:
         DataError: a line has no name, a colour is none, or two lines have one name.
     """
     try:
-        text = path.read_bytes()[:_MOST_BYTES].decode("utf-8-sig")
+        with path.open("rb") as file:
+            text = file.read(_MOST_BYTES).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: expected names of classes in UTF-8, but {error}") from None
     found: list[Label] = []

@@ -174,10 +174,7 @@ def _add_web(work: _Work, file: PurePosixPath) -> None:
 
 
 def _missing(work: _Work, file: PurePosixPath, name: object, there: Sequence[PurePosixPath]) -> str:
-    if there:
-        why = f"and {there[0]} and {there[1]} may both be meant"
-    else:
-        why = "but there is no such image"
+    why = f"and {there[0]} and {there[1]} may both be meant" if there else "but there is no such image"
     return LostLabels(f"{name}: {work.listing.root / file} names it, {why}; it is left out")
 
 

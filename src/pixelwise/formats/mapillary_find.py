@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias, get_args
 from msgspec import Raw
 
 from pixelwise.core.errors import PixelwiseError
+from pixelwise.core.sample import LostLabels
 from pixelwise.formats.folder import Listing, natural
 from pixelwise.formats.json_file import decoded, keys_of
 
@@ -41,11 +42,15 @@ def find_vistas(listing: Listing) -> Found | None:
     if not images:
         return None
     there: dict[tuple[str, Form], dict[PurePosixPath, PurePosixPath]] = {}
+    lone: list[tuple[tuple[str, Form], PurePosixPath]] = []
     for one in (*listing.pictures, *listing.texts):
         place = _place(one)
-        image = None if place is None else images.get((place[0], one.stem))
-        if place is not None and image is not None:
+        if place is None:
+            continue
+        if (image := images.get((place[0], one.stem))) is not None:
             there.setdefault(place[1:], {})[image] = one
+        else:
+            lone.append((place[1:], one))
     if config_of(listing, "") is None:
         there = {key: pairs for key, pairs in there.items() if key[0]}
     if not there:
@@ -53,11 +58,13 @@ def find_vistas(listing: Listing) -> Found | None:
     newest = max((version for version, _ in there), key=natural)
     form = next(form for form in _FORMS if (newest, form) in there)
     pairs = there[newest, form]
-    notes = []
+    notes: list[str] = []
     if others := sorted({version for version, _ in there if version != newest}):
         notes.append(
             f"{listing.root}: the labels of {newest} are read; those of {', '.join(o or '1.1' for o in others)} are not"
         )
+    if lost := [one for key, one in lone if key == (newest, form)]:
+        notes.append(LostLabels(f"{listing.root}: {len(lost)} of {form} (such as {lost[0]}) have no image; left out"))
     if bare := [one for one in images.values() if one not in pairs]:
         notes.append(f"{listing.root}: {len(bare)} images (such as {bare[0]}) have no {form}; read without a truth")
     return Found({one: pairs.get(one) for one in images.values()}, newest, form, tuple(notes))

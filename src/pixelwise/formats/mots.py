@@ -10,7 +10,7 @@ be ignored, of whatever class: it becomes a crowd of each class, so that scores 
 [1] Voigtlaender et al., MOTS: Multi-Object Tracking and Segmentation, CVPR 2019.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -19,7 +19,7 @@ from pixelwise.core.errors import DataError, SizeMismatch, UnknownLayout
 from pixelwise.core.image import read_ids
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.runs import from_text
-from pixelwise.core.sample import Dataset, ImageFile, Sample, Source
+from pixelwise.core.sample import Dataset, ImageFile, LostLabels, Sample, Source
 from pixelwise.formats.claim import Claim
 from pixelwise.formats.folder import list_folder
 from pixelwise.formats.mots_find import LAYOUTS, Frame, Line, Lines, class_names, find_frames
@@ -138,6 +138,7 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
     drawings = [_drawing(root, frame, texts, each) for frame, each in zip(found.frames, known, strict=True)]
     own = things(_classes(drawings, known))
     images = [frame.image for frame in found.frames]
+    notes += _lost(root, found.frames, texts)
     samples = []
     for frame, drawing, name in zip(found.frames, drawings, sample_names(images), strict=True):
         truth = None if drawing is None else ObjectTruth(drawing, root / frame.image, own)
@@ -147,6 +148,14 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
         samples.append(Sample(name, ImageFile(root / frame.image), truth, labels or own, source, meta))
     splits, told = find_splits(listing, images)
     return Dataset(samples, labels or own, "instance", splits, root.resolve().name or "data", [*notes, *found.notes, *told])
+
+
+def _lost(root: Path, frames: Sequence[Frame], texts: Mapping[PurePosixPath, Lines]) -> Iterator[str]:
+    """Tell of lines whose frame is not there."""
+    for file, text in texts.items():
+        there = {int(frame.image.stem[:18]) for frame in frames if frame.text == file}
+        if gone := sorted(text.by_frame.keys() - there):
+            yield LostLabels(f"{root / file}: {len(gone)} frames (such as {gone[0]}) have lines but no picture; left out")
 
 
 def _drawing(root: Path, frame: Frame, texts: Mapping[PurePosixPath, Lines], names: tuple[str, ...]) -> Drawing | None:

@@ -9,6 +9,7 @@ import numpy as np
 from pixelwise.core.arrays import Size
 from pixelwise.core.errors import DataError, MissingFile, UnreadableFile
 from pixelwise.core.image import read_ids
+from pixelwise.core.sample import LostLabels
 from pixelwise.formats.folder import Listing, natural
 from pixelwise.formats.mapillary_find import find_vistas
 
@@ -51,9 +52,12 @@ def find_frames(listing: Listing) -> Found:
     frames = _with_maps(listing)
     maps = [frame for frame in frames if frame.map is not None]
     if any(_is_of_mots(listing.root, frame) for frame in maps[:_LOOKED_AT]):
-        bare = len(frames) - len(maps)
-        notes = (f"{listing.root}: {bare} frames have no map in {_MAPS}/; read without a truth",) if bare else ()
-        return Found(tuple(frames), False, notes)
+        notes: list[str] = []
+        if bare := len(frames) - len(maps):
+            notes.append(f"{listing.root}: {bare} frames have no map in {_MAPS}/; read without a truth")
+        if lost := sorted(_maps(listing) - {frame.map for frame in maps if frame.map is not None}, key=natural):
+            notes.append(LostLabels(f"{listing.root}: {len(lost)} maps (such as {lost[0]}) have no frame; left out"))
+        return Found(tuple(frames), False, tuple(notes))
     frames = _with_texts(listing)
     texts = list(dict.fromkeys(frame.text for frame in frames if frame.text is not None))
     if any(_holds_lines(listing.root / one) for one in texts[:_LOOKED_AT]):
@@ -63,7 +67,7 @@ def find_frames(listing: Listing) -> Found:
 
 def _with_maps(listing: Listing) -> list[Frame]:
     """Pair ``<above>/images/<video>/a.jpg`` with ``<above>/instances/<video>/a.png``, with or without videos."""
-    there = {one for one in listing.pictures if _MAPS in one.parts[:-1] and one.suffix.lower() == ".png"}
+    there = _maps(listing)
     names = {one.parent: one for one in listing.texts if one.name == _NAMES}
     frames = []
     for picture in listing.pictures if there else ():
@@ -76,6 +80,10 @@ def _with_maps(listing: Listing) -> list[Frame]:
         named = next((names[one] for one in folders if one in names), None)
         frames.append(Frame(picture, "/".join(inner) or above.as_posix(), file if file in there else None, None, named))
     return sorted(frames, key=lambda one: natural(one.image))
+
+
+def _maps(listing: Listing) -> set[PurePosixPath]:
+    return {one for one in listing.pictures if _MAPS in one.parts[:-1] and one.suffix.lower() == ".png"}
 
 
 def _is_of_mots(root: Path, frame: Frame) -> bool:
@@ -184,7 +192,8 @@ def class_names(path: Path) -> tuple[str, ...]:
         UnreadableFile: the file is no text in UTF-8.
     """
     try:
-        text = path.read_bytes()[:_MOST_NAMES].decode("utf-8-sig")
+        with path.open("rb") as file:
+            text = file.read(_MOST_NAMES).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UnreadableFile(f"{path}: expected names of classes in UTF-8, but {error}") from None
     return tuple(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))

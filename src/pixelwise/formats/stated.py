@@ -40,6 +40,8 @@ def state(folder: Path, form: str, stated: Stated) -> None:
 
 def form_in(folder: Path) -> str | None:
     """Give the format that the ``classes.json`` of a folder of ours states; None where there is none, or it states none."""
+    if (folder / NAME).is_symlink():  # it may lead outside, and we write none
+        return None
     try:
         data = read_json(folder / NAME, _MOST_BYTES)
     except PixelwiseError:

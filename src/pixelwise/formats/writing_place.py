@@ -62,7 +62,7 @@ def refuse_foreign(path: Path, own: Callable[[str], bool], is_ours: Callable[[Pa
     if not path.exists():
         return
     if not path.is_dir():
-        raise PlaceTaken(f"{path}: expected a folder to write to, found a file; choose another --out")
+        raise PlaceTaken(f"{path}: expected a folder to write to, found a file; choose another place")
     entries = sorted(one.name for one in path.iterdir())
     if not entries:
         return
@@ -70,7 +70,7 @@ def refuse_foreign(path: Path, own: Callable[[str], bool], is_ours: Callable[[Pa
     if strange or not is_ours(path):
         raise PlaceTaken(
             f"{path}: the folder is not empty and not a data set that Pixelwise wrote (it holds "
-            f"{', '.join((strange or entries)[:3])}); choose another --out"
+            f"{', '.join((strange or entries)[:3])}); choose another place"
         )
 
 
