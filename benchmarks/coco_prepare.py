@@ -162,7 +162,7 @@ def load(name: str, file: Path) -> None:
     """Load an index in this process alone, and print what it took."""
     from pycocotools.coco import COCO
 
-    from pixelwise.formats.coco_file import CocoFile, read_coco
+    from pixelwise.formats.coco.file import CocoFile, read_coco
 
     before = status("self", "VmRSS"), status("self", "RssAnon")
     begun = time.perf_counter()

@@ -12,7 +12,7 @@ from pixelwise.core.sample import Dataset
 from pixelwise.curate.prepare import prepare
 from pixelwise.formats import coco
 from pixelwise.formats.writing import JOURNAL, Writing
-from pixelwise.formats.writing_journal import Journal
+from pixelwise.formats.writing.journal import Journal
 from pixelwise.scenes import scenes
 
 SAMPLES, DEADLY = 14, 6

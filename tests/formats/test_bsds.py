@@ -19,7 +19,8 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.masks import DisjointMasks
 from pixelwise.core.sample import Dataset, Sample, TruthArray
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.formats import bsds_mat, read, recognise
+from pixelwise.formats import read, recognise
+from pixelwise.formats.bsds import mat as bsds_mat
 from pixelwise.formats.bsds import write
 
 ANN = np.array([[1, 1, 2], [1, 3, 2]], np.uint16)

@@ -15,7 +15,7 @@ from pixelwise.core.polygons import fill
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.formats import cityscapes, read, recognise
-from pixelwise.formats.cityscapes_labels import official
+from pixelwise.formats.cityscapes.labels import official
 
 CORE = "aachen_000010_000019"
 # ego vehicle, road, two cars, a group of persons, static

@@ -15,7 +15,7 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset
 from pixelwise.curate.check import check
 from pixelwise.formats import read, recognise
-from pixelwise.formats.coco_file import CocoFile, read_coco
+from pixelwise.formats.coco.file import CocoFile, read_coco
 
 SQUARE = [1, 1, 4, 1, 4, 3, 1, 3]  # columns 1 to 3, rows 1 and 2, of an image of 5 x 6
 CATEGORIES = [{"id": 7, "name": "dog", "supercategory": "animal"}, {"id": 3, "name": "cat", "supercategory": "animal"}]

@@ -9,7 +9,9 @@ import pytest
 
 from pixelwise.core.errors import DataError, MissingFile, PixelwiseError, SizeMismatch, UnreadableFile
 from pixelwise.curate.check import check
-from pixelwise.formats import coco_annotations, coco_file, read, recognise
+from pixelwise.formats import read, recognise
+from pixelwise.formats.coco import annotations as coco_annotations
+from pixelwise.formats.coco import file as coco_file
 
 SQUARE = [1, 1, 4, 1, 4, 3, 1, 3]  # columns 1 to 3, rows 1 and 2, of an image of 5 x 6
 CATEGORIES = [{"id": 7, "name": "dog", "supercategory": "animal"}, {"id": 3, "name": "cat", "supercategory": "animal"}]

@@ -73,9 +73,7 @@ def test_a_folder_with_truth_is_truth_and_the_file_of_results_is_itself(tmp_path
 def test_results_of_two_models_in_one_folder_are_not_mixed(tmp_path: Path) -> None:
     path = put(tmp_path / "data", [result()])
     (path / "other.json").write_text(json.dumps([result(score=0.5)]))
-    with pytest.raises(
-        DataError, match=r"other\.json and results\.json are results of the same images; give one"
-    ):
+    with pytest.raises(DataError, match=r"other\.json and results\.json are results of the same images; give one"):
         read(path)
     assert read(path / "other.json")[0].truth.names == ["dog"]
 

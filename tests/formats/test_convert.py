@@ -20,8 +20,8 @@ from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Kind, Segmentation
 from pixelwise.formats import read
 from pixelwise.formats.convert import convert, stamp_of
-from pixelwise.formats.convert_classes import relabelled
-from pixelwise.formats.convert_kind import RULES, as_kind
+from pixelwise.formats.convert.classes import relabelled
+from pixelwise.formats.convert.kind import RULES, as_kind
 from pixelwise.formats.writing import Writing
 
 LABELS = LabelSet.of(["background", "cat", "dog"], things=["cat", "dog"])

@@ -14,7 +14,7 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.formats import encord, read, recognise
-from pixelwise.formats.encord_truth import rle_string
+from pixelwise.formats.encord.truth import rle_string
 
 
 def picture(path: Path, width: int = 20, height: int = 10) -> Path:

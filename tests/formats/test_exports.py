@@ -15,8 +15,8 @@ from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.formats import darwin, encord, label_studio, labelbox, supervisely
 from pixelwise.formats.exports import Item, find_export, items_of
-from pixelwise.formats.exports_png import from_base64, mask_of_png, png_of_mask
-from pixelwise.formats.exports_rings import Rings, are_exact, rings_of
+from pixelwise.formats.exports.png import from_base64, mask_of_png, png_of_mask
+from pixelwise.formats.exports.rings import Rings, are_exact, rings_of
 
 EVERY = [darwin, encord, label_studio, labelbox, supervisely]
 LABELS = LabelSet.of(["cat", "dog"], things=["cat", "dog"])

@@ -19,7 +19,7 @@ from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.formats import read, recognise
 from pixelwise.formats.geojson import write
-from pixelwise.formats.geojson_place import clipped, find_place
+from pixelwise.formats.geojson.place import clipped, find_place
 
 ROOF = [[500004, 4999996], [500012, 4999996], [500012, 4999990], [500004, 4999990], [500004, 4999996]]  # 8 m by 6 m
 UTM = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32633"}}

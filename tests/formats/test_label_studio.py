@@ -16,7 +16,7 @@ from pixelwise.core.runs import decode
 from pixelwise.core.sample import Dataset, Sample, TruthArray
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.formats import label_studio, read, recognise
-from pixelwise.formats.label_studio_brush import Brush, pack
+from pixelwise.formats.label_studio.brush import Brush, pack
 
 
 def picture(path: Path, width: int = 20, height: int = 10) -> Path:

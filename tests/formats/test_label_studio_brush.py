@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pixelwise.core.errors import DataError
-from pixelwise.formats.label_studio_brush import Brush, pack, unpacked
+from pixelwise.formats.label_studio.brush import Brush, pack, unpacked
 
 HEADER = "00000000000000000000000000001000" + "00111" + "0000" + "0001" + "0010" + "0011"  # 8 words of 8 bits; four sizes
 

@@ -9,7 +9,7 @@ import pytest
 from pixelwise.core.errors import DataError, SizeMismatch
 from pixelwise.core.sample import LostLabels
 from pixelwise.formats import FORMATS, read, recognise
-from pixelwise.formats.mots_find import Lines
+from pixelwise.formats.mots.find import Lines
 
 IDS = np.array([[0, 1001, 1001], [2005, 0, 10000]], np.uint16)
 

@@ -16,7 +16,8 @@ from pixelwise.core.image import Image
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.formats import numpy_masks_file, read, recognise
+from pixelwise.formats import read, recognise
+from pixelwise.formats.numpy_masks import file as numpy_masks_file
 from pixelwise.formats.numpy_masks import write
 
 STACK = np.array([[[1, 1, 0], [0, 0, 0]], [[0, 1, 1], [0, 1, 0]]], bool)  # 2 masks of 2 x 3 that share a pixel

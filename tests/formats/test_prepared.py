@@ -18,7 +18,7 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, ImageFile, Sample
 from pixelwise.core.segmentation import Kind, Segmentation
 from pixelwise.formats import prepared, read, recognise
-from pixelwise.formats.prepared_write import Preparing
+from pixelwise.formats.prepared.write import Preparing
 
 LABELS = LabelSet.of(["cat", "dog", "sky"], things=["cat", "dog"]).with_values({3: 0, 9: 1, 12: 2})
 

@@ -10,10 +10,10 @@ import pytest
 from pixelwise.core.errors import OptionError
 from pixelwise.core.labels import pack_colour
 from pixelwise.formats.classes import ClassName, ClassTable
-from pixelwise.formats.reasons import listed
-from pixelwise.formats.scan import Scan, combine, measure
-from pixelwise.formats.settle import settle
-from pixelwise.formats.values import propose
+from pixelwise.formats.masks.reasons import listed
+from pixelwise.formats.masks.scan import Scan, combine, measure
+from pixelwise.formats.masks.settle import settle
+from pixelwise.formats.masks.values import propose
 
 BLOCKS = np.kron(np.array([[0, 0, 0], [0, 1, 0], [2, 2, 0]]), np.ones((8, 8), int)).astype(np.uint8)
 

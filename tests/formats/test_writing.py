@@ -15,7 +15,7 @@ from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.formats import masks
 from pixelwise.formats.writing import JOURNAL, Stage, Writing, Written, count, drop, staged
-from pixelwise.formats.writing_journal import Journal, line_of
+from pixelwise.formats.writing.journal import Journal, line_of
 
 LABELS = LabelSet.of(["land", "lake"])
 

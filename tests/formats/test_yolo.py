@@ -18,7 +18,7 @@ from pixelwise.core.polygons import fill
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.formats import read, recognise, yolo
-from pixelwise.formats.yolo_outline import one_outline
+from pixelwise.formats.yolo.outline import one_outline
 
 NAMES = "names: [cat, dog]\nnc: 2\ntrain: ../train/images\nval: ../valid/images\n"
 SQUARE = "1 0.1 0.2 0.4 0.2 0.4 0.8 0.1 0.8\n"  # columns 1 to 3, rows 1 to 3, of an image of 5 x 10

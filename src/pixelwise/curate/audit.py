@@ -10,7 +10,7 @@ from pixelwise.core.errors import DataError, UnsettledLabels
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset
 from pixelwise.curate.problem import SEVERITIES, Problem, Severity
-from pixelwise.formats.reasons import Reason
+from pixelwise.formats.masks.reasons import Reason
 
 
 @dataclass(frozen=True)

@@ -25,10 +25,10 @@ from pixelwise.curate.problem import Fault, Problem, divided
 from pixelwise.curate.progress import Progress
 from pixelwise.formats import masks, read
 from pixelwise.formats.masks import MaskFile
-from pixelwise.formats.reasons import Reason
-from pixelwise.formats.scan import MaskRecord, Scan, combine, measure, values_of
-from pixelwise.formats.settle import settle
-from pixelwise.formats.values import Proposal, propose
+from pixelwise.formats.masks.reasons import Reason
+from pixelwise.formats.masks.scan import MaskRecord, Scan, combine, measure, values_of
+from pixelwise.formats.masks.settle import settle
+from pixelwise.formats.masks.values import Proposal, propose
 
 __all__ = ["Audit", "Fault", "Problem", "Progress", "ValueRow", "check"]
 

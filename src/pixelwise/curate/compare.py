@@ -13,8 +13,8 @@ from pixelwise.curate.problem import Problem, splits_of
 from pixelwise.curate.progress import Progress
 from pixelwise.curate.smears import find_smears
 from pixelwise.formats.masks import MaskFile
+from pixelwise.formats.masks.scan import Scan
 from pixelwise.formats.names import place_of
-from pixelwise.formats.scan import Scan
 
 
 def image_name(dataset: Dataset, row: int) -> str:

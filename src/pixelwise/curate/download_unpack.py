@@ -17,7 +17,7 @@ from pixelwise.core.files import make_folder, write_json
 from pixelwise.curate.download_archive import DAMAGE, Guard, Limits, Member, members, title
 from pixelwise.curate.progress import Progress
 from pixelwise.curate.sources import Archive
-from pixelwise.formats.writing_journal import Journal, line_of
+from pixelwise.formats.writing.journal import Journal, line_of
 
 _MARK = "unpacked.json"
 _CHUNK = 2**20

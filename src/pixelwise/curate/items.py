@@ -8,8 +8,8 @@ from pixelwise.core.labels import VOID
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.curate.problem import Fault, Problem, splits_of
 from pixelwise.formats.masks import MaskFile, mismatch
-from pixelwise.formats.scan import Scan, values_of
-from pixelwise.formats.values import Proposal
+from pixelwise.formats.masks.scan import Scan, values_of
+from pixelwise.formats.masks.values import Proposal
 
 
 def problems_of(sample: Sample, size: Size | str, scan: Scan, proposal: Proposal) -> list[Problem]:

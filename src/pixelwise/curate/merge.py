@@ -17,8 +17,8 @@ from pixelwise.core.labels import VOID, Label, LabelSet, colour_of
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Kind
 from pixelwise.curate.merge_map import DROP, VOID_WORD, ClassMap
-from pixelwise.formats.convert_classes import ClassTruth
-from pixelwise.formats.convert_kind import as_kind
+from pixelwise.formats.convert.classes import ClassTruth
+from pixelwise.formats.convert.kind import as_kind
 
 
 @dataclass(frozen=True)

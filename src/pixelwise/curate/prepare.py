@@ -20,7 +20,7 @@ from pixelwise.curate.prepare_options import PrepareOptions
 from pixelwise.curate.prepare_pieces import Pieces
 from pixelwise.formats import prepared
 from pixelwise.formats.convert import require_apart, require_settled, require_whole, stamp_of
-from pixelwise.formats.prepared_write import Preparing
+from pixelwise.formats.prepared.write import Preparing
 from pixelwise.formats.writing import Writing, Written
 
 _FEW = 200  # images for which a second process takes longer to start than it saves

@@ -22,7 +22,7 @@ from pixelwise.core.errors import PixelwiseError
 from pixelwise.curate.progress import Progress
 from pixelwise.formats.cache import Cache
 from pixelwise.formats.masks import MaskFile
-from pixelwise.formats.scan import MaskRecord
+from pixelwise.formats.masks.scan import MaskRecord
 
 _SHORT = 8  # pixels of a run that interpolation can have left
 _LEAST_RUNS = 24  # inner runs of a mask, to judge it by

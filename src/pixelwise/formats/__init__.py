@@ -9,7 +9,7 @@ from pixelwise.core.sample import Dataset
 from pixelwise.formats.claim import Claim
 from pixelwise.formats.folder import remembering
 from pixelwise.formats.json_file import remembering_keys
-from pixelwise.formats.prepared_parts import is_prepared
+from pixelwise.formats.prepared.parts import is_prepared
 
 FORMATS = Catalog(
     "format",
@@ -93,7 +93,7 @@ def settled(dataset: Dataset, void: str | None = None, classes: str | Path | Non
         OptionError: the words do not fit the values, or the data set's labels are not coded by values.
     """
     from pixelwise.formats import masks
-    from pixelwise.formats.settle import settle
+    from pixelwise.formats.masks.settle import settle
 
     scan = masks.scan(dataset)
     if scan is None:

@@ -19,8 +19,8 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.formats.claim import Claim
-from pixelwise.formats.coco_classes import classes_of
-from pixelwise.formats.coco_entries import (
+from pixelwise.formats.coco.classes import classes_of
+from pixelwise.formats.coco.entries import (
     Numbers,
     category_ids,
     category_list,
@@ -31,12 +31,12 @@ from pixelwise.formats.coco_entries import (
     short,
     tell_unheld,
 )
-from pixelwise.formats.coco_file import CocoFile, read_info, read_results
-from pixelwise.formats.coco_find import around, around_file, find_files, panoptic_files, rest_of, split_names
-from pixelwise.formats.coco_form import form_of
-from pixelwise.formats.coco_samples import Gathered, kind_of, no_picture
-from pixelwise.formats.coco_stream import document, listed
-from pixelwise.formats.coco_write import compressed, image_entry
+from pixelwise.formats.coco.file import CocoFile, read_info, read_results
+from pixelwise.formats.coco.find import around, around_file, find_files, panoptic_files, rest_of, split_names
+from pixelwise.formats.coco.form import form_of
+from pixelwise.formats.coco.samples import Gathered, kind_of, no_picture
+from pixelwise.formats.coco.stream import document, listed
+from pixelwise.formats.coco.write import compressed, image_entry
 from pixelwise.formats.folder import Listing
 from pixelwise.formats.json_file import decoded, keys_of
 from pixelwise.formats.output import require_names, store_image

@@ -15,7 +15,7 @@ from pixelwise.core.errors import DataError, UnknownLayout
 from pixelwise.core.labels import VOID, Label, LabelSet, colour_of
 from pixelwise.core.sample import Dataset, ImageFile, LostLabels, Sample, Source
 from pixelwise.core.segmentation import Kind
-from pixelwise.formats.cityscapes_labels import official
+from pixelwise.formats.cityscapes.labels import official
 from pixelwise.formats.claim import Claim
 from pixelwise.formats.class_numbers import ClassNumbers
 from pixelwise.formats.folder import Listing, list_folder

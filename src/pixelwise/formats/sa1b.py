@@ -25,7 +25,7 @@ from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.formats.claim import Claim
 from pixelwise.formats.exports import Export, Keys, find_export, objects_in, take
-from pixelwise.formats.exports_note import (
+from pixelwise.formats.exports.note import (
     KEPT,
     KEY,
     NOTE,
@@ -37,7 +37,7 @@ from pixelwise.formats.exports_note import (
     read_note,
     write_note,
 )
-from pixelwise.formats.exports_samples import Listed, dataset_of
+from pixelwise.formats.exports.samples import Listed, dataset_of
 from pixelwise.formats.folder import natural
 from pixelwise.formats.json_file import decode, decoded, keys_of
 from pixelwise.formats.losses import tell_losses

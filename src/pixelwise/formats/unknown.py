@@ -8,10 +8,10 @@ from msgspec import Raw
 
 from pixelwise.core.errors import PixelwiseError
 from pixelwise.formats.claim import Claim
-from pixelwise.formats.coco_form import Form, form_of
+from pixelwise.formats.coco.form import Form, form_of
 from pixelwise.formats.folder import Listing, list_folder
 from pixelwise.formats.json_file import decoded, keys_of
-from pixelwise.formats.pairs import find_pairs
+from pixelwise.formats.masks.pairs import find_pairs
 
 _MASKLESS: dict[Form, str] = {
     "labels": "COCO with classes of whole images, without outlines and boxes",
