@@ -53,7 +53,7 @@ def test_instance_ids_are_things_groups_and_stuff(tmp_path: Path) -> None:
 
 def test_name_and_sequence_are_read_off_the_file_name(tmp_path: Path) -> None:
     sample = read(put(tmp_path / "city", {"gtFine_labelIds.png": LABEL_IDS}))[0]
-    assert (sample.name, sample.meta["sequence"], sample.meta["frame"]) == (CORE, "aachen_000010", "000019")
+    assert (sample.name, sample.meta["sequence"], sample.meta["frame"]) == (CORE, "aachen_000010", 19)
 
 
 def test_label_ids_alone_are_semantic(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_classes_are_named_by_the_file_beside_the_maps(tmp_path: Path) -> None:
 
 
 def test_frames_know_their_video(tmp_path: Path) -> None:
-    assert dict(read(maps(tmp_path, IDS))[0].meta) == {"sequence": "0002", "frame": "000000"}
+    assert dict(read(maps(tmp_path, IDS))[0].meta) == {"sequence": "0002", "frame": 0}
 
 
 def test_lines_of_a_text_are_objects_of_a_frame(tmp_path: Path) -> None:

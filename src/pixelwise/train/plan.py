@@ -197,9 +197,9 @@ def _sampling(options: TrainOptions, facts: Facts, reasons: Reasons) -> Literal[
 
 
 def _rare_crops(asked: float, facts: Facts, crop: Size, reasons: Reasons) -> float:
-    """Centre a third of the crops on rare classes, as nnU-Net does, where crops are small parts and a class has few pixels."""
+    """Centre a third of the crops on rare classes, as nnU-Net does, where crops are parts and a class has few pixels."""
     least = float(facts.shares[facts.shares > 0].min())
-    if asked or least >= RARE_PIXELS or 2 * crop[0] * crop[1] >= facts.size[0] * facts.size[1]:
+    if asked or least >= RARE_PIXELS or (crop[0] >= facts.size[0] and crop[1] >= facts.size[1]):
         return asked
     reasons.append(
         ("rare crops", "0.33", f"a class has {least:.2%} of the pixels: a third of the crops are centred on such ones")

@@ -91,12 +91,12 @@ def _truth(root: Path, one: Found, form: Form, own: LabelSet, kind: Kind, is_our
     return CityscapesTruth(root / file, root / one.image, form, own, kind, None if order is None else root / order)
 
 
-def _meta(one: Found) -> dict[str, str]:
+def _meta(one: Found) -> dict[str, str | int]:
     """Read city, sequence and frame off a name such as ``aachen_000010_000019``."""
     parts = one.core.split("_")
     if len(parts) != 3 or not (parts[1].isdecimal() and parts[2].isdecimal()):
         return {}
-    return {"scene": parts[0], "sequence": f"{parts[0]}_{parts[1]}", "frame": parts[2]}
+    return {"scene": parts[0], "sequence": f"{parts[0]}_{parts[1]}", "frame": int(parts[2])}
 
 
 def _told(root: Path, found: Sequence[Found], lone: Sequence[PurePosixPath], form: Form) -> list[str]:

@@ -144,7 +144,7 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
         truth = None if drawing is None else ObjectTruth(drawing, root / frame.image, own)
         files = () if drawing is None else (drawing.path,)
         source = Source(root / frame.image, files, "id" if frame.text is None else "text")
-        meta = {"sequence": frame.sequence, "frame": frame.image.stem}
+        meta = {"sequence": frame.sequence, "frame": int(stem) if (stem := frame.image.stem).isdecimal() else stem}
         samples.append(Sample(name, ImageFile(root / frame.image), truth, labels or own, source, meta))
     splits, told = find_splits(listing, images)
     return Dataset(samples, labels or own, "instance", splits, root.resolve().name or "data", [*notes, *found.notes, *told])
