@@ -8,8 +8,13 @@ import PIL.Image
 import pytest
 
 from pixelwise.core.errors import DataError, MissingFile, UnreadableFile
-from pixelwise.formats import FORMATS, read, recognise
+from pixelwise.core.image import Image
+from pixelwise.core.labels import LabelSet
+from pixelwise.core.sample import Dataset, Sample
+from pixelwise.core.segmentation import Segmentation
+from pixelwise.formats import FORMATS, prepared, read, recognise
 
+LABELS = LabelSet.of(["a", "b"])
 NO_TEXT = b"\x89PNG\r\n\x1a\n"
 
 
@@ -91,3 +96,23 @@ def test_a_file_without_images_beside_one_whose_images_are_gone_stops_nothing(tm
         (tmp_path / f"{name}.json").write_text(json.dumps(file))
     picture(tmp_path / "other.png")
     assert [one.name for one in FORMATS["coco"].read(tmp_path)] == ["gone"]
+
+
+@pytest.mark.parametrize("name", ["prepared.json", "samples.json", "train.txt", "semantic/one.png"])
+def test_a_file_of_a_prepared_set_that_is_a_link_is_not_followed(name: str, tmp_path: Path) -> None:
+    one = Sample.of("one", Image(np.zeros((2, 3, 3), np.uint8)), Segmentation.from_class_map(np.zeros((2, 3), int), LABELS))
+    prepared.write(Dataset([one], LABELS, "semantic", {"train": [0]}), tmp_path / "set")
+    (tmp_path / "set" / name).rename(tmp_path / "outside")
+    (tmp_path / "set" / name).symlink_to(tmp_path / "outside")
+    assert name != "prepared.json" or prepared.sniff(tmp_path / "set") is None
+    with pytest.raises(DataError):
+        prepared.read(tmp_path / "set")
+
+
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
+    one = Sample.of("one", Image(np.zeros((2, 3, 3), np.uint8)), Segmentation.from_class_map(np.zeros((2, 3), int), LABELS))
+    prepared.write(Dataset([one], LABELS, "semantic"), tmp_path / "set")
+    samples = tmp_path / "set" / "samples.json"
+    samples.write_text(samples.read_text().replace('"one"', f'"{"x" * 300}"'))
+    with pytest.raises(DataError, match="expected plain file names"):
+        prepared.read(tmp_path / "set")

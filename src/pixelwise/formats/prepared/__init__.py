@@ -26,7 +26,7 @@ from pixelwise.core.segmentation import KINDS, Kind
 from pixelwise.formats.claim import Claim
 from pixelwise.formats.json_file import decoded
 from pixelwise.formats.masks import MaskFile
-from pixelwise.formats.prepared.parts import FORMAT, MARKER, PARTS, SAMPLES, is_prepared, part_of
+from pixelwise.formats.prepared.parts import FORMAT, MARKER, PARTS, SAMPLES, is_prepared, part_of, refuse_link
 from pixelwise.formats.prepared.truth import PreparedTruth
 from pixelwise.formats.prepared.write import write
 
@@ -34,6 +34,7 @@ __all__ = ["LAYOUTS", "read", "sniff", "write"]
 
 LAYOUTS = ("prepared.json + samples.json + segments.jsonl + images/, semantic/, panoptic/ (made by 'pixelwise data prepare')",)
 _TOLD = 20
+_LONGEST = 240  # bytes of a name; file systems hold 255
 
 
 class _Marker(msgspec.Struct):
@@ -116,6 +117,7 @@ def _stored(labels: LabelSet) -> LabelSet:
 def _samples(
     root: Path, kind: Kind, own: LabelSet, painted: LabelSet | None, labels: LabelSet, notes: list[str]
 ) -> Iterator[Sample]:
+    refuse_link(root / SAMPLES)
     entries, *_ = decoded(root / SAMPLES, list[_Entry], SAMPLES)
     there = _files(root / "images")
     seen: set[str] = set()
@@ -135,7 +137,7 @@ def _samples(
         if entry.segments is None:
             yield Sample(entry.name, ImageFile(image), None, labels, Source(image), meta)
         elif kind == "semantic":
-            mask = part_of(root, "semantic", entry.name)
+            refuse_link(mask := part_of(root, "semantic", entry.name))
             yield Sample(entry.name, ImageFile(image), MaskFile(mask, image, root), labels, Source(image, (mask,), "id"), meta)
         else:
             truth = PreparedTruth(root, entry.name, image, entry.at, own, painted, kind)
@@ -148,7 +150,11 @@ def _samples(
 def _require_plain(root: Path, entry: _Entry) -> None:
     """Refuse names that lead anywhere but into the set's own folders."""
     for name in (entry.name, entry.image):
-        if name in ("", ".", "..") or any(sign in name for sign in "/\\\0"):
+        if (
+            name in ("", ".", "..")
+            or len(name.encode("utf-8", "surrogatepass")) > _LONGEST
+            or any(sign in name for sign in "/\\\0")
+        ):
             raise DataError(f"{root / SAMPLES}: expected plain file names, found '{name[:80]}'; prepare the set again")
 
 
@@ -167,6 +173,7 @@ def _splits(root: Path, samples: list[Sample], notes: list[str]) -> Mapping[str,
     rows = {f"images/{sample.source.image.name}": row for row, sample in enumerate(samples) if sample.source.image}
     splits: dict[str, list[int]] = {}
     for file in sorted(root.glob("*.txt")):
+        refuse_link(file)
         try:
             lines = file.read_text("utf-8", "surrogateescape").splitlines()
         except OSError as error:

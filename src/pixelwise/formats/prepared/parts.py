@@ -3,6 +3,7 @@
 from pathlib import Path
 from types import MappingProxyType
 
+from pixelwise.core.errors import UnreadableFile
 from pixelwise.core.segmentation import Kind
 
 FORMAT = "pixelwise prepared 1"
@@ -28,4 +29,14 @@ def part_of(root: Path, part: str, name: str) -> Path:
 
 def is_prepared(root: Path) -> bool:
     """Tell whether a folder has our marker; other formats leave such a folder alone."""
-    return (root / MARKER).is_file()
+    return (root / MARKER).is_file() and not (root / MARKER).is_symlink()
+
+
+def refuse_link(path: Path) -> None:
+    """Refuse a link, which may lead anywhere.
+
+    Raises:
+        UnreadableFile: the file, or the folder it is in, is one.
+    """
+    if path.is_symlink() or path.parent.is_symlink():
+        raise UnreadableFile(f"{path}: expected a file of the set, found a link; prepare the set again")

@@ -18,7 +18,7 @@ from pixelwise.core.runs import Runs, from_text
 from pixelwise.core.sample import Salvaged, stored_values
 from pixelwise.core.segmentation import Kind, Segmentation
 from pixelwise.formats.json_file import decode
-from pixelwise.formats.prepared.parts import SEGMENTS, part_of
+from pixelwise.formats.prepared.parts import SEGMENTS, part_of, refuse_link
 
 _LONGEST = 2**30  # bytes of the line of one image
 _Number: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -132,7 +132,7 @@ class PreparedTruth:
 
     def _line(self) -> _Segments:
         path = self.root / SEGMENTS
-        _refuse_link(path)
+        refuse_link(path)
         try:
             with open(path, "rb") as file:
                 file.seek(self.place[0])
@@ -146,7 +146,7 @@ class PreparedTruth:
         return found
 
     def _ids(self, path: Path, size: Size) -> IntArray:
-        _refuse_link(path)
+        refuse_link(path)
         if (stated := read_size(path)) != size:
             raise SizeMismatch(self._mismatch(path, stated, size))
         stored, is_colour = read_ids(path)
@@ -173,11 +173,6 @@ class PreparedTruth:
             f"{where}: it is of {stated[0]} x {stated[1]} (height x width), but {self.image} is {size[0]} x {size[1]}; "
             f"prepare the set again"
         )
-
-
-def _refuse_link(path: Path) -> None:
-    if path.is_symlink() or path.parent.is_symlink():
-        raise UnreadableFile(f"{path}: expected a file of the set, found a link; prepare the set again")
 
 
 def _decode(where: str, row: int, one: _Segment, size: Size, runs: list[Runs], problems: list[str]) -> bool:
