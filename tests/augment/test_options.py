@@ -19,7 +19,9 @@ def test_the_default_is_what_training_was_measured_with() -> None:
         "brightness": 0.25,
         "contrast": 0.25,
         "gain": 0.06,
+        "gamma": 0.2,
         "hue": 8.0,
+        "saturation": 0.2,
         "noise": 0.02,
         "blur": 1.0,
     }

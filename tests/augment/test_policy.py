@@ -18,7 +18,7 @@ from pixelwise.scenes import scenes
 
 LABELS = LabelSet.of(["a", "b", "c", "d"], things=["d"])
 WILD = AugmentOptions(flip_vertically=0.5, rotate=30, shear=15, scale=(0.5, 2.0), stretch=0.3)
-GEOMETRY = replace(WILD, brightness=0, contrast=0, gain=0, hue=0, noise=0, blur=0)
+GEOMETRY = replace(WILD, brightness=0, contrast=0, gain=0, gamma=0, hue=0, saturation=0, noise=0, blur=0)
 BENT = {  # each way of moving pixels, always drawn
     "affine": GEOMETRY,
     "turn": replace(GEOMETRY, turn=1),

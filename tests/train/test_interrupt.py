@@ -1,6 +1,5 @@
 """Ctrl-C stops between two steps, saves, says how to go on, and loses nothing."""
 
-import importlib
 import os
 import signal
 import threading
@@ -15,6 +14,7 @@ from pixelwise.formats import masks
 from pixelwise.models.networks import unet
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.scenes import scenes
+from pixelwise.train import loop
 from pixelwise.train.fit import fit
 from pixelwise.train.interrupt import gentle_stop
 from pixelwise.train.options import TrainOptions
@@ -30,8 +30,7 @@ def tiny() -> Segmenter:
 
 def press_at(step: int, monkeypatch: pytest.MonkeyPatch, number: int = signal.SIGINT) -> None:
     """Send this process a signal in the middle of a step."""
-    fitting = importlib.import_module("pixelwise.train.fit")  # pixelwise.train.fit is also the function
-    rate = fitting.rate_at
+    rate = loop.rate_at
 
     def rate_and_press(now: int, options: TrainOptions) -> float:
         if now == step and not pressed:
@@ -40,7 +39,7 @@ def press_at(step: int, monkeypatch: pytest.MonkeyPatch, number: int = signal.SI
         return rate(now, options)
 
     pressed: list[int] = []
-    monkeypatch.setattr(fitting, "rate_at", rate_and_press)
+    monkeypatch.setattr(loop, "rate_at", rate_and_press)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
