@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
+from io import RawIOBase
 from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -161,14 +162,15 @@ def in_parts(data: ByteArray, skipped: int, path: Path) -> tuple[Stated, bytes] 
     decoder = msgspec.json.Decoder(list[Annotation])
     parts: list[Stated] = []
     count, at = 0, begin.end() + 1
-    while at:
-        part = _next_part(decoder, data, at)
-        if part is None:
-            return None
-        places = partial(places_after, text=part.text, first=skipped + at - 1)
-        parts.append(stated_by(part.annotations, places, path, count))
-        count, at, end = count + len(part.annotations), part.next, part.end
-        del part, places  # so that the next annotations are laid where these lay: that memory is at hand
+    with open(path, "rb", buffering=0) as file:  # read, as each page of a mapped file costs a fault when it is first met
+        while at:
+            part = _next_part(decoder, partial(_read, file, skipped), at)
+            if part is None:
+                return None
+            places = partial(places_after, text=part.text, first=skipped + at - 1)
+            parts.append(stated_by(part.annotations, places, path, count))
+            count, at, end = count + len(part.annotations), part.next, part.end
+            del part, places  # so that the next annotations are laid where these lay: that memory is at hand
     return _joined(parts), b"".join((data.data[: begin.end()], MARK, data.data[end:]))
 
 
@@ -177,7 +179,13 @@ def is_mark(annotations: Sequence[Annotation]) -> bool:
     return [one.image_id for one in annotations] == [_MARKED]
 
 
-def _next_part(decoder: msgspec.json.Decoder[list[Annotation]], data: ByteArray, at: int) -> _Part | None:
+def _read(file: RawIOBase, skipped: int, at: int, size: int) -> bytes:
+    """Read ``size`` bytes of the text, fewer at its end."""
+    file.seek(skipped + at)
+    return file.read(size) or b""
+
+
+def _next_part(decoder: msgspec.json.Decoder[list[Annotation]], read: Callable[[int, int], bytes], at: int) -> _Part | None:
     """Decode some of the annotations from ``at`` on, with a bracket put in front; None if that does not work out.
 
     A part is cut where one object seems to end and the next to begin. Inside a text or a nested list it may only seem so:
@@ -185,7 +193,8 @@ def _next_part(decoder: msgspec.json.Decoder[list[Annotation]], data: ByteArray,
     """
     size = _PART
     while size <= _MOST:
-        piece = b"[" + bytes(data.data[at : at + size])
+        piece = b"[" + read(at, size)
+        is_last = len(piece) <= size
         for gap in _last_gaps(piece):
             text = piece[: gap.start() + 1] + b"]"
             if (found := _tried(decoder, text)) is not None:
@@ -193,7 +202,7 @@ def _next_part(decoder: msgspec.json.Decoder[list[Annotation]], data: ByteArray,
         text = piece[: _end_of_list(decoder, piece)]
         if (found := _tried(decoder, text)) is not None:
             return _Part(found, text, at - 1 + len(text), 0)
-        if at + size >= len(data):
+        if is_last:
             return None
         size *= 4
     return None
