@@ -6,6 +6,7 @@ loader's part is measured on a few images.
 """
 
 import copy
+import statistics
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -138,7 +139,9 @@ def predict_cost(model: Segmenter, batch: int, crop: Size, precision: str, machi
 
 
 def with_loading(cost: Cost, crops: Crops, batch: int, machine: Machine) -> Cost:
-    """Add what it takes to read and augment a batch: on a CPU that is work for the same cores, elsewhere it runs beside.
+    """Add what it takes to read and augment a batch: on a CPU a step waits for it, elsewhere it runs beside.
+
+    On a CPU the loader's thread takes turns with the one that trains: its work is not shared among the cores.
 
     Images are timed as they are from the second epoch on, kept in memory where they fit it.
     """
@@ -149,8 +152,10 @@ def with_loading(cost: Cost, crops: Crops, batch: int, machine: Machine) -> Cost
         for row in rows:
             crops[(epoch, row)]
         times.append((time.perf_counter() - began) / max(1, len(rows)))
-    loading = min(times[1:]) * batch / max(1, machine.cores)
-    return replace(cost, seconds=cost.seconds + loading if machine.device == "cpu" else max(cost.seconds, loading))
+    loading = min(times[1:]) * batch
+    if machine.device == "cpu":
+        return replace(cost, seconds=cost.seconds + loading)
+    return replace(cost, seconds=max(cost.seconds, loading / max(1, machine.cores)))
 
 
 def _update_seconds(model: Segmenter) -> float:
@@ -198,8 +203,9 @@ def _two_times(
 
 
 def _seconds(model: Segmenter, batch: int, crop: Size, half: bool, device: torch.device) -> float:
-    """Time a step, as the best of four: the first ones of a size set up kernels and memory."""
-    return min(_step_seconds(model, batch, crop, half, device) for _ in range(4))
+    """Time a step, as the middle one of five after the first: that one sets up kernels and memory."""
+    times = [_step_seconds(model, batch, crop, half, device) for _ in range(6)]
+    return statistics.median(times[1:])
 
 
 def _step_seconds(model: Segmenter, batch: int, crop: Size, half: bool, device: torch.device) -> float:
