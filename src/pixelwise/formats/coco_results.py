@@ -196,10 +196,7 @@ def write(dataset: Dataset, path: Path, writing: Writing | None = None) -> Writt
 
 
 def _write_files(dataset: Dataset, categories: Sequence[int], stage: Stage, work: Work) -> None:
-    numbers = Numbers()
-    for entry in stage.each(dataset, work):
-        numbers.add(entry)
-    numbers.settle()
+    numbers = Numbers(stage.each(dataset, work))
     head = {"info": mark(dataset, _FORMAT), "licenses": [], "categories": category_list(dataset.labels, categories)}
     files = files_of(dataset)
     with contextlib.ExitStack() as stack:

@@ -86,16 +86,18 @@ class Numbers:
     Else they are counted from 1. They are all that is kept of the entries, so that 118,000 images need megabytes.
     """
 
-    def __init__(self) -> None:
-        """Start with none."""
+    def __init__(self, entries: Iterable[Mapping[str, Any] | None]) -> None:
+        """Number the entries of all samples; None for one that failed."""
         self._images: list[int] = []
         self._annotations: list[int] = []
         self._firsts: list[int] = []  # of each sample: where its annotations begin
         self.truths = 0
         self.captions = 0
+        for entry in entries:
+            self._add(entry)
+        self._settle()
 
-    def add(self, entry: Mapping[str, Any] | None) -> None:
-        """Take the next sample's entry; None for one that failed."""
+    def _add(self, entry: Mapping[str, Any] | None) -> None:
         entry = entry or {"image": None}
         annotations = entry.get("annotations")
         self._firsts.append(len(self._annotations))
@@ -104,7 +106,7 @@ class Numbers:
         self.truths += annotations is not None
         self.captions += len(entry.get("captions", ()))
 
-    def settle(self) -> None:
+    def _settle(self) -> None:
         """Number anew what cannot keep its ids."""
         places = [place for place, own in enumerate(self._images) if own != -1]
         settled = _settled([self._images[place] for place in places])

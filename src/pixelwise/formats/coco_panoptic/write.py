@@ -68,10 +68,7 @@ def write(dataset: Dataset, path: Path, writing: Writing | None = None) -> Writt
 
 def _write_files(dataset: Dataset, categories: Sequence[int], stage: Stage, work: Work) -> None:
     """Write the samples, then the files; entries are never held all at once, only their numbers are."""
-    numbers = Numbers()
-    for entry in stage.each(dataset, work):
-        numbers.add(entry)
-    numbers.settle()
+    numbers = Numbers(stage.each(dataset, work))
     files, folder = files_of(dataset), stage.folder / "annotations"
     head = {"info": mark(dataset, _FORMAT), "licenses": []}
     full = {**head, "categories": category_list(dataset.labels, categories)}
