@@ -1,14 +1,20 @@
 """Scores, each as counts that add: one file a family.
 
 A metric's module has ``count(prediction, truth) -> Counts`` (counts add with ``+``, in any order), ``score(counts)`` by name
-(NaN where a score is undefined), ``per_class(counts)`` by class name (empty where a score has no classes), ``RULES`` (each
-score's name and what it means, in words), ``NOTES`` (what holds for all of them) and ``LOWER_IS_BETTER`` (the scores whose
-perfect value is 0, not 1).
+(NaN where a score is undefined), ``per_class(counts)`` by class name (empty where a score has no classes), ``KIND`` (as what
+kind of segmentation both are handed to ``count``: ``views`` says how others become it), ``RULES`` (each score's name and what
+it means, in words), ``NOTES`` (what holds for all of them) and ``LOWER_IS_BETTER`` (the scores whose perfect value is 0).
 
-It may have more. ``resampled(counts, weights) -> Resampled`` scores many drawn data sets at once from what a sum of counts
-keeps of each image, in the order they were added; without it intervals are made by adding the counts of images draw by draw,
-so a family whose ``+`` is a union by image needs it. ``details(counts, names)`` gives tables for the report as plain values.
-``NEEDS_PROBABILITIES = True`` has predictors asked for them.
+It may have more:
+
+- ``WANTS_CONTEXT = True``: ``count(prediction, truth, context)`` is told what else is known of the image (``context.Context``):
+  a key that puts images in one order wherever they were counted, the spacing of pixels, the frame before in a film.
+- ``SEVERAL_TRUTHS = True``: ``truth`` may also be a tuple, of an image that several people have labelled.
+- ``SEVERAL_LEVELS = True``: ``prediction`` may also be a tuple, of one method at several settings, coarse to fine or not.
+- ``NEEDS_PROBABILITIES = True``: predictors are asked for them.
+- ``resampled(counts, weights) -> Resampled`` scores many drawn data sets at once from what a sum of counts keeps of each image,
+  in the order they were added; without it intervals are made by adding the counts of images draw by draw.
+- ``details(counts, names)`` gives tables for the report as plain values.
 """
 
 from pixelwise.catalog import Catalog

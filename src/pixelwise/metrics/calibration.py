@@ -36,6 +36,7 @@ RULES: dict[str, str] = {
     "nll": f"mean over pixels of -ln(probability of the true class), which is taken as at least {FLOOR:g}; may exceed 1",
 }
 NOTES: dict[str, str] = {"confidence": "the confidence of a pixel is the probability given to the class it was told"}
+KIND = "semantic"
 LOWER_IS_BETTER: frozenset[str] = frozenset(RULES)
 NEEDS_PROBABILITIES = True
 

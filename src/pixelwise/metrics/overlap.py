@@ -48,6 +48,7 @@ NOTES: dict[str, str] = {
     "absent classes": "a class in neither truth nor prediction is left out of the means; one in the prediction alone has IoU 0",
     "two means": "a plain name is one score of the summed counts of all images; <name>_per_image is the mean of image scores",
 }
+KIND = "semantic"
 LOWER_IS_BETTER: frozenset[str] = frozenset()
 
 

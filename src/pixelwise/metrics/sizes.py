@@ -30,6 +30,7 @@ RULES: dict[str, str] = {
     f"recall_{name}": f"right pixels / pixels of the connected segments of the truth {words}" for name, words in _WORDS.items()
 }
 NOTES: dict[str, str] = {"segments": "a segment is a connected part of one class in the truth (eight neighbours)"}
+KIND = "semantic"
 LOWER_IS_BETTER: frozenset[str] = frozenset()
 
 
