@@ -37,12 +37,20 @@ def test_calibration_is_shown_where_there_are_probabilities_small_enough_to_hold
 def test_a_broken_image_is_left_for_its_turn(tmp_path):
     (tmp_path / "a.png").write_bytes(b"no image")
     broken = replace(DRAWN[0], pixels=ImageFile(tmp_path / "a.png"))
-    assert page_metrics([], True, Dataset([broken], DRAWN.labels, "semantic"))[0] == ["sizes", "calibration"]
+    assert page_metrics(["miou"], True, Dataset([broken], DRAWN.labels, "semantic"))[0] == ["miou", "sizes", "calibration"]
 
 
 def test_samples_that_a_run_kept_aside_become_val(tmp_path):
     found = with_held_out(DRAWN, kept(tmp_path / "a", [DRAWN[1].name, DRAWN[4].name]))
     assert found.splits == {"train": (0, 2, 3, 5), "val": (1, 4)}
+
+
+def test_a_run_with_lists_is_scored_on_what_its_lists_kept_aside(tmp_path):
+    own = Dataset(DRAWN.samples, DRAWN.labels, DRAWN.kind, {"train": [0, 1], "val": [2], "test": [3]})
+    run = kept(tmp_path / "a", [DRAWN[1].name])
+    card = {"val_names": [DRAWN[1].name], "test_names": [DRAWN[4].name], "lists": "mine"}
+    (run / "card.json").write_text(json.dumps({"training": card}))
+    assert with_held_out(own, run).splits == {"train": (0, 2, 3, 5), "val": (1,), "test": (4,)}
 
 
 def test_of_two_runs_only_what_neither_was_trained_on_is_val(tmp_path):
@@ -57,3 +65,7 @@ def test_runs_that_saw_each_others_images_are_refused(tmp_path):
     a, b = (kept(tmp_path / name, [DRAWN[row].name]) for name, row in (("a", 1), ("b", 2)))
     with pytest.raises(OptionError, match="trained on those of the other"):
         with_held_out(DRAWN, a, b)
+
+
+def test_objects_get_no_page_of_classes():
+    assert page_metrics(["video"], True, DRAWN) == (["video"], "")

@@ -1,17 +1,19 @@
 """Comparison: one and the same draws for both, only images both could score, and a verdict that says no more than is known."""
 
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from pixelwise.core.errors import DataError, OptionError, UnreadableFile
+from pixelwise.core.image import as_image
 from pixelwise.core.labels import LabelSet
+from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.metrics.comparison import compare
 from pixelwise.metrics.interval import Bootstrap
 from pixelwise.metrics.tally import families_of, tally
+from pixelwise.metrics.truths import Truths
 
 LABELS = LabelSet.of(["sky", "road", "car"])
 FEW = Bootstrap(resamples=500)
@@ -30,16 +32,15 @@ def spoiled(truth, share, seed):
 def counted(predictions, given, metrics=("overlap",), labels=LABELS, order=None):
     """Tally predictions (None: it failed) of the truths given."""
     rows = list(range(len(given))) if order is None else order
-    samples = [
-        SimpleNamespace(name=f"s{row}", meta={}, truths=(Segmentation.from_class_map(given[row], labels),)) for row in rows
-    ]
+    samples = [Sample.of(f"s{row}", as_image(given[row]), Segmentation.from_class_map(given[row], labels)) for row in rows]
     results = [
         UnreadableFile(f"s{row}.png: the image is truncated")
         if predictions[row] is None
         else Segmentation.from_class_map(predictions[row], labels)
         for row in rows
     ]
-    return tally(zip(samples, results, strict=True), labels, families_of(metrics), [])
+    families = families_of(metrics)
+    return tally(enumerate(results), Truths.of(Dataset(samples, labels, "semantic"), families), families, [])
 
 
 def compared(a, b, given, metrics=("overlap",), bootstrap=FEW):
@@ -101,7 +102,7 @@ def test_of_a_score_whose_best_is_0_the_lower_is_better(unequal):
     one = found.scores["ece"]
     assert one.value < 0
     assert one.b_better == 1.0
-    assert found.verdict.startswith(f"B is better by {-one.value:.4f} ece, which is lower, [{-one.interval[1]:.4f}, ")
+    assert found.verdict.startswith(f"B is better by {-one.value:.4f} ECE, which is lower, [{-one.interval[1]:.4f}, ")
 
 
 def test_equals_are_called_equal(unequal):
@@ -194,3 +195,12 @@ def test_five_images_tell_nothing_however_alike_they_are_and_few_are_warned_of(u
     assert six.verdict.startswith("B is better by ")
     assert six.notes == ("only 6 images: intervals of so few are as a rule too narrow",)
     assert all_.notes == ()
+
+
+def test_images_won_are_counted_and_told():
+    given = truths(4)
+    spoilt = [truth if row == 3 else spoiled(truth, 0.5, row) for row, truth in enumerate(given)]
+    found = compared(spoilt, given, given)
+    assert found.won == {"a": 0, "b": 3, "equal": 1}
+    assert "By mIoU of each image, B is better in 3 of 4 (75%), A in 0 (0%); they are equal in 1." in str(found)
+    assert found.to_json()["images_won"] == found.won

@@ -174,7 +174,7 @@ def test_values_outside_the_models_map_are_refused():
 
 def test_regions_must_be_matched_first():
     with pytest.raises(OptionError, match="regions without classes"):
-        evaluate(Method("kmeans"), data(GOOD))
+        evaluate(Method("kmeans"), data(GOOD), "overlap")
 
 
 def test_json_is_flat_and_has_no_nan():

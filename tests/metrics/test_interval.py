@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from pixelwise.core.errors import OptionError
+from pixelwise.core.image import as_image
 from pixelwise.core.labels import LabelSet
+from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.metrics import METRICS, overlap
-from pixelwise.metrics.interval import Bootstrap, draws, group_of, interval, resample, score_draws
+from pixelwise.metrics import overlap
+from pixelwise.metrics.interval import Bootstrap, draws, group_of, interval
 from pixelwise.metrics.tally import families_of, report_of, tally
-from pixelwise.scenes import scenes
+from pixelwise.metrics.truths import Truths
 
 LABELS = LabelSet.of(["sky", "road", "car"])
 FEW = Bootstrap(resamples=400)
@@ -37,11 +39,12 @@ def counted(pairs):
 def report(pairs, metrics=("overlap",), bootstrap=FEW, names=None):
     pairs = list(pairs)
     samples = [
-        SimpleNamespace(name=names[row] if names else f"s{row}", truths=(truth,), meta={})
+        Sample.of(names[row] if names else f"s{row}", as_image(np.zeros(truth.size, np.uint8)), truth)
         for row, (_, truth) in enumerate(pairs)
     ]
     families = families_of(metrics)
-    found = tally(zip(samples, (pair[0] for pair in pairs), strict=True), LABELS, families, [], bootstrap.group)
+    truths = Truths.of(Dataset(samples, LABELS, "semantic"), families)
+    found = tally(enumerate(pair[0] for pair in pairs), truths, families, [], bootstrap.group)
     return report_of(found, families, metrics, bootstrap)
 
 
@@ -73,34 +76,6 @@ def test_the_score_of_the_data_set_is_resampled_not_the_mean_of_images():
     low, high = found.intervals["pixel_accuracy"]
     assert low < 0.03 < 36 / 436 < high == 1
     assert found.intervals["pixel_accuracy_per_image"][0] >= 0.6
-
-
-@pytest.mark.parametrize("name", sorted(METRICS))
-def test_every_image_once_is_the_score_itself(name):
-    module = METRICS[name]
-    truths = [sample.truth for sample in scenes(5, (32, 48), seed=2)]
-    shifted = [Segmentation.from_class_map(np.roll(truth.class_map(), 3, axis=1), truth.labels) for truth in truths]
-    counts = [module.count(*pair) for pair in zip(shifted, truths, strict=True)]
-    found = score_draws(module, sum(counts), counts, np.ones((1, 5), np.int64))
-    assert {key: values[0] for key, values in found.scores.items()} == pytest.approx(module.score(sum(counts)), nan_ok=True)
-    for label, scores in module.per_class(sum(counts)).items():
-        mine = {key: values[0] for key, values in found.per_class[label].items()}
-        assert mine == pytest.approx({key: scores[key] for key in mine}, nan_ok=True)
-
-
-@pytest.mark.parametrize("name", sorted(METRICS))
-def test_drawing_at_once_equals_adding_draw_by_draw(name):
-    module = METRICS[name]
-    plain = SimpleNamespace(score=module.score, per_class=module.per_class)  # a family that only has counts that add
-    truths = [sample.truth for sample in scenes(6, (32, 48), seed=3)]
-    shifted = [Segmentation.from_class_map(np.roll(truth.class_map(), 3, axis=1), truth.labels) for truth in truths]
-    counts = [module.count(*pair) for pair in zip(shifted, truths, strict=True)]
-    fast, slow = (resample(each, sum(counts), counts, range(6), range(6), Bootstrap(resamples=100)) for each in (module, plain))
-    for key, values in fast.scores.items():
-        assert np.allclose(values, slow.scores[key], rtol=1e-12, equal_nan=True), key
-    for label, scores in fast.per_class.items():
-        for key, values in scores.items():
-            assert np.allclose(values, slow.per_class[label][key], rtol=1e-12, equal_nan=True), (label, key)
 
 
 def test_draws_hold_as_many_images_and_repeat_with_their_seed():

@@ -11,6 +11,7 @@ from pixelwise.core.segmentation import Segmentation
 from pixelwise.metrics.comparison import compare
 from pixelwise.metrics.interval import Bootstrap
 from pixelwise.metrics.tally import families_of, tally
+from pixelwise.metrics.truths import Truths
 from pixelwise.report.comparison import render_comparison
 from pixelwise.scenes import scenes
 
@@ -28,7 +29,8 @@ def moved(by):
 @pytest.fixture(scope="module")
 def found():
     families = families_of(["overlap"])
-    counts = [tally(((sample, moved(by)(sample)) for sample in SCENES), SCENES.labels, families, []) for by in (4, 1)]
+    truths = Truths.of(SCENES, families)
+    counts = [tally(enumerate(moved(by)(sample) for sample in SCENES), truths, families, []) for by in (4, 1)]
     return compare(*counts, families, ["overlap"], Bootstrap(resamples=200))
 
 

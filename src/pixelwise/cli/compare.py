@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pixelwise.cli.evaluate import METRICS, named
+from pixelwise.cli.options import ListsOption
 from pixelwise.cli.wrapping import FLIPS, OVERLAP, TILE, TURNS, sentence, told, wrapping
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pixelwise.cli.subject import Chosen, Subject, Wrap
     from pixelwise.metrics.comparison import Comparison
     from pixelwise.metrics.interval import Bootstrap
 
-_SOURCE = "A run folder, a checkpoint, a method's name, or a folder that predict wrote."
+_SOURCE = "A run folder, a checkpoint, a method's name, or predictions as evaluate takes them."
 
 
 def compare(
@@ -22,7 +26,8 @@ def compare(
     b: Annotated[str, typer.Argument(help=_SOURCE, metavar="B")],
     data: Annotated[Path, typer.Argument(help="Labelled images.", metavar="DATA")],
     split: Annotated[str | None, typer.Option(help="Which split; without it val, else test, else all.")] = None,
-    metrics: Annotated[str, typer.Option(help="Metrics or single scores, with commas: overlap, or miou,dice.")] = "overlap",
+    lists: ListsOption = None,
+    metrics: Annotated[str | None, typer.Option(help=METRICS)] = None,
     void: Annotated[str | None, typer.Option(help="Mask values that mean not labelled: 255, or 0,255, or none.")] = None,
     classes: Annotated[str | None, typer.Option(help="Class names: a file, names in value order, or value=name.")] = None,
     tile: Annotated[str, typer.Option(help=TILE, metavar="H,W")] = "auto",
@@ -46,23 +51,23 @@ def compare(
     for both; the exit code is then 1.
     """
     from pixelwise.cli.scoring import tell
-    from pixelwise.cli.subject import choose_split, with_held_out
+    from pixelwise.cli.subject import choose_split, read_to_score
     from pixelwise.core.files import make_folder
-    from pixelwise.formats import read
     from pixelwise.metrics.interval import Bootstrap
     from pixelwise.metrics.tally import families_of
 
-    names = [name.strip() for name in metrics.split(",") if name.strip()]
-    families_of(names)
-    dataset = with_held_out(read(data, void=void, classes=classes), Path(a), Path(b))
+    names = named(metrics)
+    if names is not None:
+        families_of(names)
+    dataset = read_to_score(data, lists, Path(a), Path(b), void=void, classes=classes)
     chosen = choose_split(dataset, split)
     if chosen.note:
         print(chosen.note, file=sys.stderr)
     asked = told(tile, overlap, flips, turns)
-    left, right = _opened(a, b, chosen, batch, wrapping(tile, overlap, flips, turns) if asked else None)
+    left, right = _opened(a, b, chosen, names, batch, wrapping(tile, overlap, flips, turns) if asked else None)
     if out is not None:
         make_folder(out)  # one that cannot be made is told before the work, not after
-    found = _compared(left, right, names, Bootstrap(resamples=resamples, group=group), dataset.notes)
+    found = _compared(left, right, list(left.metrics), Bootstrap(resamples=resamples, group=group), dataset.notes)
     if asked:
         found = replace(found, about={**found.about, "predicted_with": asked}, notes=(*found.notes, *sentence(asked)))
     if out is not None:
@@ -70,14 +75,16 @@ def compare(
     tell(found, as_json, dataset.notes)
 
 
-def _opened(a: str, b: str, chosen: "Chosen", batch: int, wrap: "Wrap | None") -> "tuple[Subject, Subject]":
+def _opened(
+    a: str, b: str, chosen: "Chosen", names: "Sequence[str] | None", batch: int, wrap: "Wrap | None"
+) -> "tuple[Subject, Subject]":
     """Open both on one choice of samples: where B had to set some aside to be trained on, A is scored on the rest too."""
     from pixelwise.cli.subject import open_subject
 
-    left = open_subject(a, chosen, batch, wrap=wrap)
-    right = open_subject(b, left.chosen, batch, wrap=wrap)
+    left = open_subject(a, chosen, names, batch, wrap=wrap)
+    right = open_subject(b, left.chosen, left.metrics, batch, wrap=wrap)
     if right.chosen is not left.chosen:
-        left = open_subject(a, right.chosen, batch, wrap=wrap)
+        left = open_subject(a, right.chosen, left.metrics, batch, wrap=wrap)
     return left, right
 
 

@@ -36,12 +36,17 @@ def score_and_report(predictor: "Predictor", val: "Dataset", run: Path, quiet: b
 
 
 def page_metrics(names: Sequence[str], gives_probabilities: bool, dataset: "Dataset") -> tuple[list[str], str]:
-    """Add what a report page shows besides: recall by size, and calibration where there are probabilities.
+    """Add what a report page of classes shows besides: recall by size, and calibration where there are probabilities.
 
     Probabilities of an image of 24 megapixels and 23 classes take 2 GB: there, calibration waits to be asked for, and the
     second part of what is given says so.
     """
-    chosen, note = dict.fromkeys([*names, "sizes"]), ""
+    from pixelwise.metrics.tally import families_of
+
+    chosen, note = dict.fromkeys(names), ""
+    if all(module.KIND != "semantic" for module in families_of(names).values()):
+        return list(chosen), note
+    chosen["sizes"] = None
     if gives_probabilities and "calibration" not in chosen:
         pixels = max(map(_pixels, dataset[:8]), default=0)
         if pixels * len(dataset.labels) * 4 <= _MOST_BYTES:
@@ -115,9 +120,11 @@ def _size(size: Sequence[int]) -> str:
 
 def tell(found: "Report | Comparison", as_json: bool, notes: Sequence[str]) -> None:
     """Print what was scored; end with exit code 1 if an image failed, or the data's ``notes`` say that one has no partner."""
+    from pixelwise.core.sample import LostLabels
+
     print(json.dumps(found.to_json(), indent=2, ensure_ascii=False, allow_nan=False) if as_json else found)
     if as_json:
         for name, error in found.failures:
             print(f"failed: {name}: {error}", file=sys.stderr)
-    if found.failures or any(note.endswith("it is left out") for note in notes):
+    if found.failures or any(isinstance(note, LostLabels) or note.endswith("it is left out") for note in notes):
         raise typer.Exit(1)

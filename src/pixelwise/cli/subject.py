@@ -1,6 +1,6 @@
-"""What can be scored: a model, a method or a folder of predictions, opened on the data it is to be scored on."""
+"""What can be scored: a model, a method or predictions made before, opened on the data it is to be scored on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from pixelwise.core.sample import Dataset, Sample
     from pixelwise.core.segmentation import Segmentation
     from pixelwise.metrics.evaluate import Progress
-    from pixelwise.metrics.tally import Families, Tally
+    from pixelwise.metrics.predictions import Predictions
+    from pixelwise.metrics.tally import Tally
+    from pixelwise.metrics.truths import Families
 
 Wrap = Callable[["Predictor"], "Predictor"]
 
@@ -32,7 +34,8 @@ class Subject:
     Attributes:
         name: what it calls itself.
         chosen: what it is to be scored on; methods may have set a part aside to be trained on.
-        dataset: the samples to score, read as it is scored.
+        dataset: the samples to score, read as they are shown.
+        metrics: what is scored.
         count: counts it on ``dataset``, by families and group, telling progress.
         segment: gives one sample's prediction.
         gives_probabilities: whether it can be asked for them.
@@ -43,6 +46,7 @@ class Subject:
     name: str
     chosen: Chosen
     dataset: "Dataset"
+    metrics: Sequence[str]
     count: "Callable[[Families, str | None, Progress], Tally]"
     segment: "Callable[[Sample], Segmentation]"
     gives_probabilities: bool = False
@@ -50,10 +54,21 @@ class Subject:
     facts: Mapping[str, object] = field(default_factory=dict)
 
 
+def read_to_score(
+    data: Path, lists: Path | None, *runs: Path, void: str | None = None, classes: str | None = None
+) -> "Dataset":
+    """Read the data to score on: with the splits of list files where they are given, else with what the runs kept aside."""
+    from pixelwise.curate.split_lists import read_with_lists
+
+    dataset = read_with_lists(data, lists, void=void, classes=classes)
+    return dataset if lists is not None else with_held_out(dataset, *runs)
+
+
 def with_held_out(dataset: "Dataset", *runs: Path) -> "Dataset":
     """Name the samples that all the runs kept aside for validation ``val``, where the data has no such split of its own.
 
-    A fold of a cross-validation was trained on other splits than the data's: what it kept aside is then ``val`` all the same.
+    A fold of a cross-validation, or a run with list files, was trained on other splits than the data's: what it kept aside is
+    then ``val`` all the same.
 
     Raises:
         OptionError: the runs kept different samples aside, and none of them in common.
@@ -62,7 +77,8 @@ def with_held_out(dataset: "Dataset", *runs: Path) -> "Dataset":
     from pixelwise.core.sample import Dataset
 
     kept = [rows for run in runs if (rows := _kept_aside(dataset, run))]
-    if dataset.splits and not any(_training(run).get("fold") for run in runs):
+    with_lists = any(_training(run).get("lists") for run in runs)
+    if dataset.splits and not with_lists and not any(_training(run).get("fold") for run in runs):
         return dataset
     if not kept:
         return dataset
@@ -73,7 +89,8 @@ def with_held_out(dataset: "Dataset", *runs: Path) -> "Dataset":
             f"data that neither has seen"
         )
     tested = set.intersection(*(_rows_named(dataset, run, "test_names") for run in runs))
-    test = {"test": dataset.splits.get("test") or sorted(tested)} if tested or "test" in dataset.splits else {}
+    own = () if with_lists else dataset.splits.get("test", ())  # with lists, the data's own may have been trained on
+    test = {"test": kept_apart} if (kept_apart := own or sorted(tested)) else {}
     seen = set(range(len(dataset))) - {*held, *test.get("test", ())}
     notes = list(dataset.notes)
     if any(rows != kept[0] for rows in kept):
@@ -128,58 +145,79 @@ def choose_split(dataset: "Dataset", name: str | None) -> Chosen:
 
 
 def open_subject(
-    source: str, chosen: Chosen, batch: int = 8, threshold: float | None = None, wrap: Wrap | None = None
+    source: str,
+    chosen: Chosen,
+    metrics: Sequence[str] | None = None,
+    batch: int = 8,
+    threshold: float | None = None,
+    wrap: Wrap | None = None,
 ) -> Subject:
-    """Open a model, a method or a folder of predictions on the samples chosen.
+    """Open a model, a method or predictions made before on the samples chosen.
 
     Args:
-        source: what ``load`` takes, or a folder of predictions.
+        source: what ``load`` takes; or a folder of predictions, a file of COCO results, or anything read as labelled images.
+        metrics: what is to be scored; None for what is usual for the kind of the truth and of the predictions.
         wrap: put around a model before it is run, as tiles or flips are; without it, huge images alone are tiled.
 
     Raises:
-        UnknownName: there is nothing of that name.
+        UnknownName: there is nothing of that name, or no such metric.
         UnsettledLabels: what the data's values mean is in doubt.
-        OptionError: a folder of predictions is given with options that are for models.
+        OptionError: predictions are given with options that are for models, or a metric does not fit.
     """
+    from pixelwise.cli.predictions import open_predictions
     from pixelwise.core.errors import OptionError
-    from pixelwise.methods import METHODS
-    from pixelwise.metrics.predictions import is_predictions
 
-    if source in METHODS or not is_predictions(Path(source)):
-        return _model(source, chosen, batch, threshold, wrap)
+    found = open_predictions(source, chosen.dataset)
+    if found is None:
+        return _model(source, chosen, metrics, batch, threshold, wrap)
     if threshold is not None or wrap is not None:
         raise OptionError(f"{source} holds predictions already made; --threshold, --tile and --flips are for models")
-    return _predictions(Path(source), chosen)
+    return _predictions(found, chosen, metrics)
 
 
-def _predictions(folder: Path, chosen: Chosen) -> Subject:
-    from pixelwise.metrics.evaluate import notes_on
-    from pixelwise.metrics.predictions import as_predicted, count_predictions, read_predictions
+def _predictions(found: "Predictions", chosen: Chosen, metrics: Sequence[str] | None) -> Subject:
+    from pixelwise.metrics.predictions import count_predictions, notes_on, predicted_truths
+    from pixelwise.metrics.tally import families_of
+    from pixelwise.metrics.truths import is_film, usual
 
-    found = read_predictions(folder)
-    dataset = as_predicted(found, chosen.dataset)
-    notes = [] if found.labels is None else notes_on(chosen.dataset, dataset, found.labels)
+    names = list(metrics or usual(chosen.dataset.kind, found.kind, is_film(chosen.dataset)))
+    truths = predicted_truths(found, chosen.dataset, families_of(names))
     return Subject(
-        str(folder),
+        found.name,
         chosen,
-        dataset,
-        lambda families, group, progress: count_predictions(found, dataset, families, group, progress),
+        truths.shown,
+        names,
+        lambda families, group, progress: count_predictions(
+            found, predicted_truths(found, chosen.dataset, families), families, group, progress
+        ),
         found.read,
-        notes=tuple(notes),
+        notes=tuple(notes_on(found, truths, chosen.dataset)),
     )
 
 
-def _model(source: str, chosen: Chosen, batch: int, threshold: float | None, wrap: Wrap | None) -> Subject:
+def _model(
+    source: str, chosen: Chosen, metrics: Sequence[str] | None, batch: int, threshold: float | None, wrap: Wrap | None
+) -> Subject:
     from pixelwise.cli.scoring import run_facts
     from pixelwise.cli.wrapping import wrapping
     from pixelwise.core.predictor import Request
     from pixelwise.load import load
-    from pixelwise.metrics.evaluate import as_known, count, notes_on
+    from pixelwise.metrics.evaluate import count, known_truths
+    from pixelwise.metrics.tally import families_of
+    from pixelwise.metrics.truths import is_film, usual
 
-    predictor, chosen, notes = prepare(load(source), chosen, batch)
-    card, training = predictor.card, predictor.card.training
-    dataset = as_known(chosen.dataset, predictor)
-    predictor = (wrap or wrapping("auto", None, False, False))(predictor)
+    loaded = load(source)
+    truth, gives = chosen.dataset.kind, loaded.card.kind
+    if gives == "regions" and truth != "regions":
+        gives = "semantic"  # a method's regions are matched to classes where the truth has some
+    names = list(metrics or usual(truth, gives, is_film(chosen.dataset)))
+    families = families_of(names)
+    notes: list[str] = []
+    if any(module.KIND != "regions" for module in families.values()):
+        loaded, chosen, notes = prepare(loaded, chosen, batch)
+    card, training = loaded.card, loaded.card.training
+    truths = known_truths(chosen.dataset, card, families)
+    predictor = (wrap or wrapping("auto", None, False, False))(loaded)
     trained_on = str(training.get("data", ""))
     if chosen.split == "all" and trained_on and Path(trained_on).name == chosen.dataset.name:
         notes.append(f"the images scored may include those the model was trained on ({trained_on})")
@@ -187,13 +225,20 @@ def _model(source: str, chosen: Chosen, batch: int, threshold: float | None, wra
     return Subject(
         predictor.card.name,
         chosen,
-        dataset,
+        truths.shown,
+        names,
         lambda families, group, progress: count(
-            predictor, dataset, families, batch=batch, threshold=threshold, group=group, progress=progress
+            [predictor],
+            known_truths(chosen.dataset, card, families),
+            families,
+            batch=batch,
+            threshold=threshold,
+            group=group,
+            progress=progress,
         ),
         lambda sample: predictor([sample.image], request)[0],
         predictor.card.gives_probabilities,
-        (*notes_on(chosen.dataset, dataset, card.labels), *notes),
+        (*truths.notes(chosen.dataset, card.labels, card.kind), *notes),
         run_facts(Path(source), predictor) if training and Path(source).is_dir() else training,
     )
 

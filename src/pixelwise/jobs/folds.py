@@ -16,7 +16,7 @@ from pixelwise.core.files import write_json
 from pixelwise.core.predictor import Predictor
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.metrics.evaluate import as_known, count, with_about
+from pixelwise.metrics.evaluate import count, known_truths, with_about
 from pixelwise.metrics.result import Report
 from pixelwise.metrics.tally import Tally, families_of, report_of
 from pixelwise.models import checkpoint
@@ -171,7 +171,8 @@ def _one(recipe: Recipe, number: int, place: Path, quiet: bool, finish: Finish |
     if finish is not None:
         finish(run, prepared, done, place)
     network = Network(run.model, done.train.device, "32-true")
-    return count(network, as_known(prepared.val, network), families_of(METRICS))
+    families = families_of(METRICS)
+    return count([network], known_truths(prepared.val, network.card, families), families)
 
 
 def _joined(tallies: Sequence[Tally]) -> Tally:

@@ -25,6 +25,7 @@ RULES = {
     "<name>_b_better": "the share of the draws in which B scores better than A",
     "<name>_p": "twice the smaller of the shares of draws with a difference of at most 0 and of at least 0, never below one "
     "draw's: what a two-sided test would call p. Of twenty true equals, one falls below 0.05 by chance",
+    "images_won": "in how many images A is better, B is, and they are equal, by the first score of each image alone",
 }
 
 
@@ -56,7 +57,7 @@ class Comparison:
         scores: by name.
         per_class: by class name, then by score name.
         images: one mapping an image, where A and B differ most first: ``name``, ``a``, ``b``, ``difference`` of ``main``.
-        main: the score the verdict and the order of images are by.
+        main: the score the verdict, the order of images and who won them are by.
         verdict: the answer in a sentence.
         count: the number of images both could score.
         failures: what A or B could not score, and why.
@@ -74,6 +75,18 @@ class Comparison:
     about: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     rules: Mapping[str, str] = field(default_factory=dict)
+    lower_is_better: bool = False  # of ``main``
+
+    @property
+    def won(self) -> dict[str, int]:
+        """Count the images in which A is better, B is, and the two are equal by ``main``; where it is undefined none is."""
+        known = [image["difference"] for image in self.images if not math.isnan(image["difference"])]
+        gains = [-value if self.lower_is_better else value for value in known]
+        return {
+            "a": sum(value < -_ROUNDING for value in gains),
+            "b": sum(value > _ROUNDING for value in gains),
+            "equal": sum(abs(value) <= _ROUNDING for value in gains),
+        }
 
     def to_json(self) -> dict[str, Any]:
         """Write as plain JSON values, None for what is undefined."""
@@ -91,6 +104,7 @@ class Comparison:
             },
             "verdict": self.verdict,
             "count": self.count,
+            "images_won": self.won,
             **{key: value for key, value in self.about.items() if key not in ("a", "b")},
             "images": [{key: _plain(value) for key, value in image.items()} for image in self.images],
             "failures": [{"name": name, "error": error} for name, error in self.failures],
@@ -115,7 +129,19 @@ class Comparison:
             ]
         lines += ["", *(f"note: {note}" for note in self.notes)]
         lines += [f"failed: {name}: {error}" for name, error in self.failures]
-        return "\n".join([*lines, self.verdict])
+        return "\n".join([*lines, *([self.tally_of_images] if self.count > 1 else []), self.verdict])
+
+    @property
+    def tally_of_images(self) -> str:
+        """Say in how many images each is better; empty where the score is of no single image."""
+        won = self.won
+        total = sum(won.values())
+        if not total:
+            return ""
+        return (
+            f"By {words_for(self.main)} of each image, B is better in {won['b']} of {total} ({won['b'] / total:.0%}), "
+            f"A in {won['a']} ({won['a'] / total:.0%}); they are equal in {won['equal']}."
+        )
 
 
 def compare(a: Tally, b: Tally, families: Families, metrics: Sequence[str], bootstrap: Bootstrap = PLAIN) -> Comparison:
@@ -165,6 +191,7 @@ def compare(a: Tally, b: Tally, families: Families, metrics: Sequence[str], boot
             **RULES,
             **{name: text for module in families.values() for name, text in module.RULES.items() if name in scores},
         },
+        lower_is_better=main in lower,
     )
 
 
@@ -214,8 +241,19 @@ def _images(a: Tally, b: Tally, rows_a: Sequence[int], rows_b: Sequence[int], ma
     return tuple(sorted(found, key=lambda image: (math.isnan(image["difference"]), -abs(image["difference"]), image["name"])))
 
 
+def words_for(name: str) -> str:
+    """Write a score's name within a sentence.
+
+    >>> words_for("miou_per_image"), words_for("ap50")
+    ('mIoU per image', 'AP50')
+    """
+    whole = name.removesuffix("_per_image")
+    words = {"miou": "mIoU", "dice": "Dice"}.get(whole) or (whole.upper() if len(whole) <= 4 else whole.replace("_", " "))
+    return words if whole == name else f"{words} per image"
+
+
 def _verdict(name: str, found: Difference, count: int, units: int, is_lower_better: bool) -> str:
-    what = {"miou": "mIoU", "miou_per_image": "mIoU per image"}.get(name, name.replace("_", " "))
+    what = words_for(name)
     images = f"{count} image{'' if count == 1 else 's'}"
     if found.interval is None:
         return f"No difference can be told with {images}: B less A is {found.value:+.4f} {what}, without an interval."

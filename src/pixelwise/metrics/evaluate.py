@@ -1,32 +1,36 @@
 """Score a predictor on a data set in bounded memory."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from pixelwise.core.batches import stream
+from pixelwise.core.card import Card
 from pixelwise.core.errors import OptionError, PixelwiseError
 from pixelwise.core.image import Image
-from pixelwise.core.labels import LabelSet
 from pixelwise.core.predictor import Predictor, Request
-from pixelwise.core.sample import Dataset, Sample
-from pixelwise.core.segmentation import PAINTED
+from pixelwise.core.sample import Dataset
+from pixelwise.core.segmentation import Segmentation
 from pixelwise.metrics.interval import PLAIN, Bootstrap
 from pixelwise.metrics.result import Report
-from pixelwise.metrics.settle import under_model, unknown_to
-from pixelwise.metrics.tally import Families, Tally, families_of, needs_probabilities, report_of, tally
+from pixelwise.metrics.slices import columns, with_slices
+from pixelwise.metrics.tally import Predicted, Tally, families_of, needs_probabilities, report_of, tally
+from pixelwise.metrics.truths import Families, Truths, is_film, require_kind, usual
 
 Progress = Callable[[int, int], None]  # called with (images done, images in all)
 
 
 def evaluate(
-    predictor: Predictor,
+    predictor: Predictor | Sequence[Predictor],
     dataset: Dataset,
-    metrics: str | Sequence[str] = ("overlap",),
+    metrics: str | Sequence[str] | None = None,
     *,
     batch: int = 8,
     threshold: float | None = None,
     intervals: Bootstrap | None = PLAIN,
+    slices: Sequence[str] = (),
+    table: Path | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Score ``predictor`` on every sample of ``dataset``.
@@ -35,30 +39,54 @@ def evaluate(
     model was trained with. A sample that cannot be read is listed in ``failures``, and the rest go on.
 
     Args:
-        metrics: names of families (``overlap``) or of single scores (``miou``), or one such name.
+        predictor: what to score; of one method at several settings, all of them: partitions are then scored at the best of
+            them, over the set and image by image.
+        metrics: names of families (``overlap``) or of single scores (``miou``), or one such name; None for those usual for
+            the kind of truth.
         threshold: for one-class work, the foreground probability above which a pixel counts.
         intervals: how the 95 % interval of every score is made; None leaves them out.
+        slices: columns by which the images are told apart and scored once more: ``brightness``, a key of the samples' ``meta``,
+            a column of ``table``.
+        table: a CSV file with a header and a row an image, whose first column names it.
         progress: called after each image.
 
     Raises:
         UnknownName: no metric or score has that name.
         UnsettledLabels: the data's stored values do not fit the model's value map.
-        OptionError: the predictor gives regions without classes, shares no class with the data, or gives no probabilities
-            where a metric needs them.
+        OptionError: the metrics do not fit the kind of the truth or of the prediction, the predictor shares no class with the
+            data, or gives no probabilities where a metric needs them; or a column of ``slices`` is not known.
     """
+    predictors = list(predictor) if isinstance(predictor, Sequence) else [predictor]
+    if not predictors:
+        raise OptionError("no predictor is given to be scored")
+    card = predictors[0].card
+    if metrics is None:
+        metrics = usual(dataset.kind, card.kind, is_film(dataset))
     metrics = [metrics] if isinstance(metrics, str) else metrics
     families = families_of(metrics)
-    read = as_known(dataset, predictor)
+    truths = known_truths(dataset, card, families)
+    by = columns(dataset, slices, table)
     group = None if intervals is None else intervals.group
-    found = count(predictor, read, families, batch=batch, threshold=threshold, group=group, progress=progress)
-    about = {"model": predictor.card.name, "data": dataset.name}
-    report = report_of(found, families, metrics, intervals)
-    return with_about(report, about, notes_on(dataset, read, predictor.card.labels))
+    found = count(predictors, truths, families, batch=batch, threshold=threshold, group=group, progress=progress)
+    about = {"model": card.name, "data": dataset.name}
+    report = with_slices(report_of(found, families, metrics, intervals), found, families, metrics, by, intervals)
+    return with_about(report, about, truths.notes(dataset, card.labels, card.kind))
+
+
+def known_truths(dataset: Dataset, card: Card, families: Families) -> Truths:
+    """Read the truth so that it can be compared with what a predictor of that ``card`` gives.
+
+    Raises:
+        UnsettledLabels: the data's stored values do not fit the model's value map.
+        OptionError: a family cannot score such truths or predictions, or the two have no class in common.
+    """
+    require_kind(card.kind, families, card.name)
+    return Truths.of(dataset, families, None if card.kind == "regions" else card.labels)
 
 
 def count(
-    predictor: Predictor,
-    dataset: Dataset,
+    predictors: Sequence[Predictor],
+    truths: Truths,
     families: Families,
     *,
     batch: int = 8,
@@ -66,54 +94,33 @@ def count(
     group: str | None = None,
     progress: Progress | None = None,
 ) -> Tally:
-    """Count ``predictor`` on a data set that is read under its classes (``as_known``); ``evaluate`` says the rest."""
-    card = predictor.card
+    """Count a predictor, or one method at several settings, against ``known_truths``; ``evaluate`` says the rest."""
+    first, *others = predictors
     wanted = needs_probabilities(families)
-    if wanted and not card.gives_probabilities:
-        raise OptionError(f"'{card.name}' gives no probabilities, which {', '.join(wanted)} needs; leave it out of the metrics")
+    if wanted and not first.card.gives_probabilities:
+        raise OptionError(
+            f"'{first.card.name}' gives no probabilities, which {', '.join(wanted)} needs; leave it out of the metrics"
+        )
     failures: list[tuple[str, str]] = []
     request = Request(probabilities=bool(wanted), threshold=threshold)
-    found = stream(predictor, _images(dataset, failures, progress), batch, request)
-    return tally(((sample, result) for sample, _, result in found), dataset.labels, families, failures, group)
+    found = stream(first, _images(truths.dataset, failures, progress), batch, request)
+    return tally(_levels(found, others, request), truths, families, failures, group)
 
 
-def as_known(dataset: Dataset, predictor: Predictor) -> Dataset:
-    """Read the truth so that it can be compared with what ``predictor`` gives.
-
-    Raises:
-        UnsettledLabels: the data's stored values do not fit the model's value map.
-        OptionError: the predictor gives regions without classes, or shares no class with the data.
-    """
-    card = predictor.card
-    if card.kind == "regions":
-        raise OptionError(
-            f"'{card.name}' gives regions without classes; match them to classes first: "
-            f"match(predictor, the training split) of pixelwise.metrics.majority"
-        )
-    return under_model(as_classes(dataset), card.labels)
-
-
-def as_classes(dataset: Dataset) -> Dataset:
-    """Read instances and panoptic segments as the classes they are of: scores are of classes."""
-    return dataset.semantic() if dataset.kind in ("instance", "panoptic") else dataset
-
-
-def notes_on(given: Dataset, dataset: Dataset, known: LabelSet) -> list[str]:
-    """Say what the reader must know of how a data set was joined with the classes a model knows."""
-    notes = []
-    if given.kind == "instance" and dataset.kind == "semantic":
-        notes.append(f"the truth's {PAINTED}")
-        given = given.semantic()
-    if dataset.labels != given.labels:
-        labels = dataset.labels
-        pairs = [
-            f"{labels.describe(value)} {labels.names[index] if index >= 0 else 'void'}"
-            for value, index in labels.values.items()
-        ]
-        notes.append(f"the masks were read under the model's value map: {', '.join(pairs)}")
-    if missing := unknown_to(known, dataset):
-        notes.append(f"the model does not know {', '.join(missing)}: it cannot be right there")
-    return notes
+def _levels(
+    found: Iterable[tuple[int, Image, Segmentation | PixelwiseError]], others: Sequence[Predictor], request: Request
+) -> Iterator[tuple[int, Predicted | PixelwiseError]]:
+    """Add to each image what the other predictors give on it."""
+    for row, image, result in found:
+        if isinstance(result, PixelwiseError) or not others:
+            yield row, result
+            continue
+        try:
+            yield row, (result, *(one([image], request)[0] for one in others))
+        except OptionError:
+            raise
+        except PixelwiseError as error:
+            yield row, error
 
 
 def with_about(report: Report, about: Mapping[str, Any], notes: Sequence[str] = ()) -> Report:
@@ -121,11 +128,11 @@ def with_about(report: Report, about: Mapping[str, Any], notes: Sequence[str] = 
     return replace(report, about={**report.about, **about}, notes=(*report.notes, *notes))
 
 
-def _images(dataset: Dataset, failures: list[tuple[str, str]], progress: Progress | None) -> Iterator[tuple[Sample, Image]]:
-    for done, sample in enumerate(dataset, start=1):
+def _images(dataset: Dataset, failures: list[tuple[str, str]], progress: Progress | None) -> Iterator[tuple[int, Image]]:
+    for row, sample in enumerate(dataset):
         try:
-            yield sample, sample.image
+            yield row, sample.image
         except PixelwiseError as error:
             failures.append((sample.name, str(error)))
         if progress is not None:
-            progress(done, len(dataset))
+            progress(row + 1, len(dataset))

@@ -8,6 +8,8 @@ from typing import Any
 from pixelwise.core.arrays import IntArray
 from pixelwise.metrics.interval import Interval
 
+_MOST_COLUMNS = 7  # of the table of classes on a terminal
+
 
 @dataclass(frozen=True)
 class Report:
@@ -29,6 +31,7 @@ class Report:
             stands in ``rules``.
         class_intervals: the same by class name, then by score name.
         details: tables for the report page by name, as plain values.
+        slices: the scores of parts of the data.
     """
 
     scores: Mapping[str, float]
@@ -44,6 +47,7 @@ class Report:
     intervals: Mapping[str, Interval | None] = field(default_factory=dict)
     class_intervals: Mapping[str, Mapping[str, Interval | None]] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
+    slices: "tuple[Slice, ...]" = ()
 
     def __getitem__(self, name: str) -> float:
         """Give one score."""
@@ -64,6 +68,7 @@ class Report:
             "notes": list(self.notes),
             "rules": dict(self.rules),
             **_plain(self.details),
+            **({"slices": _slices(self.slices)} if self.slices else {}),
         }
 
     def __str__(self) -> str:
@@ -75,11 +80,40 @@ class Report:
             f"  {name:<{width}}  {_shown(value)}" + _bounds(self.intervals.get(name)) for name, value in self.scores.items()
         ]
         lines += _class_table(self.per_class, self.class_intervals)
+        lines += _slice_table(self.slices)
         if any(each is not None for each in self.intervals.values()):
             lines += ["", "[low, high]: 95 % interval over images drawn anew; its rule is in --json and the report"]
         lines += [f"note: {note}" for note in self.notes]
         lines += [f"failed: {name}: {error}" for name, error in self.failures]
         return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The scores of some images of a data set.
+
+    Attributes:
+        column: by what the images are told apart.
+        value: what these have in common.
+        count: how many they are.
+        scores, intervals: as those of a report.
+        note: what the number of images does to the intervals; empty where nothing.
+    """
+
+    column: str
+    value: str
+    count: int
+    scores: Mapping[str, float]
+    intervals: Mapping[str, Interval | None] = field(default_factory=dict)
+    note: str = ""
+
+
+def _slices(slices: tuple[Slice, ...]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for one in slices:
+        values = {"count": one.count, **_plain(joined(one.scores, one.intervals)), **({"note": one.note} if one.note else {})}
+        found.setdefault(one.column, {})[one.value] = values
+    return found
 
 
 def joined(scores: Mapping[str, float], intervals: Mapping[str, Interval | None]) -> dict[str, float | Interval | None]:
@@ -97,7 +131,8 @@ def _class_table(
 ) -> list[str]:
     if not per_class:
         return []
-    columns = list(next(iter(per_class.values())))
+    every = list(next(iter(per_class.values())))
+    columns = every[:_MOST_COLUMNS]
     width = max(len("class"), *(len(name) for name in per_class))
     first = columns[0]
     rows = [f"  {'class':<{width}}" + "".join(f"  {column:>11}" for column in columns)]
@@ -106,6 +141,21 @@ def _class_table(
     for name, scores in per_class.items():
         line = f"  {name:<{width}}" + "".join(f"  {_shown(scores[column]):>11}" for column in columns)
         rows.append((line + _bounds(intervals.get(name, {}).get(first))).rstrip())
+    if len(every) > len(columns):
+        rows.append(f"  in --json and the report besides: {', '.join(every[len(columns) :])}")
+    return ["", *rows]
+
+
+def _slice_table(slices: tuple[Slice, ...]) -> list[str]:
+    """Show each slice by the first score."""
+    if not slices:
+        return []
+    first = next(iter(slices[0].scores))
+    names = [f"{one.column}: {one.value}" for one in slices]
+    width = max(len("slice"), *map(len, names))
+    rows = [f"  {'slice':<{width}}  {'images':>7}  {first:>11}"]
+    for name, one in zip(names, slices, strict=True):
+        rows.append(f"  {name:<{width}}  {one.count:>7,}  {_shown(one.scores[first]):>11}" + _bounds(one.intervals.get(first)))
     return ["", *rows]
 
 

@@ -3,20 +3,23 @@
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from pixelwise.core.errors import DataError, OptionError, PixelwiseError, UnknownName, nearest
 from pixelwise.core.labels import LabelSet
-from pixelwise.core.sample import Sample
-from pixelwise.core.segmentation import Segmentation
+from pixelwise.core.segmentation import Kind, Segmentation
 from pixelwise.metrics import METRICS
+from pixelwise.metrics.context import Before, Context
 from pixelwise.metrics.interval import PLAIN, Bootstrap, Resampled, caution, group_of, intervals, joined, resample
 from pixelwise.metrics.result import Report
+from pixelwise.metrics.truths import Families, Truths
+from pixelwise.metrics.views import as_kind
 
+_MEANS = {"miou": "iou", "ap": "ap", "box_ap": "box_ap", "pq": "pq"}  # a mean over classes, and the class's own score
 _MERGE = 64  # counts kept apart before they are added: adding one by one would copy the rows of images each time
-Families = Mapping[str, ModuleType]
+Predicted: TypeAlias = Segmentation | Sequence[Segmentation]  # several of one method at several settings
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,13 +73,13 @@ def needs_probabilities(families: Families) -> list[str]:
 
 
 def tally(
-    results: Iterable[tuple[Sample, Segmentation | PixelwiseError]],
-    labels: LabelSet,
+    results: Iterable[tuple[int, Predicted | PixelwiseError]],
+    truths: Truths,
     families: Families,
     failures: list[tuple[str, str]],
     group: str | None = None,
 ) -> Tally:
-    """Count predictions against the truths of their samples.
+    """Count predictions, each with the row of its sample, against the truths of a data set.
 
     ``failures`` may grow while ``results`` is read; ``group`` is as in ``Bootstrap``.
     """
@@ -84,12 +87,11 @@ def tally(
     single: dict[str, list[Any]] = {name: [] for name, module in families.items() if not hasattr(module, "resampled")}
     rows: list[dict[str, Any]] = []
     groups: list[Hashable] = []
-    for sample, result in results:
+    counter = Counter(truths, families)
+    for row, result in results:
+        sample = truths.dataset[row]
         try:
-            if isinstance(result, PixelwiseError):
-                raise result
-            truth = _truth(sample)
-            counts = {family: module.count(result, truth) for family, module in families.items()}
+            counts = counter.count(row, result)
         except PixelwiseError as error:
             failures.append((sample.name, str(error)))
             continue
@@ -104,7 +106,54 @@ def tally(
                 pending[family] = [sum(pending[family])]
     summed = {family: sum(each) for family, each in pending.items() if each}
     names = tuple(row["name"] for row in rows)
-    return Tally(labels, names, tuple(groups), summed, single, tuple(rows), tuple(failures))
+    return Tally(truths.labels, names, tuple(groups), summed, single, tuple(rows), tuple(failures))
+
+
+class Counter:
+    """Counts images one after the other; of films it remembers the frame before."""
+
+    def __init__(self, truths: Truths, families: Families) -> None:
+        self._truths = truths
+        self._families = families
+        self._before: dict[Kind, tuple[str, Before]] = {}  # by kind: the film, and its last frame
+
+    def count(self, row: int, result: Predicted | PixelwiseError) -> dict[str, Any]:
+        """Count the sample at ``row`` by every family.
+
+        Raises:
+            DataError: one of them cannot score it; it then counts for none.
+        """
+        before, self._before = self._before, {}
+        if isinstance(result, PixelwiseError):
+            raise result
+        levels = (result,) if isinstance(result, Segmentation) else tuple(result)
+        sample = self._truths.dataset[row]
+        views: dict[Kind, tuple[tuple[Segmentation, ...], tuple[Segmentation, ...], Context]] = {}
+        for kind in dict.fromkeys(module.KIND for module in self._families.values()):
+            truths = self._truths.read(row, kind)
+            clip, last = before.get(kind, (None, None))
+            context = Context.of(sample, last if clip is not None and clip == sample.meta.get("sequence") else None)
+            views[kind] = tuple(as_kind(one, kind) for one in levels), truths, context
+            if context.clip is not None and len(levels) == len(truths) == 1:
+                self._before[kind] = context.clip, Before(views[kind][0][0], truths[0], context.image)
+        return {family: _count(module, *views[module.KIND], sample.name) for family, module in self._families.items()}
+
+
+def _count(
+    module: ModuleType, levels: tuple[Segmentation, ...], truths: tuple[Segmentation, ...], context: Context, name: str
+) -> Any:
+    """Hand a family what it takes: one prediction and one truth, or several."""
+    if not truths or (len(truths) > 1 and not getattr(module, "SEVERAL_TRUTHS", False)):
+        raise DataError(f"{name}: expected one truth to score against, found {len(truths)}")
+    if len(levels) > 1 and not getattr(module, "SEVERAL_LEVELS", False):
+        raise DataError(
+            f"{name}: expected one prediction, found {len(levels)}, and only partitions are scored at several levels"
+        )
+    prediction = levels if len(levels) > 1 else levels[0]
+    truth = truths if len(truths) > 1 else truths[0]
+    return (
+        module.count(prediction, truth, context) if getattr(module, "WANTS_CONTEXT", False) else module.count(prediction, truth)
+    )
 
 
 def report_of(found: Tally, families: Families, metrics: Sequence[str], bootstrap: Bootstrap | None = PLAIN) -> Report:
@@ -120,7 +169,7 @@ def report_of(found: Tally, families: Families, metrics: Sequence[str], bootstra
             continue
         scores.update(module.score(found.counts[family]))
         for name, values in module.per_class(found.counts[family]).items():
-            per_class[name].update(values)
+            per_class.setdefault(name, {}).update(values)
         if hasattr(module, "details"):
             details.update(module.details(found.counts[family], found.names))
     kept = chosen(scores, metrics, families)
@@ -179,21 +228,13 @@ def _scored(values: Mapping[str, float]) -> list[str]:
 
 def _shaky(report: Report, by_class: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Say which classes are in so few images that means over classes jump from draw to draw."""
-    if "miou" not in report.scores:
-        return []
+    own = next((own for mean, own in _MEANS.items() if mean in report.scores), None)
     few = [
         name
         for name, values in report.per_class.items()
-        if not np.isnan(values.get("iou", np.nan)) and by_class[name]["iou"] is None
+        if own in values and not np.isnan(values[own]) and by_class[name][own] is None
     ]
     if not few:
         return []
     listed = ", ".join(few[:8]) + (f" and {len(few) - 8} more" if len(few) > 8 else "")
     return [f"in too few images for an interval of their own, and for a firm one of the means over classes: {listed}"]
-
-
-def _truth(sample: Sample) -> Segmentation:
-    truths = sample.truths
-    if len(truths) != 1:
-        raise DataError(f"{sample.name}: expected one truth to score against, found {len(truths)}")
-    return truths[0]

@@ -34,7 +34,7 @@ def as_kind(one: Segmentation, kind: Kind) -> Segmentation:
 
     >>> labels = LabelSet.of(["sky", "tree"])
     >>> as_kind(Segmentation.from_class_map(np.array([[0, 1, 0]]), labels), "regions").panoptic_ids().tolist()
-    [[1, 2, 3]]
+    [[1, 3, 2]]
 
     Raises:
         DataError: it cannot be read so.

@@ -17,6 +17,7 @@ from markupsafe import Markup
 from pixelwise.core.arrays import IntArray
 from pixelwise.core.files import write_text
 from pixelwise.core.labels import LabelSet
+from pixelwise.core.percent import percent
 from pixelwise.draw.colours import class_colours
 from pixelwise.draw.compare import EXTRA, RIGHT, VOIDED, WRONG
 from pixelwise.draw.curves import Row
@@ -137,6 +138,7 @@ def filled(template: str, **parts: Any) -> str:
 
     folder = resources.files("pixelwise.report")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["percent"] = percent
     style = Markup(folder.joinpath("style.css").read_text("utf-8"))
     return environment.from_string(folder.joinpath(template).read_text("utf-8")).render(style=style, **parts)
 
