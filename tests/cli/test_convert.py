@@ -1,30 +1,23 @@
 """``pixelwise data convert`` as a user meets it: what it prints, and its exit codes."""
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from running import run
 
 from pixelwise.cli.convert import alike, print_conversion, verdict
-from pixelwise.cli.data import app
-from pixelwise.cli.terminal import console
+from pixelwise.cli.terminal import RESUMES, Steps, console
 from pixelwise.core.errors import DataError, OptionError, UnknownName
 from pixelwise.core.sample import Dataset
 from pixelwise.core.segmentation import PAINTED
-from pixelwise.formats import coco, read
+from pixelwise.formats import coco, masks, read
 from pixelwise.formats.convert import Conversion
 from pixelwise.formats.proof import CLAIMS, Proof
 from pixelwise.formats.writing import Written
 from pixelwise.scenes import scenes
-
-
-def run(*arguments: object) -> tuple[int, str]:
-    """Run a command; give what the outer program takes for its exit code, and standard output."""
-    result = CliRunner().invoke(app, [str(one) for one in arguments], standalone_mode=False)
-    if result.exception is not None:
-        raise result.exception
-    return int(result.return_value), result.stdout
 
 
 @pytest.fixture
@@ -112,11 +105,29 @@ def test_one_split_is_converted_alone(drawn: Path, tmp_path: Path) -> None:
     assert [one.name for one in read(tmp_path / "out")] == [read(drawn)[2].name]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="file names elsewhere are text")
+def test_a_name_that_a_format_cannot_hold_is_an_error_of_ours(drawn: Path, tmp_path: Path) -> None:
+    masks.write(read(drawn).semantic(), tmp_path / "in2")
+    picture = min((tmp_path / "in2" / "images").iterdir())
+    for kind in ("images", "masks"):
+        old = tmp_path / "in2" / kind / picture.name
+        old.rename(old.with_name(os.fsdecode(b"\xff.png")))
+    with pytest.raises(DataError, match="not UTF-8"):
+        run("convert", tmp_path / "in2", tmp_path / "out", "--to", "coco")
+
+
+def test_ctrl_c_says_what_is_kept(drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(KeyboardInterrupt), Steps(RESUMES):
+        raise KeyboardInterrupt
+    assert capsys.readouterr().err == f"interrupted; {RESUMES}\n"
+
+
 @pytest.mark.parametrize(
     ("options", "error"),
     [
         (["--to", "masks"], OptionError),
         (["--to", "cocoo"], UnknownName),
+        (["--to", "createml"], OptionError),
         (["--to", "coco", "--as", "instances"], OptionError),
         (["--to", "coco", "--split", "nowhere"], OptionError),
         (["--to", "coco", "--void", "3"], OptionError),

@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-from typer.testing import CliRunner
+from running import run
 
-from pixelwise.cli.data import app
 from pixelwise.core.errors import MissingFile, OptionError, StorageError, UnknownLayout
 from pixelwise.formats import masks
 from pixelwise.scenes import scenes
@@ -24,14 +23,6 @@ def folder(tmp_path: Path) -> Path:
         for name in ("a", "b"):
             PIL.Image.fromarray(pixels).save(tmp_path / "data" / kind / f"{name}.png")
     return tmp_path / "data"
-
-
-def run(*arguments: object) -> tuple[int, str]:
-    """Run a command; give what the outer program takes for its exit code, and standard output."""
-    result = CliRunner().invoke(app, [str(one) for one in arguments], standalone_mode=False)
-    if result.exception is not None:
-        raise result.exception
-    return int(result.return_value), result.stdout
 
 
 def test_good_data_prints_its_values_and_exits_0(folder: Path) -> None:
@@ -55,7 +46,7 @@ def test_a_bad_file_exits_1_and_is_named_once(folder: Path) -> None:
     code, text = run("check", folder)
     assert code == 1
     assert text.count("b.png") == 1
-    assert "1 images left out" in text
+    assert "1 image left out" in text
 
 
 def test_json_is_alone_on_standard_output(folder: Path) -> None:

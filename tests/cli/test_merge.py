@@ -7,21 +7,12 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-from typer.testing import CliRunner
+from running import run
 
-from pixelwise.cli.data import app
 from pixelwise.core.errors import OptionError, UnsettledLabels
 from pixelwise.core.sample import Dataset
 from pixelwise.formats import coco, masks, read
 from pixelwise.scenes import scenes
-
-
-def run(*arguments: object) -> tuple[int, str]:
-    """Run a command; give what the outer program takes for its exit code, and standard output."""
-    result = CliRunner().invoke(app, [str(one) for one in arguments], standalone_mode=False)
-    if result.exception is not None:
-        raise result.exception
-    return int(result.return_value), result.stdout
 
 
 @pytest.fixture
@@ -87,9 +78,43 @@ def test_one_set_is_wrong_use(sets: list[Path], tmp_path: Path) -> None:
         run("merge", sets[0], tmp_path / "out")
 
 
+def grey(folder: Path, *values: int) -> Path:
+    """A pair whose mask holds the values."""
+    for kind in ("images", "masks"):
+        (folder / kind).mkdir(parents=True)
+        pixels = np.repeat(np.array(values, np.uint8), 8)[None].repeat(16, axis=0)
+        PIL.Image.fromarray(pixels).save(folder / kind / "a.png")
+    return folder
+
+
+def test_void_and_classes_are_said_of_one_set_or_of_all(tmp_path: Path) -> None:
+    first, second = grey(tmp_path / "first", 0, 1, 7), grey(tmp_path / "second", 0, 255)
+    options = ("--void", "first:7", "--classes", "second:road,car", "--classes", "first:road,sky")
+    told = json.loads(run("merge", first, second, tmp_path / "out", *options, "--json")[1])
+    assert told["read"]["classes"] == ["road", "sky", "car"]
+    assert [one.truth.class_map()[0, ::8].tolist() for one in read(tmp_path / "out")] == [[0, 1, 255], [0, 2]]
+
+
+def test_what_is_said_of_a_set_that_is_none_is_refused(sets: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="--void norht:11: no data set is called 'norht'; did you mean 'north'"):
+        run("merge", *sets, tmp_path / "out", "--void", "norht:11")
+    with pytest.raises(OptionError, match="said twice"):
+        run("merge", *sets, tmp_path / "out", "--void", "11", "--void", "12")
+
+
+def test_what_is_left_of_a_merge_with_another_void_is_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = grey(tmp_path / "first", 0, 1, 7), grey(tmp_path / "second", 0, 1, 7)
+    stamps = []
+    write = masks.write
+    monkeypatch.setattr(masks, "write", lambda data, path, how: (stamps.append(how.resume), write(data, path, how))[1])
+    for void in ("1", "7"):
+        run("merge", first, second, tmp_path / "out", "--void", void, "--classes", "road,car")
+    assert stamps[0] != stamps[1]
+
+
 def test_a_set_that_is_not_settled_is_told_how_to_settle_it(sets: list[Path], tmp_path: Path) -> None:
     for kind, value in (("images", 7), ("masks", 255)):
         (tmp_path / "grey" / kind).mkdir(parents=True)
         PIL.Image.fromarray(np.pad(np.full((2, 2), value, np.uint8), 1)).save(tmp_path / "grey" / kind / "a.png")
-    with pytest.raises(UnsettledLabels, match=r"--void none.*data convert .*grey DST"):
+    with pytest.raises(UnsettledLabels, match=r"--void none.*as --void grey:…"):
         run("merge", sets[0], tmp_path / "grey", tmp_path / "out")

@@ -10,6 +10,8 @@ import pytest
 
 from pixelwise.cli import main
 from pixelwise.core.files import read_json
+from pixelwise.curate import split
+from pixelwise.formats import read
 
 
 @pytest.fixture
@@ -26,6 +28,10 @@ def folder(tmp_path: Path) -> Path:
         mask[: 4 + k] = 1 + k % 2
         PIL.Image.fromarray(mask).save(tmp_path / "data" / "masks" / f"{name}.png")
     return tmp_path / "data"
+
+
+def png(pixels: np.ndarray) -> bytes:
+    return bytes(cv2.imencode(".png", pixels)[1])
 
 
 def lists(out: Path) -> dict[str, list[str]]:
@@ -103,6 +109,45 @@ def test_data_info_shows_the_splits_of_lists(folder: Path, tmp_path: Path, capsy
     capsys.readouterr()
     assert main(["data", "info", str(folder), "--lists", str(tmp_path / "lists"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["splits"].keys() == {"fit", "held"}
+
+
+def test_the_lists_are_taken_by_the_other_commands(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lists = ["--lists", str(tmp_path / "lists"), "--json"]
+    main(["data", "split", str(folder), "--out", str(tmp_path / "lists"), "--fractions", "fit=0.5,held=0.5"])
+    capsys.readouterr()
+    for command in (
+        ["data", "check", str(folder)],
+        ["data", "convert", str(folder), str(tmp_path / "coco"), "--to", "masks", "--void", "none", "--split", "held"],
+        ["data", "prepare", str(folder), str(tmp_path / "ready"), "--void", "none"],
+        ["evaluate", "otsu", str(folder), "--split", "held", "--void", "none", "--resamples", "0"],
+    ):
+        assert main([*command, *lists]) in (0, 1)
+        capsys.readouterr()
+    held = {Path(one).stem for one in (tmp_path / "lists" / "held.txt").read_text().splitlines()}
+    assert {one.stem for one in (tmp_path / "coco" / "images").iterdir()} == held
+    assert read(tmp_path / "ready").splits.keys() == {"fit", "held"}
+
+
+def test_a_leak_between_lists_is_found_by_the_check(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["data", "split", str(folder), "--out", str(tmp_path / "lists"), "--fractions", "50/50", "--group", "none"])
+    capsys.readouterr()
+    main(["data", "check", str(folder), "--lists", str(tmp_path / "lists")])
+    assert "keep all of a scene in one split" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_map_of_values_that_is_not_settled_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "masks" / "alone.png").write_bytes(png(np.full((48, 64), 255, np.uint8)))
+    main(["data", "split", str(folder)])
+    assert "is not settled: see 'pixelwise data check" in capsys.readouterr().out
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_the_work(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "taken").write_text("mine")
+    monkeypatch.setattr(split, "make_split", lambda *arguments, **options: pytest.fail("the work was done"))
+    assert main(["data", "split", str(folder), "--out", str(tmp_path / "taken" / "lists")]) == 1
+    assert "a part of the path is a file" in capsys.readouterr().err
 
 
 def test_wrong_fractions_are_wrong_use(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

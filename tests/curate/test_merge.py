@@ -126,6 +126,11 @@ def test_instances_have_no_void() -> None:
         merge(sets, class_map("bus=void", ["a", "b"]))
 
 
+def test_a_map_longer_than_a_file_name_can_be_is_a_map() -> None:
+    wanted = {f"a class of the city {number}": "thing" for number in range(40)}
+    assert class_map(",".join(f"{old}={new}" for old, new in wanted.items()), ["a"]) == ClassMap({}, wanted)
+
+
 def test_one_set_is_nothing_to_merge() -> None:
     with pytest.raises(OptionError, match="two or more"):
         merge({"a": semantic(STREET, [0])})
@@ -136,6 +141,7 @@ def test_one_set_is_nothing_to_merge() -> None:
     [
         ("map.toml", 'bg = "void"\n[a]\ncar = "vehicle"\n'),
         ("map.json", json.dumps({"bg": "void", "a": {"car": "vehicle"}})),
+        ("map.toml", 'void = ["bg"]\n[a]\nvehicle = ["car"]\n'),
     ],
 )
 def test_a_file_says_the_same_as_the_option(tmp_path: Path, name: str, text: str) -> None:
@@ -143,7 +149,7 @@ def test_a_file_says_the_same_as_the_option(tmp_path: Path, name: str, text: str
     assert class_map(str(tmp_path / name), ["a"]) == ClassMap({"a": {"car": "vehicle"}}, {"bg": "void"})
 
 
-@pytest.mark.parametrize("text", ["[a\n", "a = 3\n", '[a]\ncar = ["x"]\n', '[a]\ncar = ""\n'])
+@pytest.mark.parametrize("text", ["[a\n", "a = 3\n", "[a]\ncar = [1]\n", '[a]\ncar = ""\n'])
 def test_a_broken_file_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "map.toml").write_text(text)
     with pytest.raises(UnreadableFile, match=r"map\.toml"):

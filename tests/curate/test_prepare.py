@@ -8,7 +8,7 @@ import PIL.Image
 import pytest
 
 from pixelwise.core.arrays import BoolArray
-from pixelwise.core.errors import DataError, OptionError, UnsettledLabels
+from pixelwise.core.errors import DataError, MissingFile, OptionError, UnreadableFile, UnsettledLabels
 from pixelwise.core.image import Image
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, Sample
@@ -106,6 +106,20 @@ def test_small_objects_are_left_out_and_counted_and_crowds_stay(tmp_path: Path) 
     assert result.written.counts == {"objects smaller than 3 pixels": 1}
     assert back[0].truth.names == ["truck", "cat"]
     assert result.clean
+
+
+def test_small_objects_are_left_out_before_objects_become_foreground(tmp_path: Path) -> None:
+    data = data_of("instance", [CAR, CAT], [0, 3])
+    result, back = done(data, tmp_path, PrepareOptions(min_area=3, binary=True))
+    assert result.written.counts == {"objects smaller than 3 pixels": 1}
+    assert back[0].truth.class_map().tolist() == CAT.astype(int).tolist()
+
+
+def test_a_crowd_of_a_class_that_becomes_stuff_stays_a_crowd(tmp_path: Path) -> None:
+    data = data_of("panoptic", [CAR, TRUCK, SKY], [0, 1, 2], crowd=np.array([False, True, False]))
+    _, back = done(data, tmp_path, PrepareOptions(merge={"car": "sky", "truck": "sky"}))
+    assert back[0].truth.masks.mask(0).tolist() == (CAR | SKY).tolist()
+    assert back[0].truth.is_crowd.tolist() == [False, True]
 
 
 def test_binary_is_one_channel_of_background_foreground_and_void(tmp_path: Path) -> None:
@@ -256,7 +270,7 @@ def test_a_map_of_classes_is_read_from_words_toml_and_json(tmp_path: Path) -> No
     assert merge_of(str(tmp_path / "map.json")) == wanted
 
 
-@pytest.mark.parametrize("text", ["car", "car=", "=x", "car=a,car=b", "nowhere.toml"])
+@pytest.mark.parametrize("text", ["car", "car=", "=x", "car=a,car=b"])
 def test_a_map_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(OptionError, match="--merge"):
         merge_of(text)
@@ -265,8 +279,18 @@ def test_a_map_that_is_none_is_refused(text: str) -> None:
 @pytest.mark.parametrize("text", ["[1]", "{", '{"a": 1}', '{"a": [1]}'])
 def test_a_map_file_that_is_broken_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "map.json").write_text(text)
-    with pytest.raises(OptionError, match=r"map\.json"):
+    with pytest.raises(UnreadableFile, match=r"--merge .*map\.json"):
         merge_of(str(tmp_path / "map.json"))
+
+
+def test_a_map_file_that_is_not_there_is_named() -> None:
+    with pytest.raises(MissingFile, match=r"--merge nowhere\.toml"):
+        merge_of("nowhere.toml")
+
+
+def test_a_map_longer_than_a_file_name_can_be_is_a_map() -> None:
+    wanted = {f"a class of the city {number}": "thing" for number in range(40)}
+    assert merge_of(",".join(f"{old}={new}" for old, new in wanted.items())) == wanted
 
 
 def test_the_data_is_never_written_into(tmp_path: Path) -> None:

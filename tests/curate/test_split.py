@@ -17,7 +17,7 @@ from pixelwise.curate.split import Split, make_split, read_fractions
 from pixelwise.curate.split_balance import deal_out
 from pixelwise.curate.split_groups import compiled, groups_of
 from pixelwise.curate.split_lists import check_out, root_of, with_lists, write_lists
-from pixelwise.formats import read
+from pixelwise.formats import masks, read, settled
 
 LABELS = LabelSet.of(["ground", "tree", "pond"])
 HALVES = {"a": 0.5, "b": 0.5}
@@ -205,6 +205,13 @@ def test_what_cannot_be_read_is_in_no_split_and_told(tmp_path: Path) -> None:
     assert made.images == 11
 
 
+def test_labels_whose_image_is_gone_are_told(tmp_path: Path) -> None:
+    folder = data_on_disk(tmp_path)
+    (folder / "images" / "a" / "i0.png").unlink()
+    made = make_split(read(folder), HALVES, root=folder)
+    assert [one.endswith("mask without image; it is left out") for one in made.problems] == [True]
+
+
 def data_on_disk(tmp_path: Path) -> Path:
     """Twelve pairs in two folders, with names that need care."""
     folder = tmp_path / "data"
@@ -232,6 +239,53 @@ def test_lists_give_the_splits_back(tmp_path: Path) -> None:
     write_lists(data, made.rows, tmp_path / "lists", root_of(data, folder), made.to_json())
     found = with_lists(read(folder), tmp_path / "lists")
     assert {name: sorted(rows) for name, rows in found.splits.items()} == {name: list(rows) for name, rows in made.rows.items()}
+
+
+def test_the_splits_of_lists_are_in_the_usual_order(tmp_path: Path) -> None:
+    folder = data_on_disk(tmp_path)
+    data = read(folder)
+    write_lists(data, {"test": [0], "val": [1], "train": [2]}, tmp_path / "lists", folder, {})
+    assert list(with_lists(data, tmp_path / "lists").splits.items()) == [("train", (2,)), ("val", (1,)), ("test", (0,))]
+
+
+def namesakes(tmp_path: Path) -> Dataset:
+    """Two pairs of one name in two folders."""
+    for folder in ("x", "y"):
+        for kind in ("images", "masks"):
+            (tmp_path / "data" / kind / folder).mkdir(parents=True)
+            PIL.Image.fromarray(np.eye(4, dtype=np.uint8)).save(tmp_path / "data" / kind / folder / "a.png")
+    return read(tmp_path / "data")
+
+
+def test_an_image_that_is_gone_is_not_taken_for_its_namesake(tmp_path: Path) -> None:
+    data = namesakes(tmp_path)
+    write_lists(data, {"train": [0, 1]}, tmp_path / "lists", tmp_path / "data", {})
+    (tmp_path / "data" / "images" / "y" / "a.png").unlink()
+    found = with_lists(read(tmp_path / "data"), tmp_path / "lists")
+    assert found.splits == {"train": (0,)}
+    assert found.notes[-1].endswith("train.txt: 1 of 2 entries name no image of data, the first: 'images/y/a.png'")
+
+
+def test_lists_hold_for_a_set_with_other_folders_by_names_alone(tmp_path: Path) -> None:
+    folder = data_on_disk(tmp_path)
+    data = read(folder)
+    write_lists(data, {"train": [0, 1], "val": [2]}, tmp_path / "lists", folder, {})
+    masks.write(data.under(settled(data, "none")), tmp_path / "copy")
+    found = with_lists(read(tmp_path / "copy"), tmp_path / "lists")
+    assert {name: {found[row].name for row in rows} for name, rows in found.splits.items()} == {
+        "train": {data[0].name, data[1].name},
+        "val": {data[2].name},
+    }
+
+
+def test_a_list_of_other_data_is_told(tmp_path: Path) -> None:
+    folder = data_on_disk(tmp_path)
+    data = read(folder)
+    write_lists(data, {"train": [0, 1]}, tmp_path / "lists", folder, {})
+    (tmp_path / "lists" / "val.txt").write_text("elsewhere.png\n")
+    found = with_lists(data, tmp_path / "lists")
+    assert list(found.splits) == ["train"]
+    assert found.notes[-1].endswith("val.txt: most of its lines name no image of data; it is not read")
 
 
 def test_lists_in_the_data_folder_are_read_by_the_format_itself(tmp_path: Path) -> None:

@@ -114,6 +114,18 @@ def test_objects_of_2020_have_pictures_of_their_own(tmp_path: Path) -> None:
     assert truth.attributes[1]["part_of"] == 0
 
 
+def test_names_in_latin_1_are_read(tmp_path: Path) -> None:
+    older = of_2017(tmp_path / "older", "")
+    text = next(older.rglob("*_atr.txt"))
+    text.write_bytes(LINES.replace("sky", "caf\xe9").encode("latin-1"))
+    assert read(older)[0].truth.names == ["caf\xe9", "car, auto", "wheel"]
+    newer = of_2020(tmp_path / "newer", thing(0, "caf\xe9"), masks=1)
+    file = next(newer.rglob("*.json"))
+    file.write_bytes(json.dumps(json.loads(file.read_text()), ensure_ascii=False).encode("latin-1"))
+    assert recognise(newer)[0] == "ade20k"
+    assert read(newer)[0].truth.names == ["caf\xe9"]
+
+
 def test_without_its_picture_an_outline_is_taken(tmp_path: Path) -> None:
     square = {"x": [1, 2, 2, 1], "y": [0, 0, 1, 1]}
     truth = read(of_2020(tmp_path, thing(0, "lamp", polygon=square), masks=0))[0].truth

@@ -1,13 +1,14 @@
 """Cityscapes as its description has it: instance ids, label ids and polygons, groups, and ids that are void."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
 
-from pixelwise.core.errors import DataError, SizeMismatch, UnreadableFile
+from pixelwise.core.errors import DataError, MissingFile, SizeMismatch, UnreadableFile
 from pixelwise.core.image import Image
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.masks import DisjointMasks
@@ -56,6 +57,35 @@ def test_name_and_sequence_are_read_off_the_file_name(tmp_path: Path) -> None:
     assert (sample.name, sample.meta["sequence"], sample.meta["frame"]) == (CORE, "aachen_000010", 19)
 
 
+def test_splits_are_found_in_archives_unpacked_side_by_side(tmp_path: Path) -> None:
+    whole = put(tmp_path / "whole", {"gtFine_labelIds.png": LABEL_IDS})
+    for folder in ("leftImg8bit", "gtFine"):
+        (tmp_path / "city" / f"{folder}_trainvaltest").mkdir(parents=True)
+        (whole / folder).rename(tmp_path / "city" / f"{folder}_trainvaltest" / folder)
+    data = read(tmp_path / "city")
+    assert (data.splits, data[0].truth.names) == ({"train": (0,)}, ["road", "person", "car"])
+
+
+def test_what_cvat_exports_has_classes_of_its_own(tmp_path: Path) -> None:
+    """Its documented layout, by hand: no cities, and class numbers by the lines of ``label_colors.txt``."""
+    for folder, suffix, pixels in (
+        ("imgsFine/leftImg8bit", "leftImg8bit", np.zeros((1, 4, 3), np.uint8)),
+        ("gtFine", "gtFine_instanceIds", np.array([[0, 1001, 1002, 2]], np.uint16)),
+        ("gtFine", "gtFine_labelIds", np.array([[0, 1, 1, 2]], np.uint8)),
+        ("gtFine", "gtFine_color", np.zeros((1, 4, 3), np.uint8)),
+    ):
+        (tmp_path / folder / "train").mkdir(parents=True, exist_ok=True)
+        PIL.Image.fromarray(pixels).save(tmp_path / folder / "train" / f"yard 1_{suffix}.png")
+    (tmp_path / "label_colors.txt").write_text("0 0 0 background\n250 50 83 hen\n51 221 255 egg\n")
+    name, claim = recognise(tmp_path)
+    assert (name, "void" in claim.why) == ("cityscapes", False)
+    data = read(tmp_path)
+    assert (data.labels.names, data.splits) == (("background", "hen", "egg"), {"train": (0,)})
+    truth = data[0].truth
+    assert (truth.names, truth.is_crowd.tolist()) == (["background", "egg", "hen", "hen"], [False, True, False, False])
+    assert truth.panoptic_ids().tolist() == [[1, 3, 4, 2]]
+
+
 def test_label_ids_alone_are_semantic(tmp_path: Path) -> None:
     data = read(put(tmp_path / "city", {"gtFine_labelIds.png": LABEL_IDS}))
     assert (data.kind, data[0].truth.names) == ("semantic", ["road", "person", "car"])
@@ -75,6 +105,32 @@ def test_raw_values_are_ids_of_classes(tmp_path: Path) -> None:
 def test_ids_of_8_bits_are_instance_ids_too(tmp_path: Path) -> None:
     sample = read(put(tmp_path / "city", {"gtFine_instanceIds.png": LABEL_IDS}))[0]
     assert (sample.truth.names, sample.raw()[0].tolist()) == (["road", "person", "car"], LABEL_IDS.tolist())
+
+
+POLYGONS: dict[str, object] = {
+    "imgHeight": 3,
+    "imgWidth": 4,
+    "objects": [{"label": "road", "polygon": [[0, 0], [4, 0], [4, 3], [0, 3]]}],
+}
+
+
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        ({"gtFine_instanceIds.png": INSTANCES, "gtFine_color.png": LABEL_IDS}, ["road", "person", "car", "car"]),
+        ({"gtFine_labelIds.png": LABEL_IDS}, ["road", "person", "car"]),
+        ({"gtFine_polygons.json": POLYGONS}, ["road"]),
+    ],
+)
+def test_labels_are_read_without_their_images(
+    files: dict[str, np.ndarray | dict[str, object] | str], names: list[str], tmp_path: Path
+) -> None:
+    shutil.rmtree(put(tmp_path / "city", files) / "leftImg8bit")
+    assert recognise(tmp_path / "city")[0] == "cityscapes"
+    data = read(tmp_path / "city")
+    assert (data.splits, data[0].name, data[0].size, data[0].truth.names) == ({"train": (0,)}, CORE, (3, 4), names)
+    with pytest.raises(MissingFile, match="leftImg8bit"):
+        _ = data[0].image
 
 
 def test_a_void_class_that_is_asked_for_is_kept(tmp_path: Path) -> None:
@@ -201,6 +257,14 @@ def test_two_crowds_of_a_class_are_not_lost_in_silence(tmp_path: Path) -> None:
     data = scene(official(), [[1, 2]], ["car", "car"], [True, True])
     with pytest.raises(DataError, match="two crowds of one class share one id, so it would be lost"):
         cityscapes.write(data, tmp_path / "out")
+
+
+def test_stuff_past_the_thousandth_class_is_not_taken_for_objects(tmp_path: Path) -> None:
+    labels = LabelSet.of([f"c{index}" for index in range(994)])
+    with pytest.raises(DataError, match=r"object 1 \(c993\): its class has the id 1000.* would be lost"):
+        cityscapes.write(scene(labels, [[1]], ["c993"], [False]), tmp_path / "out")
+    cityscapes.write(data := scene(labels, [[1]], ["c992"], [False]), tmp_path / "out")
+    assert read(tmp_path / "out")[0].truth == data[0].truth
 
 
 def test_an_image_of_two_splits_is_told(tmp_path: Path) -> None:

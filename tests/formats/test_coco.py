@@ -1,13 +1,11 @@
 """The format coco: what a hand-written file means, and that its masks are pycocotools' own."""
 
-import json
 import pickle
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import PIL.Image
 import pytest
+from coco_pets import SQUARE, one, put
 from pycocotools import mask as reference
 
 from pixelwise.core.errors import DataError, OptionError
@@ -16,24 +14,6 @@ from pixelwise.core.sample import Dataset
 from pixelwise.curate.check import check
 from pixelwise.formats import read, recognise
 from pixelwise.formats.coco.file import CocoFile, read_coco
-
-SQUARE = [1, 1, 4, 1, 4, 3, 1, 3]  # columns 1 to 3, rows 1 and 2, of an image of 5 x 6
-CATEGORIES = [{"id": 7, "name": "dog", "supercategory": "animal"}, {"id": 3, "name": "cat", "supercategory": "animal"}]
-IMAGES = [{"id": 11, "file_name": "a.png", "height": 5, "width": 6}, {"id": 12, "file_name": "b.png", "height": 5, "width": 6}]
-
-
-def one(**parts: Any) -> dict[str, Any]:
-    return {"id": 1, "image_id": 11, "category_id": 7, "segmentation": [SQUARE], "iscrowd": 0, **parts}
-
-
-def put(root: Path, annotations: list[dict[str, Any]], **parts: Any) -> Path:
-    """Write a set of two pictures as other tools do: pictures and one JSON in a folder."""
-    root.mkdir(parents=True, exist_ok=True)
-    for name in ("a.png", "b.png"):
-        PIL.Image.new("RGB", (6, 5)).save(root / name)
-    document = {"images": IMAGES, "annotations": annotations, "categories": CATEGORIES, **parts}
-    (root / "labels.json").write_text(json.dumps(document))
-    return root
 
 
 def test_a_hand_written_file_is_read(tmp_path: Path) -> None:
@@ -162,6 +142,44 @@ def test_two_categories_of_one_name_are_told_apart(tmp_path: Path) -> None:
     assert any("dog 3, dog 7" in note for note in data.notes)
 
 
+def test_a_class_called_as_a_twin_would_be_stays_a_class_of_its_own(tmp_path: Path) -> None:
+    categories = [{"id": 3, "name": "dog"}, {"id": 7, "name": "dog"}, {"id": 9, "name": "dog 3"}]
+    data = read(put(tmp_path / "pets", [one(category_id=3), one(id=2, category_id=9)], categories=categories))
+    assert len(data.labels) == 3
+    assert len(set(data[0].truth.names)) == 2
+
+
+def test_roboflows_placeholder_that_another_split_uses_is_a_class(tmp_path: Path) -> None:
+    categories = [{"id": 0, "name": "pets", "supercategory": "none"}, {"id": 1, "name": "cat", "supercategory": "pets"}]
+    for split, category in (("train", 1), ("valid", 0)):
+        path = put(tmp_path / "pets" / split, [one(category_id=category)], categories=categories)
+        (path / "labels.json").rename(path / "_annotations.coco.json")
+    data = read(tmp_path / "pets")
+    assert data.labels.names == ("pets", "cat")
+    assert [one.truth.names for one in data.split("val")] == [["pets"], []]
+
+
+def test_lvis_names_its_images_by_their_address(tmp_path: Path) -> None:
+    """As LVIS 1.0 has them: no file_name; the year's folder tells two pictures of one name apart."""
+    address = "http://images.cocodataset.org/train2017/a.png"
+    images = [{"id": 11, "coco_url": address, "height": 5, "width": 6, "not_exhaustive_category_ids": []}]
+    path = put(tmp_path / "lvis", [one()], images=images)
+    for folder in ("train2017", "val2017"):
+        (path / folder).mkdir()
+        (path / folder / "a.png").write_bytes((path / "a.png").read_bytes())
+    (path / "a.png").unlink()
+    data = read(path)
+    assert [sample.source.image for sample in data] == [path / "train2017" / "a.png"]
+    assert data[0].truth.names == ["dog"]
+
+
+def test_files_that_draw_one_picture_differently_are_not_taken_for_one(tmp_path: Path) -> None:
+    path = put(tmp_path / "pets", [one(bbox=[1, 1, 3, 2], area=6)])
+    (path / "labels.json").rename(path / "first.json")
+    put(path, [one(segmentation=[[0, 0, 2, 0, 2, 2, 0, 2]], bbox=[0, 0, 2, 2], area=4)])
+    assert sorted(sample.truth.masks.areas().tolist() for sample in read(path)) == [[], [4], [6]]
+
+
 def test_labels_of_a_model_are_joined_by_name(tmp_path: Path) -> None:
     path = put(tmp_path / "pets", [one(), one(id=2, category_id=3)])
     truth = read(path, labels=LabelSet.of(["background", "dog"]))[0].truth
@@ -219,9 +237,28 @@ def test_an_outline_partly_outside_is_cut_off_and_one_wholly_outside_is_told(tmp
     partly = one(id=40, segmentation=[[4, 3, 9, 3, 9, 9, 4, 9]], bbox=[4, 3, 5, 6])
     wholly = one(id=41, segmentation=[[8, 1, 9, 1, 9, 2, 8, 2]], bbox=[8, 1, 1, 1])
     data = read(put(tmp_path / "pets", [partly, wholly]))
-    assert data[0].truth.masks.areas().tolist() == [4, 0]
+    (truth,), problems = data[0].salvaged()
+    assert truth.masks.areas().tolist() == [4]
+    assert ["annotation 41 of image 11" in problem for problem in problems] == [True]
     assert [note for note in data.notes if "annotation 41: its box lies wholly outside its image" in note]
     assert not any("40" in note for note in data.notes)
+
+
+@pytest.mark.parametrize("box", [{}, {"bbox": [1, 1, 3, 2]}])
+@pytest.mark.parametrize("outline", [[[-3, 1, -1, 1, -1, 2]], [[1, 5, 4, 5, 4, 9]], [[-3, 1, -1, 1, 0, 2], [6, 1, 9, 1, 9, 2]]])
+def test_an_outline_wholly_outside_is_named_whatever_its_box_says(
+    outline: list[list[int]], box: dict[str, list[int]], tmp_path: Path
+) -> None:
+    data = read(put(tmp_path / "pets", [one(id=41, segmentation=outline, **box), one(id=42)]))
+    with pytest.raises(DataError, match=r"annotation 41 of image 11 .*: its outline lies wholly outside the image of \[5, 6\]"):
+        _ = data[0].truth
+    assert [len(truth) for truth in data[0].salvaged()[0]] == [1]
+
+
+@pytest.mark.parametrize("outline", [[1, 1, 1.2, 1, 1.1, 1.2], [6, 1, 6, 4, 6, 2]])
+def test_an_outline_too_thin_for_a_pixel_is_kept_as_pycocotools_keeps_it(outline: list[float], tmp_path: Path) -> None:
+    truth = read(put(tmp_path / "pets", [one(segmentation=[outline])]))[0].truth
+    assert truth.masks.areas().tolist() == [int(reference.area(reference.frPyObjects([outline], 5, 6))[0])] == [0]
 
 
 def test_a_polygon_that_crosses_itself_is_filled_as_pycocotools_fills_it(tmp_path: Path) -> None:

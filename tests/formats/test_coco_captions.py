@@ -101,7 +101,12 @@ def test_captions_are_written_and_read_back(tmp_path: Path) -> None:
     ]
     coco.write(Dataset(samples, labels, "instance", {"train": [0, 2], "val": [1]}), tmp_path / "out")
     back = read(tmp_path / "out")
-    assert {one.name: one.meta.get("captions") for one in back} == {"a": ("one cat", "a cat"), "b": None}
+    assert {one.name: one.meta.get("captions") for one in back} == {
+        "a": ("one cat", "a cat"),
+        "b": None,
+        "c": ("no labels",),
+    }
+    assert [one.truth_source is None for one in back] == [False, False, True]
     document = json.loads((tmp_path / "out" / "annotations" / "captions_train.json").read_text())
     assert [one["caption"] for one in document["annotations"]] == ["one cat", "a cat", "no labels"]
     assert [one["file_name"] for one in document["images"]] == ["a.png", "c.png"]

@@ -1,36 +1,19 @@
 """Bad COCO files: a bad annotation spoils its own image and is named; a bad file is refused with the reason."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import PIL.Image
 import pytest
+from coco_pets import IMAGES, SQUARE, one, put
 
 from pixelwise.core.errors import DataError, MissingFile, PixelwiseError, SizeMismatch, UnreadableFile
 from pixelwise.curate.check import check
 from pixelwise.formats import read, recognise
 from pixelwise.formats.coco import annotations as coco_annotations
 from pixelwise.formats.coco import file as coco_file
-
-SQUARE = [1, 1, 4, 1, 4, 3, 1, 3]  # columns 1 to 3, rows 1 and 2, of an image of 5 x 6
-CATEGORIES = [{"id": 7, "name": "dog", "supercategory": "animal"}, {"id": 3, "name": "cat", "supercategory": "animal"}]
-IMAGES = [{"id": 11, "file_name": "a.png", "height": 5, "width": 6}, {"id": 12, "file_name": "b.png", "height": 5, "width": 6}]
-
-
-def one(**parts: Any) -> dict[str, Any]:
-    return {"id": 1, "image_id": 11, "category_id": 7, "segmentation": [SQUARE], "iscrowd": 0, **parts}
-
-
-def put(root: Path, annotations: list[dict[str, Any]], **parts: Any) -> Path:
-    """Write a set of two pictures as other tools do: pictures and one JSON in a folder."""
-    root.mkdir(parents=True, exist_ok=True)
-    for name in ("a.png", "b.png"):
-        PIL.Image.new("RGB", (6, 5)).save(root / name)
-    document = {"images": IMAGES, "annotations": annotations, "categories": CATEGORIES, **parts}
-    (root / "labels.json").write_text(json.dumps(document))
-    return root
-
 
 TOO_MUCH = 10**400
 BAD = {
@@ -100,6 +83,37 @@ def test_a_size_that_is_not_the_pictures_is_told(height: int, width: int, words:
 def test_a_size_that_is_not_stated_is_the_pictures(tmp_path: Path) -> None:
     images = [{"id": 11, "file_name": "a.png"}, {**IMAGES[1], "height": None, "width": None}]
     assert read(put(tmp_path / "pets", [one()], images=images))[0].truth.masks.areas().tolist() == [6]
+
+
+def test_nan_among_the_attributes_costs_no_other_attribute(tmp_path: Path) -> None:
+    attributes = {"depth": float("nan"), "coat": "red"}
+    assert read(put(tmp_path / "pets", [one(attributes=attributes)]))[0].truth.attributes == ({"depth": "", "coat": "red"},)
+
+
+def test_numbers_beyond_all_numbers_are_not_stated(tmp_path: Path) -> None:
+    sides = (["inf", 1, 2, 2], [1, 1, "Infinity", 2], [1e308, 1, 1e308, 2], ["-inf", 1, "inf", 2])
+    annotations = [one(id=row, bbox=box, area="inf") for row, box in enumerate(sides, start=1)]
+    truth = read(put(tmp_path / "pets", annotations))[0].truth
+    assert (truth.boxes, truth.areas) == (None, None)
+
+
+def test_a_file_of_many_classes_and_of_none_that_is_used_is_read_in_no_time(tmp_path: Path) -> None:
+    """Each class looked up among all, or each unknown id in a copy of all, would take minutes."""
+    categories = [{"id": number, "name": f"class {number}"} for number in range(60_000)]
+    annotations = [one(id=number, image_id=12 - number % 2, category_id=-5) for number in range(60_000)]
+    path, begun = put(tmp_path / "pets", annotations, categories=categories), time.process_time()
+    data = read(path)
+    assert len(data.labels) == 60_000
+    assert len(data[0].salvaged()[1]) == 30_000
+    assert time.process_time() - begun < 20
+
+
+def test_objects_added_to_a_file_of_ours_that_its_kind_cannot_have_are_named(tmp_path: Path) -> None:
+    """A semantic truth has one segment a class; another tool knows nothing of that."""
+    info = {"pixelwise": {"format": "pixelwise coco 1", "kind": "semantic"}}
+    data = read(put(tmp_path / "pets", [one(), one(id=2)], info=info))
+    with pytest.raises(DataError, match=r"labels\.json: image 11 \(a\.png\): its annotations are no semantic truth: .*two"):
+        _ = data[0].truth
 
 
 def test_nan_beside_the_outlines_spoils_nothing(tmp_path: Path) -> None:
@@ -187,7 +201,7 @@ def test_a_file_that_lists_no_images_is_refused(tmp_path: Path) -> None:
         (b"\xff\xfe{\x00}\x00", "expected JSON"),
         (b"[1]", "expected COCO"),
         (b'{"images": [], "annotations": []}', "categories"),
-        (b'{"images": [{"id": 1}], "annotations": [], "categories": []}', r"in images\[0\]: .*file_name"),
+        (b'{"images": [{"id": 1}], "annotations": [], "categories": []}', r"in images\[0\]: .*file_name .*found neither"),
         (
             b'{"images": [], "annotations": [{"image_id": 1, "category_id": "x"}], "categories": []}',
             r"annotations\[0\].category_id",

@@ -233,6 +233,28 @@ def test_a_segment_without_pixels_is_said_to_be_lost(tmp_path: Path) -> None:
     assert read(tmp_path / "out")[0].truth.names == ["rug-merged"]
 
 
+def test_images_without_labels_and_splits_of_any_name_come_back(tmp_path: Path) -> None:
+    data = read(put(tmp_path / "coco"))
+    samples = [Sample.of(name, data[0].image, data[0].truth) for name in "ab"] + [Sample.of("bare", data[0].image)]
+    splits = {"train": [0], "minival": [1, 2], "test": [2]}
+    coco_panoptic.write(Dataset(samples, data.labels, "panoptic", splits), tmp_path / "out")
+    assert recognise(tmp_path / "out")[0] == "coco_panoptic"
+    back = read(tmp_path / "out")
+    assert {one.name: len(one.truths) for one in back} == {"a": 1, "b": 1, "bare": 0}
+    assert {name: {back[row].name for row in rows} for name, rows in back.splits.items()} == {
+        "train": {"a"},
+        "minival": {"b", "bare"},
+        "test": {"bare"},
+    }
+
+
+def test_ids_that_no_png_holds_are_said_to_be_lost(tmp_path: Path) -> None:
+    data = read(put(tmp_path / "coco"))
+    truth = replace(data[0].truth, source_ids=np.array([2**24, 5]))
+    written = coco_panoptic.write(Dataset([Sample.of("a", data[0].image, truth)], data.labels, "panoptic"), tmp_path / "out")
+    assert written.dropped == ("a: the source's own ids, as the numbers in a PNG are from 1 to 16,777,215 and all different",)
+
+
 @pytest.mark.shared_data
 @pytest.mark.parametrize(
     ("folder", "file", "pngs", "images", "segments", "crowds"),

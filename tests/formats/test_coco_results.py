@@ -124,6 +124,12 @@ def test_results_of_other_images_and_odd_scores_are_told(tmp_path: Path) -> None
     assert truth.scores.tolist() == [1]
 
 
+def test_results_without_a_score_are_told(tmp_path: Path) -> None:
+    data = read(put(tmp_path / "data", [result(), result(score=None), result(score=float("nan"))]) / "results.json")
+    assert any("2 results have no score; 1 is taken for it" in note for note in data.notes)
+    assert np.asarray(data[0].truth.scores).tolist() == [0.75, 1, 1]
+
+
 def test_results_that_are_boxes_alone_are_recognised_and_not_read(tmp_path: Path) -> None:
     box = {"image_id": 11, "category_id": 7, "bbox": [1, 1, 3, 2], "score": 0.5}
     path = put(tmp_path / "data", [box])
@@ -153,6 +159,13 @@ def test_scores_and_masks_are_written_and_read_back(tmp_path: Path) -> None:
     assert scores is not None
     assert scores.tolist() == [0.5, 0.125]
     assert back.splits == {"val": (0, 1)}
+
+
+def test_results_of_splits_of_any_name_come_back_in_them(tmp_path: Path) -> None:
+    data = predictions()
+    coco_results.write(Dataset(data.samples, data.labels, "instance", {"train": [0], "minival": [1]}), tmp_path / "out")
+    back = read(tmp_path / "out")
+    assert {name: [back[row].name for row in rows] for name, rows in back.splits.items()} == {"train": ["a"], "minival": ["b"]}
 
 
 def test_pycocotools_loads_what_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

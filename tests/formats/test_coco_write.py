@@ -14,7 +14,7 @@ from pixelwise.core.image import Image
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Kind, Segmentation
-from pixelwise.formats import coco, read
+from pixelwise.formats import coco, read, recognise
 
 LABELS = LabelSet.of(["cat", "dog"], things=["cat", "dog"]).with_values({3: 0, 9: 1})
 
@@ -145,6 +145,64 @@ def test_an_image_in_two_splits_stays_one_sample(tmp_path: Path) -> None:
     both = Dataset(data.samples, LABELS, "instance", {"train": [0], "val": [0]})
     coco.write(both, tmp_path / "out")
     assert read(tmp_path / "out").splits == {"train": (0,), "val": (0,)}
+
+
+def test_images_without_labels_are_listed_apart_and_come_back_so(tmp_path: Path) -> None:
+    empty, image = pets(mask("#."))[0].truth[[]], Image(np.zeros((1, 2, 3), np.uint8))
+    samples = [*pets(mask("#.")), Sample.of("bare", image, image_id=70), Sample.of("empty", image, empty)]
+    written = coco.write(Dataset(samples, LABELS, "instance", {"train": [0, 2], "late": [1]}), tmp_path / "out")
+    back = read(tmp_path / "out")
+    assert {one.name: [len(truth) for truth in one.truths] for one in back} == {"a": [1], "bare": [], "empty": [0]}
+    assert {name: [back[row].name for row in rows] for name, rows in back.splits.items()} == {
+        "train": ["a", "empty"],
+        "late": ["bare"],
+    }
+    assert (written.images, written.dropped) == (3, ())
+    document = json.loads((tmp_path / "out" / "annotations" / "image_info_late.json").read_text())
+    assert ([one["id"] for one in document["images"]], "annotations" in document) == ([2], False)
+
+
+def test_a_set_without_any_labels_comes_back(tmp_path: Path) -> None:
+    image = Image(np.zeros((1, 2, 3), np.uint8))
+    coco.write(Dataset([Sample.of("bare", image)], LABELS, "instance"), tmp_path / "out")
+    assert recognise(tmp_path / "out")[0] == "coco"
+    assert [(one.name, one.truths) for one in read(tmp_path / "out")] == [("bare", ())]
+
+
+def test_lists_of_images_of_another_make_are_left_alone(tmp_path: Path) -> None:
+    """COCO's own ``image_info_test2017.json`` lists images whose labels nobody has."""
+    coco.write(pets(mask("#.")), tmp_path / "out")
+    place = tmp_path / "out" / "annotations" / "instances_train.json"
+    document = json.loads(place.read_text())
+    place.with_name("image_info_test.json").write_text(json.dumps({key: document[key] for key in ("images", "categories")}))
+    assert [len(one.truth) for one in read(tmp_path / "out")] == [1]
+
+
+def test_splits_of_any_name_come_back(tmp_path: Path) -> None:
+    image, truth = pets(mask("#."))[0].image, pets(mask("#."))[0].truth
+    samples = [Sample.of(f"s{row}", image, truth) for row in range(4)]
+    splits = {"train": [0], "Train 2": [1], "minival": [2]}
+    coco.write(Dataset(samples, LABELS, "instance", splits), tmp_path / "out")
+    back = read(tmp_path / "out")
+    assert {name: [back[row].name for row in rows] for name, rows in back.splits.items()} == {
+        "train": ["s0"],
+        "Train 2": ["s1"],
+        "minival": ["s2"],
+    }
+
+
+@pytest.mark.parametrize(("own", "told"), [([5, 5], True), ([0, 1], True), ([7, -1], True), ([-1, -1], False), ([8, 3], False)])
+def test_ids_that_cannot_be_kept_are_told(own: list[int], told: bool, tmp_path: Path) -> None:
+    written = coco.write(pets(mask("#."), mask(".#"), source_ids=own), tmp_path / "out")
+    why = "pets: the source's own ids of its annotations, which are counted anew: not all were from 1 up and different"
+    assert written.dropped == ((why,) if told else ())
+
+
+def test_images_of_negative_ids_are_numbered_anew(tmp_path: Path) -> None:
+    truth, image = pets(mask("#."))[0].truth, Image(np.zeros((1, 2, 3), np.uint8))
+    samples = [Sample.of(name, image, truth, image_id=-1) for name in "ab"]
+    coco.write(Dataset(samples, LABELS, "instance"), tmp_path / "out")
+    assert [one.meta["image_id"] for one in read(tmp_path / "out")] == [1, 2]
 
 
 def test_a_set_written_before_is_replaced_and_another_is_not(tmp_path: Path) -> None:

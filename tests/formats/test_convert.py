@@ -6,6 +6,7 @@ import pickle
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,37 @@ def test_captions_that_a_format_cannot_hold_are_told(tmp_path: Path) -> None:
     done = convert(data, tmp_path / "out", "yolo")
     assert done.dropped == ("said of the images themselves, and not read back: captions (1 image)",)
     assert (done.proof.exact, done.clean) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("to", "what"),
+    [
+        ("sa1b", "are stored, but in no label file, and so not read back"),
+        ("coco_results", "are read back as if they were labelled and nothing were on them"),
+    ],
+)
+def test_what_becomes_of_images_without_labels_is_told(to: str, what: str, tmp_path: Path) -> None:
+    truth = Segmentation.from_masks("instance", np.ones((1, 4, 6), bool), [1], LABELS)
+    data = Dataset([Sample.of("a", photo(), truth), Sample.of("b", photo())], LABELS, "instance")
+    done = convert(data, tmp_path / "out", to)
+    assert f"{to}: 1 image without labels {what}" in done.dropped
+    assert done.clean
+
+
+def test_images_without_labels_that_come_back_so_are_no_loss(tmp_path: Path) -> None:
+    truth = Segmentation.from_masks("instance", np.ones((1, 4, 6), bool), [1], LABELS)
+    data = Dataset(
+        [Sample.of("a", photo(), truth), Sample.of("b", photo())], LABELS, "instance", {"minival": [1], "train": [0]}
+    )
+    done = convert(data, tmp_path / "out", "coco")
+    assert (done.dropped, done.proof.exact, done.proof.kept["splits"]) == ((), True, True)
+
+
+@pytest.mark.parametrize("to", ["createml", "kitti", "mots", "ade20k", "mapillary"])
+def test_a_format_that_nobody_writes_is_wrong_use(to: str, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="cannot be written"):
+        convert(read(coco_by_hand(tmp_path / "in")), tmp_path / "out", to)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_kind_the_format_cannot_hold_is_refused_and_the_ways_out_are_told(tmp_path: Path) -> None:
@@ -192,6 +224,12 @@ def test_the_stamp_changes_with_a_file_and_with_the_options(tmp_path: Path) -> N
     assert before == stamp_of(read(tmp_path / "in"), "coco") != stamp_of(data, "masks")
     os.utime(tmp_path / "in" / "images" / "a.png", ns=(1, 1))
     assert stamp_of(data, "coco") != before
+
+
+def test_the_stamp_changes_with_what_is_known_of_an_image(tmp_path: Path) -> None:
+    data = read(coco_by_hand(tmp_path / "in"))
+    told = Dataset([replace(one, meta={**one.meta, "captions": ("a cat",)}) for one in data], data.labels, data.kind)
+    assert stamp_of(told, "coco") != stamp_of(Dataset(data.samples, data.labels, data.kind), "coco")
 
 
 def test_data_in_memory_has_no_stamp() -> None:

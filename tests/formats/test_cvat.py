@@ -14,6 +14,7 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.formats import cvat, read, recognise
+from pixelwise.formats.cvat import shapes
 
 HEAD = """<?xml version="1.0" encoding="utf-8"?>
 <annotations><version>1.1</version><meta><task><id>4</id><name>pets</name><mode>annotation</mode><labels>
@@ -111,6 +112,19 @@ def test_shapes_of_one_group_and_label_are_one_object(tmp_path: Path) -> None:
     assert [drawn(truth, index)[0] for index in range(len(truth))] == ["#...#.", "..#..."]
 
 
+def test_what_any_shape_of_a_group_says_is_said_of_the_object(tmp_path: Path) -> None:
+    said = (
+        '<attribute name="age">2</attribute>',
+        '<attribute name="age">3</attribute><attribute name="is_crowd">1</attribute>',
+    )
+    boxes = [
+        f'<box label="cat" xtl="{x}" ytl="0" xbr="{x + 1}" ybr="1" group_id="2" occluded="{x}">{more}</box>'
+        for x, more in enumerate(said)
+    ]
+    truth = truth_of(tmp_path, *boxes)
+    assert (truth.attributes, truth.is_crowd.tolist()) == (({"age": "2", "occluded": True},), [True])
+
+
 def test_attributes_occlusion_and_crowds_are_kept(tmp_path: Path) -> None:
     said = '<attribute name="age">2</attribute><attribute name="is_crowd">true</attribute>'
     truth = truth_of(tmp_path, f'<box label="cat" occluded="1" xtl="0" ytl="0" xbr="2" ybr="2">{said}</box>')
@@ -154,6 +168,12 @@ def test_a_wrong_shape_is_named_and_spoils_itself_alone(tmp_path: Path, shape: s
     with pytest.raises(DataError, match=rf"annotations\.xml: a\.png: .*{words}"):
         _ = sample.truth
     assert [len(one) for one in sample.salvaged()[0]] == [1]
+
+
+def test_points_beyond_the_limit_are_told_and_not_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shapes, "_LONGEST", 20)
+    sample = read(put(tmp_path / "pets", image(SQUARE)))[0]
+    assert "its points are 31 characters; at most 20 are read" in sample.salvaged()[1][0]
 
 
 def test_the_size_that_the_file_states_must_be_the_pictures(tmp_path: Path) -> None:
@@ -218,12 +238,21 @@ def test_a_mask_is_written_as_cvat_writes_it(tmp_path: Path) -> None:
 
 
 def test_attributes_and_crowds_are_read_back(tmp_path: Path) -> None:
-    rows = {"attributes": ({"age": "2", "occluded": True}, {"depth": 3}), "crowd": [True, False]}
+    rows = {"attributes": ({"age": "2", "occluded": True}, {"coat": "a b"}), "crowd": [True, False]}
     truth = Segmentation.from_masks("instance", MASKS, [0, 1], LABELS, **rows)
     told = cvat.write(data_of(truth), tmp_path / "out")
     back = read(tmp_path / "out")[0].truth
     assert (told.dropped, back) == ((), truth)
-    assert back.attributes == ({"age": "2", "occluded": True}, {"depth": "3"})
+    assert back.attributes == rows["attributes"]
+
+
+def test_attributes_that_come_back_as_other_text_are_told(tmp_path: Path) -> None:
+    said = {"depth": 3, "note": " two\r\nlines", "occluded": False, "plain": "3"}
+    truth = Segmentation.from_masks("instance", MASKS[:1], [0], LABELS, attributes=(said,))
+    told = cvat.write(data_of(truth), tmp_path / "out")
+    assert told.dropped == ("a: attributes that are read back as bare text, as CVAT has no other: depth, note, occluded",)
+    back = {"depth": "3", "note": "two\nlines", "occluded": "false", "plain": "3"}
+    assert read(tmp_path / "out")[0].truth.attributes == (back,)
 
 
 def test_a_second_split_of_an_image_is_told(tmp_path: Path) -> None:

@@ -92,10 +92,11 @@ def test_the_older_version_is_read(tmp_path: Path) -> None:
 
 def test_what_is_said_of_an_annotation_is_kept(tmp_path: Path) -> None:
     box = annotation("car", bounding_box={"x": 0, "y": 0, "w": 1, "h": 1}, attributes=["red"], instance_id={"value": 7})
-    box["properties"] = [{"name": "make", "value": "old"}]
+    chosen = [{"name": "sides", "value": "left"}, {"name": "sides", "value": "back"}]  # of which several may be
+    box["properties"] = [{"name": "make", "value": "old"}, *chosen]
     box["text"] = {"text": "by the wall"}
     [sample] = read(folder_of(tmp_path, item(box, annotation("night", "t", tag={}))))
-    assert sample.truth.attributes == ({"red": True, "make": "old", "text": "by the wall"},)
+    assert sample.truth.attributes == ({"red": True, "make": "old", "sides": ["left", "back"], "text": "by the wall"},)
     assert sample.truth.track_ids is not None
     assert sample.truth.track_ids.tolist() == [7]
     assert sample.meta == {"tags": ("night",)}

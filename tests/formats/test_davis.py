@@ -1,6 +1,7 @@
 """The format davis: objects followed through videos, by hand as DAVIS and YouTube-VOS lay them out."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,15 @@ def test_lists_of_frames_as_davis_2016_has_them_are_splits(tmp_path: Path) -> No
     assert read(root).splits["train"] == (1,)
 
 
+def test_lists_name_frames_of_videos_with_spaces(tmp_path: Path) -> None:
+    frame(tmp_path, "480p", "my  bear", 0, BEAR)
+    frame(tmp_path, "480p", "my  bear", 1, BEAR)
+    (tmp_path / "ImageSets").mkdir()
+    (tmp_path / "ImageSets" / "val.txt").write_text("JPEGImages/480p/my  bear/00001.jpg\n")
+    (tmp_path / "ImageSets" / "all.txt").write_text(" my  bear\n")
+    assert read(tmp_path).splits == {"val": (1,), "all": (0, 1)}
+
+
 def test_exactly_davis_claims_it_also_with_one_sequence(tmp_path: Path) -> None:
     frame(tmp_path, "480p", "bear", 0, BEAR)
     assert recognise(tmp_path)[1].dialect == "DAVIS, objects followed through videos"
@@ -104,6 +114,20 @@ def test_categories_of_youtube_vos_are_classes(tmp_path: Path) -> None:
     assert data.labels.names == ("ape", "owl")
     assert data[0].truth.names == ["ape", "owl"]
     assert (data.splits, data[0].meta["frame"]) == ({"train": (0,)}, 5)
+
+
+def test_each_split_of_youtube_vos_has_its_own_categories(tmp_path: Path) -> None:
+    root = youtube(tmp_path / "yt", {"1": {"category": "ape"}, "2": {"category": "owl"}})
+    shutil.copytree(root / "train", root / "valid")
+    for folder in ("JPEGImages", "Annotations"):
+        (root / "valid" / folder / "00ab").rename(root / "valid" / folder / "00cd")
+    objects = {"1": {"category": "cat"}, "2": {"category": "ape"}}
+    (root / "valid" / "meta.json").write_text(json.dumps({"videos": {"00cd": {"objects": objects}}}))
+    data = read(root)
+    assert {name: data[row].truth.names for name, [row] in data.splits.items()} == {
+        "train": ["ape", "owl"],
+        "val": ["cat", "ape"],
+    }
 
 
 def test_an_object_that_meta_json_leaves_out_is_named(tmp_path: Path) -> None:

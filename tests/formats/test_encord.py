@@ -14,7 +14,8 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.formats import encord, read, recognise
-from pixelwise.formats.encord.truth import rle_string
+from pixelwise.formats.encord import truth
+from pixelwise.formats.encord.truth import rle_string, units_of
 
 
 def picture(path: Path, width: int = 20, height: int = 10) -> Path:
@@ -129,6 +130,18 @@ def test_points_and_lines_are_counted_and_rows_of_videos_told(tmp_path: Path) ->
 def test_an_export_of_videos_alone_is_said_to_hold_no_images(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="of the type video"):
         read(folder_of(tmp_path, row(kind="video")))
+
+
+def test_a_row_is_decoded_once_for_all_images_of_its_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = row(kind="img_group")
+    for number in range(5):
+        picture(tmp_path / f"{number}.png")
+        one["data_units"][f"u{number}"] = {**one["data_units"]["d1"], "data_title": f"{number}.png"}
+    data = read(folder_of(tmp_path, one))
+    decoded: list[object] = []
+    monkeypatch.setattr(truth, "units_of", lambda fields: (decoded.append(fields), units_of(fields))[1])
+    assert [len(sample.truth) for sample in data] == [0] * 6
+    assert len(decoded) == 1
 
 
 def test_an_ontology_gives_classes_their_order_and_colours(tmp_path: Path) -> None:

@@ -72,6 +72,16 @@ def test_a_broken_file_beside_one_of_the_tool_is_among_its_files(tmp_path: Path)
     assert [str(one) for one in found.files] == ["a.json", "b.json"]
 
 
+def test_files_of_another_make_between_those_of_the_tool_hide_none(tmp_path: Path) -> None:
+    for name in ("a", "z"):
+        (tmp_path / f"{name}.json").write_text('[{"mine": 1}]')
+    for number in range(40):
+        (tmp_path / f"m{number}.json").write_text('{"other": 1}')
+    found = find_export(tmp_path, lambda keys: keys is not None and "mine" in keys)
+    assert found is not None
+    assert [str(one) for one in found.files] == ["a.json", "z.json"]
+
+
 @pytest.mark.parametrize("transparent", [False, True])
 def test_masks_survive_png(transparent: bool) -> None:
     rng = np.random.default_rng(0)
@@ -166,6 +176,15 @@ def test_a_picture_of_another_size_is_refused(module, tmp_path: Path) -> None:
     PIL.Image.new("RGB", (4, 5)).save(picture)
     with pytest.raises(DataError, match=r"5 x 4|\[5, 4\]"):
         _ = module.read(tmp_path / "out")[0].truth
+
+
+def test_an_image_that_is_named_twice_is_told(tmp_path: Path) -> None:
+    label_studio.write(data_of(), tmp_path / "out")
+    file = tmp_path / "out" / "train.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) * 2))
+    data = label_studio.read(tmp_path / "out")
+    assert len(data) == 2
+    assert "1 images are named more than once (images/a.png)" in data.notes[0]
 
 
 @pytest.mark.parametrize("module", [encord, label_studio, labelbox])

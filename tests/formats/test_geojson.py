@@ -19,7 +19,7 @@ from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.formats import read, recognise
 from pixelwise.formats.geojson import write
-from pixelwise.formats.geojson.place import clipped, find_place
+from pixelwise.formats.geojson.place import Place, clipped, find_place
 
 ROOF = [[500004, 4999996], [500012, 4999996], [500012, 4999990], [500004, 4999990], [500004, 4999996]]  # 8 m by 6 m
 UTM = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32633"}}
@@ -110,6 +110,24 @@ def test_what_reaches_far_beyond_the_picture_is_cut_off(tmp_path: Path) -> None:
     country = [[0, 0], [10**7, 0], [10**7, 4999990], [0, 4999990], [0, 0]]  # all that is south of the fifth row
     data = read(put(tmp_path, collection(feature(polygon(country)), crs=UTM)))
     assert data[0].truth.masks.boxes().tolist() == [[0, 5, 20, 10]]
+
+
+def test_what_has_no_place_in_the_reference_system_of_a_picture_is_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PROJ gives infinity for such points; it is replaced here by what shifts degrees, and knows the west alone."""
+
+    def west_alone(points: np.ndarray, crs: str, place: Place) -> np.ndarray:
+        return np.where(points[:, :1] > 0, np.inf, points + (500000 + 20, 5000000 - 10))
+
+    monkeypatch.setattr("pixelwise.formats.geojson.place._converted", west_alone)
+    raster(tmp_path / "a.tif")
+    here, across, torn = ([[x, 0], [x, 4], [x + w, 4], [x, 0]] for x, w in ((-8, 4), (90, 4), (-8, 99)))
+    data = read(put(tmp_path, collection(feature(polygon(here)), feature(polygon(across)))))
+    assert len(data[0].truth) == 1
+    assert "1 of 2 features lie in none of the pictures" in data.notes[0]
+    with pytest.raises(DataError, match="feature 1: a coordinate is beyond all numbers"):
+        _ = read(put(tmp_path, collection(feature(polygon(torn)))))[0].truth
 
 
 def test_clipping_keeps_what_is_inside() -> None:

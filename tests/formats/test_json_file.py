@@ -1,5 +1,6 @@
 """Large JSON files: parts left where they lie, NaN as Python writes it, and what is broken named."""
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -88,3 +89,34 @@ def test_the_keys_of_a_file_are_told_without_reading_the_rest(file: Path, text: 
 def test_what_holds_no_object_has_no_keys(file: Path, text: str) -> None:
     file.write_text(text)
     assert keys_of(file) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("[]", {"[]"}),
+        (' [ {"a": "], ["} , {"b": 1}]', {"[]", "a"}),
+        ('[{"a": NaN}, {"b": Infinity}]', {"[]", "a"}),
+        ("[{}]", {"[]"}),
+        ('[{"a": 1},', None),
+        ('[{"a": 1}]]', None),
+        ('[{"a": NaN},', None),
+        ("[1]", None),
+        ('[[{"a": 1}]]', None),
+    ],
+)
+def test_the_keys_of_a_list_are_those_of_its_first_item_if_all_of_it_is_whole(
+    text: str, keys: set[str] | None, file: Path
+) -> None:
+    file.write_text(text)
+    assert keys_of(file) == keys
+
+
+def test_a_look_at_a_list_of_millions_of_items_takes_no_memory_for_them(file: Path) -> None:
+    file.write_bytes(b'[{"a": 1}' + b",0" * 2_000_000 + b"]")
+    tracemalloc.start()
+    try:
+        assert keys_of(file) == {"[]", "a"}
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()

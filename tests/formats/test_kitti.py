@@ -6,7 +6,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from pixelwise.core.errors import DataError, SizeMismatch
+from pixelwise.core.errors import DataError, MissingFile, SizeMismatch
 from pixelwise.core.image import Image
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, LostLabels, Sample
@@ -59,6 +59,26 @@ def test_a_file_of_colours_names_other_classes(tmp_path: Path) -> None:
     assert data.labels.names == ("gravel", "hand cart")
     assert data.labels.colours.tolist() == [[128, 64, 128], [0, 0, 142]]
     assert data[0].truth.names == ["gravel", "hand cart", "hand cart"]
+
+
+@pytest.mark.parametrize(("form", "value"), [("instance", 257), ("semantic", 1)])
+def test_what_cvat_exports_is_read_without_its_images(form: str, value: int, tmp_path: Path) -> None:
+    (tmp_path / "default" / form).mkdir(parents=True)
+    PIL.Image.fromarray(np.array([[0, value, value]], np.uint16)).save(tmp_path / "default" / form / "a.png")
+    (tmp_path / "label_colors.txt").write_text("0 0 0 background\n250 50 83 hen\n")
+    assert recognise(tmp_path)[0] == "kitti"
+    data = read(tmp_path)
+    assert (data[0].size, data[0].truth.names, data.labels.things) == ((1, 3), ["background", "hen"], (1,))
+    with pytest.raises(MissingFile, match=r"default/image_2/a\.png"):
+        _ = data[0].image
+
+
+def test_maps_beside_other_pictures_are_left_to_other_formats(tmp_path: Path) -> None:
+    for folder in ("images", "semantic"):
+        (tmp_path / folder).mkdir()
+        PIL.Image.new("L", (3, 2)).save(tmp_path / folder / "a.png")
+    (tmp_path / "label_colors.txt").write_text("0 0 0 background\n250 50 83 hen\n")
+    assert FORMATS["kitti"].sniff(tmp_path) is None
 
 
 def test_a_map_without_an_image_is_told(tmp_path: Path) -> None:

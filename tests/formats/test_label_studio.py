@@ -16,7 +16,9 @@ from pixelwise.core.runs import decode
 from pixelwise.core.sample import Dataset, Sample, TruthArray
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.formats import label_studio, read, recognise
+from pixelwise.formats.label_studio import truth
 from pixelwise.formats.label_studio.brush import Brush, pack
+from pixelwise.formats.label_studio.truth import truths_of
 
 
 def picture(path: Path, width: int = 20, height: int = 10) -> Path:
@@ -105,6 +107,24 @@ def test_shape_label_and_answers_of_one_region_are_one_object(tmp_path: Path) ->
     assert sample.meta == {"caption": ["a street"]}
 
 
+def test_an_answer_about_a_region_that_tells_its_shape_again_is_kept(tmp_path: Path) -> None:
+    box = {"x": 50, "y": 50, "width": 20, "height": 30, "rotation": 0}
+    words = result("textarea", {**box, "text": ["STOP"]}, "b", from_name="words")  # as the tool's template for reading texts
+    kind = result("labels", {**box, "labels": ["Sign"]}, "b", from_name="kind")
+    [sample] = read(folder_of(tmp_path, task(words, result("rectangle", box, "b", from_name="box"), kind)))
+    assert sample.truth.names == ["Sign"]
+    assert sample.truth.attributes == ({"words": ["STOP"]},)
+    assert sample.meta == {}
+
+
+def test_regions_on_several_pictures_of_a_task_are_told(tmp_path: Path) -> None:
+    before, after = (result("polygonlabels", SQUARE, name, to_name=name) for name in ("before", "after"))
+    [sample] = read(folder_of(tmp_path, task(before, after)))
+    truths, problems = sample.salvaged()
+    assert len(truths[0]) == 0
+    assert "task 3, region after: it is drawn on 'after', but the task shows several pictures (before, after)" in problems[1]
+
+
 def test_a_shape_without_a_label_is_of_the_class_its_control_is_called(tmp_path: Path) -> None:
     [sample] = read(folder_of(tmp_path, task(result("polygon", {"points": SQUARE["points"]}, from_name="outline"))))
     assert sample.truth.names == ["outline"]
@@ -165,6 +185,49 @@ def test_an_entry_of_json_min_is_read_and_two_of_one_task_are_two_truths(tmp_pat
     assert [truth.names for truth in sample.truths] == [["Car"], []]
     assert sample.truths[0].masks.areas().tolist() == [32]
     assert sample.meta == {"weather": "rain"}
+
+
+def entry(**more: Any) -> dict[str, Any]:
+    return {"image": "a.png", "id": 3, "annotator": 1, "annotation_id": 7, "lead_time": 3.2, **more}
+
+
+def test_entries_of_json_min_are_told_apart_by_any_kind_of_id(tmp_path: Path) -> None:
+    picture(tmp_path / "data" / "b.png")
+    entries = [entry(id="x", label=[SQUARE]), entry(id="y", image="b.png", label=[SQUARE, SQUARE]), entry(id=None, label=[])]
+    data = read(folder_of(tmp_path, *entries, entry(id="y", image="b.png", label=[])))
+    assert [(one.name, [len(truth) for truth in one.truths]) for one in data] == [("a", [1]), ("b", [2, 0]), ("a_2", [0])]
+
+
+def test_a_region_that_two_controls_of_json_min_tell_is_one(tmp_path: Path) -> None:
+    box = {"x": 50, "y": 50, "width": 20, "height": 30, "rotation": 0}
+    [sample] = read(folder_of(tmp_path, entry(box=[box, box], kind=[{**box, "labels": ["Sign"]}, {**box, "labels": ["Post"]}])))
+    assert sample.truth.names == ["Sign", "Post"]
+
+
+def test_answers_of_json_min_that_are_lists_or_tables_are_no_regions(tmp_path: Path) -> None:
+    [sample] = read(
+        folder_of(tmp_path, entry(label=[SQUARE], captions=["a", "b"], light={"choices": ["day", "rain"]}, stars=4))
+    )
+    assert sample.truth.names == ["Car"]
+    assert sample.meta == {"captions": ["a", "b"], "light": {"choices": ["day", "rain"]}, "stars": 4}
+
+
+def test_a_task_is_decoded_once_for_all_its_annotations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = task(result("polygonlabels", SQUARE))
+    one["annotations"] *= 5
+    [sample] = read(folder_of(tmp_path, one))
+    decoded: list[object] = []
+    monkeypatch.setattr(truth, "truths_of", lambda fields: (decoded.append(fields), truths_of(fields))[1])
+    assert (len(sample.truths), len(decoded)) == (5, 1)
+
+
+def test_what_was_decoded_is_not_taken_for_a_file_that_has_changed_since(tmp_path: Path) -> None:
+    path = folder_of(tmp_path, task(result("polygonlabels", SQUARE)))
+    [sample] = read(path)
+    assert len(sample.truth) == 1
+    (path / "export.json").write_text("[]")
+    with pytest.raises(UnreadableFile, match="has changed"):
+        _ = sample.truth
 
 
 @pytest.mark.parametrize(

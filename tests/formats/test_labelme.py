@@ -85,6 +85,21 @@ def test_shapes_of_one_group_and_label_are_one_object(tmp_path: Path) -> None:
     assert drawn(truth)[0] == "#...#."
 
 
+def test_what_any_shape_of_a_group_says_is_said_of_the_object(tmp_path: Path) -> None:
+    said = [{"flags": {"old": True}}, {"flags": {"old": False, "crowd": True}, "description": "two"}]
+    parts = [shape(points=[[x, 0], [x + 1, 1]], kind="rectangle", group_id=7, **more) for x, more in enumerate(said)]
+    truth = truth_of(put(tmp_path / "pets", *parts))
+    assert (truth.attributes, truth.is_crowd.tolist()) == (({"old": True, "description": "two"},), [True])
+
+
+def test_what_x_anylabeling_adds_is_read(tmp_path: Path) -> None:
+    four = shape(kind="quadrilateral", difficult=True, score=0.75, kie_linking=[], attributes={"side": "left"})
+    data = read(put(tmp_path / "pets", four, shape("dog", kind="cuboid"), shape(difficult=False, score=None)))
+    assert drawn(data[0].truth) == ["......", ".###..", ".###..", "......", "......"]
+    assert data[0].truth.attributes == ({"difficult": True, "score": 0.75, "side": "left"}, {})
+    assert "1 of the kind cuboid" in data.notes[0]
+
+
 def test_lines_and_points_are_left_out_and_told(tmp_path: Path) -> None:
     flat = [shape(points=[[0, 0], [1, 1]], kind=kind) for kind in ("line", "linestrip", "line")]
     data = read(put(tmp_path / "pets", *flat, shape("dog")))

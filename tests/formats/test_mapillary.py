@@ -94,6 +94,34 @@ def test_polygons_are_painted_in_their_order(tmp_path: Path) -> None:
     assert truth.source_ids.tolist() == [4, 9]
 
 
+ALL = [[0, 0], [3, 0], [3, 2], [0, 2]]
+SKY = {"id": 4, "label": "nature--sky", "polygon": ALL}
+
+
+def column(identity: int, label: str, left: int) -> dict[str, Any]:
+    return {"id": identity, "label": label, "polygon": [[left, 0], [left + 1, 0], [left + 1, 2], [left, 2]]}
+
+
+@pytest.mark.parametrize("config", [True, False])
+def test_void_polygons_are_void_and_cover_what_lies_below(config: bool, tmp_path: Path) -> None:
+    path = polygons(tmp_path, SKY, column(5, "void--unlabeled", 1), column(6, "animal--bird", 2))
+    if not config:
+        (path / "config_v2.0.json").unlink()
+    [sample] = read(path)
+    assert (sample.truth.names, sample.truth.panoptic_ids().tolist()) == (
+        ["nature--sky", "animal--bird"],
+        [[1, 0, 2], [1, 0, 2]],
+    )
+    assert sample.raw()[0].shape == (2, 3)
+
+
+def test_polygons_of_one_stuff_are_one_segment_and_things_are_apart(tmp_path: Path) -> None:
+    sky, birds = [column(1, "nature--sky", 0), column(4, "nature--sky", 2)], [column(2, "animal--bird", 1)]
+    truth = read(polygons(tmp_path, sky[0], column(3, "animal--bird", 2), *birds, sky[1]))[0].truth
+    assert (truth.names, truth.masks.areas().tolist()) == (["nature--sky", "animal--bird", "animal--bird"], [4, 0, 2])
+    assert truth.panoptic_ids().tolist() == [[1, 3, 1], [1, 3, 1]]
+
+
 def test_a_wrong_polygon_spoils_itself_and_is_named(tmp_path: Path) -> None:
     good = {"id": 4, "label": "nature--sky", "polygon": [[0, 0], [3, 0], [3, 2], [0, 2]]}
     [sample] = read(polygons(tmp_path, good, {"id": 5, "label": "animal--bird", "polygon": [[1, "x"]]}))

@@ -404,6 +404,22 @@ def test_instances_are_refused_rather_than_flattened(tmp_path: Path) -> None:
         masks.write(Dataset(list(data), data.labels, "instance"), tmp_path / "out")
 
 
+def test_what_a_class_map_loses_of_semantic_truth_is_told(tmp_path: Path) -> None:
+    labels = LabelSet.of(["a", "b", "c"])
+    stack = np.array([[[False, True]], [[True, False]], [[False, False]]])
+    one = Segmentation.from_masks("semantic", stack, [1, 0, 2], labels, source_ids=[7, 8, 9], areas=[1, 1, 5.5])
+    data = Dataset([Sample.of("x", Image(np.zeros((1, 2, 3), np.uint8)), one)], labels, "semantic")
+    assert masks.write(data, tmp_path / "out").dropped == (
+        "x: not kept, as the format has no place for them: areas that differ from the masks', the source's own ids",
+        "x: the order of its classes, empty ones and crowd marks, which a class map cannot say",
+    )
+
+
+def test_masks_whose_image_is_gone_count_as_lost_labels(put) -> None:
+    data = read(put("images/a.png", "masks/a.png", "masks/b.png"))
+    assert data.lost == ("masks/b.png: mask without image; it is left out",)
+
+
 def test_more_than_255_classes_survive(tmp_path: Path) -> None:
     labels = LabelSet.of([f"c{index}" for index in range(300)])
     classes = np.array([[0, 255, 256, 299], [65535, 1, 2, 3]])

@@ -66,6 +66,23 @@ def test_other_maps_hold_classes_with_the_names_of_a_class_file(tmp_path: Path) 
     assert data[0].truth.class_map().tolist() == [[0, 1, 1], [2, 255, 0]]
 
 
+def test_masks_without_a_class_are_objects_also_where_a_file_names_classes(tmp_path: Path) -> None:
+    root = put(tmp_path, STACK)
+    (root / "classes.txt").write_text("cell\n")
+    data = read(root)
+    assert (data.labels.names, data[0].truth.names) == (("cell", "object"), ["object", "object"])
+
+
+def test_a_class_map_among_arrays_of_objects_is_not_taken_for_their_numbers(tmp_path: Path) -> None:
+    put(tmp_path, np.array([[0, 1, 1], [2, 2, 0]], np.uint8))
+    photo(tmp_path / "b.jpg")
+    np.save(tmp_path / "b_ids.npy", np.array([[0, 9, 9], [4, 0, 0]]))
+    classes, objects = read(tmp_path)
+    assert objects.truth.names == ["object", "object"]
+    with pytest.raises(DataError, match=r"a\.npy: a map of classes among arrays of objects"):
+        _ = classes.truth
+
+
 def test_minus_one_is_void(tmp_path: Path) -> None:
     data = read(put(tmp_path, np.array([[-1, 5, 5], [5, 5, 5]])))
     assert data.labels.names == ("class 5",)

@@ -1,5 +1,6 @@
 """The format object_masks: a picture an object, as the Data Science Bowl gave them, and what is wrong with single pictures."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -137,6 +138,13 @@ def test_classes_crowds_and_empty_objects_come_back(tmp_path: Path) -> None:
     back = read(tmp_path / "out")
     assert back[0].truth == truth
     assert back.labels.names == labels.names
+
+
+def test_what_a_changed_note_says_of_images_without_labels_is_passed_over(tmp_path: Path) -> None:
+    write(read(bowl(tmp_path / "nuclei")), tmp_path / "out")
+    note = tmp_path / "out" / "classes.json"
+    note.write_text(json.dumps(json.loads(note.read_text()) | {"unlabelled": 5}))
+    assert [len(one.truth) for one in read(tmp_path / "out")] == [2, 1]
 
 
 def test_one_class_is_written_as_the_data_science_bowl_has_it(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from pixelwise.core.arrays import Size
 from pixelwise.core.errors import DataError, SizeMismatch
 from pixelwise.core.labels import LabelSet
-from pixelwise.formats.objects import Drawn, ObjectTruth, left_out, things
+from pixelwise.formats.objects import Drawn, ObjectTruth, joined, left_out, things
 from pixelwise.formats.shapes import Box
 
 LABELS = things(["cat", "dog"])
@@ -106,6 +106,17 @@ def test_numbers_beyond_all_ids_are_none() -> None:
 
 def test_attributes_are_kept() -> None:
     assert truth(cat(attributes={"age": 3}), dog()).read(LABELS, (2, 5))[0].attributes == ({"age": 3}, {})
+
+
+def test_the_parts_of_a_group_are_one_object_that_the_first_names() -> None:
+    parts = [cat(id=1, attributes={"age": 3}), cat(3, id=2, crowd=True, attributes={"age": 4, "coat": "red"})]
+    one = joined(parts)
+    assert isinstance(one, Drawn)
+    assert (one.id, one.crowd, one.attributes) == (1, True, {"age": 3, "coat": "red"})
+    assert one.where == "shape 0 and the rest of its group"
+    assert one.shape.runs((2, 5)).area == 4
+    assert joined(parts[:1]) is parts[0]
+    assert joined([parts[0], "shape 7: it has no points"]) == "shape 7: it has no points"
 
 
 def test_raw_values_paint_smaller_objects_on_top(tmp_path: Path) -> None:

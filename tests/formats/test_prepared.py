@@ -206,6 +206,23 @@ def test_a_set_made_by_hand_is_read(tmp_path: Path) -> None:
     assert data[0].meta == {"scene": "s"}
 
 
+def test_labels_whose_image_is_gone_are_lost_and_an_image_without_labels_is_not(tmp_path: Path) -> None:
+    data = data_of(objects())
+    bare = replace(data[1], name="c", truth_source=None)
+    prepared.write(Dataset([*data, bare], LABELS, "instance"), tmp_path / "out")
+    for name in ("b.png", "c.png"):
+        (tmp_path / "out" / "images" / name).unlink()
+    back = read(tmp_path / "out")
+    assert [note.partition(":")[0] for note in back.lost] == ["b.png"]
+    assert len(back.notes) == 2
+
+
+def test_what_is_stated_of_semantic_truth_and_not_kept_is_told(tmp_path: Path) -> None:
+    truth = Segmentation.from_masks("semantic", np.array([SMALL]), [0], LABELS, source_ids=[7], attributes=({"by": "anna"},))
+    told = prepared.write(Dataset([data_of(truth, "semantic")[0]], LABELS, "semantic"), tmp_path / "out").dropped
+    assert told == ("a: not kept, as the format has no place for them: the source's own ids, attributes",)
+
+
 def edited(root: Path, file: str, change: Callable[[Any], None]) -> None:
     content = json.loads((root / file).read_text())
     change(content)

@@ -135,3 +135,17 @@ def test_what_is_said_of_an_image_and_not_read_back_is_counted() -> None:
     before = data(Sample.of("a", image, truth, captions=("a cat",), frame=3), Sample.of("b", image, truth, captions=("two",)))
     after = data(Sample.of("a", image, truth, captions=["a cat"]), Sample.of("b", image, truth))
     assert prove(before, after).unkept == {"frame": 1, "captions": 1}
+
+
+def bare(name: str) -> Sample:
+    return Sample.of(name, Image(np.zeros((1, 10, 3), np.uint8)))
+
+
+def test_what_becomes_of_images_without_labels_is_told_and_does_not_count() -> None:
+    source = data(sample(rows((0, 4)), "a"), bare("b"), bare("c"), bare("d"))
+    proof = prove(source, data(sample(rows((0, 4)), "a"), bare("b"), sample(rows()[[]], "c")))
+    assert proof.bare == {
+        "are read back as if they were labelled and nothing were on them": 1,
+        "are stored, but in no label file, and so not read back": 1,
+    }
+    assert (proof.images, proof.exact, proof.problems) == (1, True, ())

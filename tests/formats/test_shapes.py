@@ -7,7 +7,20 @@ import pytest
 
 from pixelwise.core.errors import DataError
 from pixelwise.core.runs import decode, encode
-from pixelwise.formats.shapes import Bitmap, Box, Coded, Ellipse, Polygons, Shape, Union, is_number, points_of, turned
+from pixelwise.formats.shapes import (
+    Bitmap,
+    Box,
+    Coded,
+    Ellipse,
+    Polygons,
+    Shape,
+    Union,
+    is_number,
+    odd_parity,
+    points_of,
+    turned,
+    union,
+)
 
 
 def drawn(shape: Shape, height: int = 5, width: int = 5) -> list[str]:
@@ -65,6 +78,24 @@ def test_a_bitmap_far_outside_is_empty() -> None:
 
 def test_the_parts_of_a_group_are_one_mask() -> None:
     assert drawn(Union((Box(0, 0, 1, 1), Box(4, 4, 5, 5)))) == ["#....", ".....", ".....", ".....", "....#"]
+
+
+def test_masks_are_placed_and_joined_as_on_a_grid() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        size = (int(rng.integers(1, 8)), int(rng.integers(1, 8)))
+        left, top = int(rng.integers(-5, 8)), int(rng.integers(-5, 8))
+        small = rng.random((4, 5)) > rng.random()
+        whole = np.zeros((24, 24), bool)
+        whole[8 + top : 12 + top, 8 + left : 13 + left] = small
+        assert Bitmap(small, left, top).runs(size) == encode(whole[8 : 8 + size[0], 8 : 8 + size[1]])
+        masks = [rng.random(size) > rng.random() for _ in range(3)]
+        assert union([encode(one) for one in masks], size) == encode(np.logical_or.reduce(masks))
+        assert odd_parity([encode(one) for one in masks], size) == encode(np.logical_xor.reduce(masks))
+
+
+def test_no_masks_are_an_empty_one() -> None:
+    assert union([], (2, 3)) == odd_parity([], (2, 3)) == encode(np.zeros((2, 3), bool))
 
 
 def test_run_lengths_of_another_size_are_refused() -> None:

@@ -155,6 +155,12 @@ def test_a_wrong_figure_spoils_itself_and_is_named(wrong: Any, words: str, tmp_p
     assert len(problems) == 1
 
 
+def test_a_tag_that_is_given_twice_keeps_both_values(tmp_path: Path) -> None:
+    tags = [{"name": "fruit", "value": "ripe"}, {"name": "cut"}, {"name": "fruit", "value": "green"}]
+    [sample] = read(project(tmp_path, figure("rectangle", **points([[0, 0], [1, 1]])) | {"tags": tags}))
+    assert sample.truth.attributes == ({"fruit": ["ripe", "green"], "cut": None},)
+
+
 def test_a_project_of_videos_is_refused(tmp_path: Path) -> None:
     project(tmp_path)
     (tmp_path / "meta.json").write_text(json.dumps({**META, "projectType": "videos"}))

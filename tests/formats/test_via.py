@@ -106,6 +106,18 @@ def test_the_same_regions_as_json_and_csv_are_one_sample(tmp_path: Path) -> None
     assert [one.name for one in read(path)] == ["a"]
 
 
+def test_images_that_are_named_twice_are_counted_in_one_note(tmp_path: Path) -> None:
+    other = {"a.png77": entry(region(name="dog")), "b.png1": entry(name="b.png", size=1)}
+    path = put(
+        tmp_path / "pets", {"a.png77": entry(region(name="cat")), "b.png1": entry(region(name="cat"), name="b.png", size=1)}
+    )
+    PIL.Image.new("RGB", (6, 5)).save(path / "b.png")
+    (path / "via_more.json").write_text(json.dumps(other))
+    data = read(path)
+    assert len(data) == 4
+    assert data.notes == (f"{path}: 2 images are named more than once (a.png); each naming is a sample of its own",)
+
+
 @pytest.mark.parametrize(
     ("shape", "rows"),
     [
@@ -246,7 +258,11 @@ def test_a_project_that_the_tool_saved_again_keeps_its_kind(tmp_path: Path) -> N
 def test_an_attribute_that_via_needs_for_itself_is_told(tmp_path: Path) -> None:
     rows = {"attributes": ({"class": "x", "depth": 3},), "scores": [0.5]}
     told = via.write(data_of(Segmentation.from_masks("instance", RING[None], [0], LABELS, **rows)), tmp_path / "out")
-    assert [sentence.split(":")[0] for sentence in told.dropped] == ["a", "a"]
+    assert told.dropped == (
+        "a: object 1: its attributes class are not kept: VIA needs these names for itself",
+        "a: not kept, as the format has no place for them: scores",
+        "a: attributes that are read back as text, as VIA has no other: depth",
+    )
     assert read(tmp_path / "out")[0].truth.attributes == ({"depth": "3"},)
 
 

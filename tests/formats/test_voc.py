@@ -1,6 +1,7 @@
 """Pascal VOC as its own description has it: palette masks, RGB masks, objects, XML, lists; and boxes alone."""
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixelwise.core.errors import DataError, PixelwiseError, SizeMismatch, UnreadableFile
+from pixelwise.core.errors import DataError, MissingFile, PixelwiseError, SizeMismatch, UnreadableFile
 from pixelwise.core.image import Image
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.masks import DisjointMasks
@@ -107,6 +108,12 @@ def test_boxes_of_other_objects_are_not_joined(tmp_path: Path) -> None:
     assert read(put(tmp_path / "VOC", page=XML.replace(">cat<", ">dog<")))[0].truth.attributes == ()
 
 
+def test_after_a_broken_object_nobody_knows_which_is_which(tmp_path: Path) -> None:
+    twin = XML[XML.index("  <object>") : XML.index("  <object>", XML.index("</object>"))]
+    broken = XML.replace(twin, twin.replace("<xmin>2<", "<xmin>?<") + twin, 1)
+    assert read(put(tmp_path / "VOC", page=broken))[0].truth.attributes == ()
+
+
 def test_an_object_of_two_classes_is_named_and_left_out(tmp_path: Path) -> None:
     one = read(put(tmp_path / "VOC", objects=np.where(OBJECTS == 2, 1, OBJECTS).astype(np.uint8)))[0]
     with pytest.raises(
@@ -157,6 +164,38 @@ def test_labelmap_names_the_classes_and_their_colours(tmp_path: Path) -> None:
     data = read(tmp_path / "VOC")
     assert data.labels.names == ("nothing", "lion", "tamer")
     assert data[0].truth.masks.areas().tolist() == [6, 1, 3]
+
+
+def test_masks_are_read_without_their_images(tmp_path: Path) -> None:
+    """As CVAT exports them where it is not told to save images."""
+    root = put(tmp_path / "VOC", rgb)
+    (root / "JPEGImages" / "2007_000032.jpg").unlink()
+    (root / "SegmentationClass" / "broken.png").write_bytes(b"PNG")
+    (root / "SegmentationObject" / "broken.png").write_bytes(b"PNG")
+    (root / "ImageSets" / "Segmentation").mkdir(parents=True)
+    (root / "ImageSets" / "Segmentation" / "train.txt").write_text("2007_000032\n")
+    assert recognise(root)[0] == "voc"
+    data = read(root)
+    one = data.split("train")[0]
+    assert (one.size, one.truth.names) == ((3, 6), ["background", "cat", "person"])
+    assert one.raw()[0].tolist() == CLASSES.tolist()
+    with pytest.raises(MissingFile, match=r"JPEGImages/2007_000032\.jpg"):
+        _ = one.image
+    assert "labels are read alone" in data.notes[0]
+
+
+def test_masks_beside_other_pictures_are_not_taken_for_masks_without_any(tmp_path: Path) -> None:
+    root = put(tmp_path / "VOC", page=None)
+    (root / "JPEGImages").rename(root / "photos")
+    assert voc.sniff(root) is None
+
+
+@pytest.mark.parametrize("names", ["__ignore__\n_background_\ncat\n", "_background_\ncat\n"])
+def test_classes_of_labelme_count_from_its_background(names: str, tmp_path: Path) -> None:
+    root = put(tmp_path / "VOC", PIL.Image.fromarray, np.where(CLASSES == 8, 1, CLASSES * 0).astype(np.uint8), None, None)
+    (root / "labels.txt").write_text(names)
+    truth = read(root)[0].truth
+    assert (truth.names, truth.masks.areas().tolist()) == (["_background_", "cat"], [17, 1])
 
 
 def test_splits_are_the_lists_of_segmentation(tmp_path: Path) -> None:
@@ -281,6 +320,40 @@ def test_what_lies_below_is_not_lost_in_silence(tmp_path: Path) -> None:
 def test_an_object_without_pixels_is_told(tmp_path: Path) -> None:
     told = voc.write(scene("instance", [[1, 1]], [2, 0]), tmp_path / "out")
     assert told.dropped == ("a: object 2 (sky) has no pixel, and a mask has no place for it: left out",)
+
+
+def with_attributes(data: Dataset, *attributes: dict[str, object]) -> Dataset:
+    truth = replace(data[0].truth, attributes=attributes)
+    return Dataset([Sample.of("a", data[0].image, truth)], data.labels, data.kind, {}, data.name)
+
+
+def test_an_attribute_called_crowd_makes_no_crowd(tmp_path: Path) -> None:
+    data = with_attributes(scene("instance", [[1, 2]], [2, 0]), {"crowd": True}, {})
+    told = voc.write(data, tmp_path / "out")
+    assert told.dropped == ("a: the attributes crowd, which VOC has no place for: left out",)
+    assert read(tmp_path / "out")[0].truth == data[0].truth
+
+
+@pytest.mark.parametrize("key", ["pose", "difficult"])
+@pytest.mark.parametrize("value", ["", "a\0b", 0.5, ["Left"]])
+def test_an_attribute_that_voc_cannot_say_is_told_and_breaks_nothing(key: str, value: object, tmp_path: Path) -> None:
+    data = with_attributes(scene("instance", [[1]], [2]), {key: value})
+    assert voc.write(data, tmp_path / "out").dropped == (f"a: the attributes {key}, which VOC has no place for: left out",)
+    assert read(tmp_path / "out")[0].truth == data[0].truth
+
+
+def test_flags_that_are_not_set_come_back(tmp_path: Path) -> None:
+    flags = {"truncated": True, "difficult": False, "occluded": False, "pose": "Rear"}
+    assert voc.write(with_attributes(scene("instance", [[1]], [2]), flags), tmp_path / "out").dropped == ()
+    assert read(tmp_path / "out")[0].truth.attributes == (flags,)
+
+
+def test_what_is_said_of_stuff_is_told_to_be_lost(tmp_path: Path) -> None:
+    data = with_attributes(scene("panoptic", [[1, 2]], [0, 2]), {"difficult": True}, {"difficult": True})
+    boxed = replace(data[0].truth, boxes=np.array([[0, 0, 2, 1], [0, 0, 2, 1]]))
+    told = voc.write(Dataset([Sample.of("a", data[0].image, boxed)], LABELS, "panoptic"), tmp_path / "out").dropped
+    assert "boxes that differ from the masks'" in told[0]
+    assert told[1] == "a: the attributes difficult, which VOC has no place for: left out"
 
 
 @given(st.text(st.sampled_from("<>/&;!annotationobjectbndboxxmin name19.-"), max_size=80))

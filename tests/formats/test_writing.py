@@ -1,5 +1,6 @@
 """Writing a folder all at once: in order, resumable, by one process or several, and never over what is not ours."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,12 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pixelwise.core.errors import DataError, MissingFile, PlaceTaken
+from pixelwise.core.errors import DataError, MissingFile, PlaceTaken, RunInUse, StorageError
+from pixelwise.core.files import locked
 from pixelwise.core.image import Image
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.formats import masks
+from pixelwise.formats.output import store_image
 from pixelwise.formats.writing import JOURNAL, Stage, Writing, Written, count, drop, staged
 from pixelwise.formats.writing.journal import Journal, line_of
 
@@ -88,6 +91,25 @@ def test_what_was_left_by_other_options_is_deleted(tmp_path: Path) -> None:
     assert left_behind(tmp_path) == []
 
 
+def test_what_another_folder_of_a_like_name_left_is_not_touched(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "out.2", data(3), Names(last="s2"), Writing(resume="one"))
+    write(tmp_path / "out", data(1), Names(), Writing(resume="other"))
+    work = Names()
+    write(tmp_path / "out.2", data(3), work, Writing(resume="one"))
+    assert work.asked == ["s2"]
+
+
+def test_what_another_process_is_writing_there_is_not_deleted(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "out", data(3), Names(last="s2"), Writing(resume="one"))
+    with locked(left_behind(tmp_path)[0]), pytest.raises(RunInUse, match="another process is writing"):
+        write(tmp_path / "out", data(3), Names(), Writing(resume="other"))
+    work = Names()
+    write(tmp_path / "out", data(3), work, Writing(resume="one"))
+    assert work.asked == ["s2"]
+
+
 def test_temporary_files_of_a_killed_process_are_swept_away(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path / "out", data(2), Names(last="s1"), Writing(resume="same"))
@@ -141,6 +163,26 @@ def test_strict_stops_at_the_first_that_is_wrong_and_leaves_what_was_there(tmp_p
     with pytest.raises(DataError, match="s0: it is broken"):
         write(tmp_path / "out", data(2), work, Writing(strict=True))
     assert tree(tmp_path / "out") == {"s0": b"s0"}
+
+
+def test_what_a_process_left_that_was_killed_while_it_deleted_the_old_set_is_no_hindrance(tmp_path: Path) -> None:
+    write(tmp_path / "out", data(1), Names(), Writing(resume="same"))
+    for stamp in (b"same", b"other"):
+        left = tmp_path / f".out.{hashlib.sha256(stamp).hexdigest()[:16]}.part.old"
+        left.mkdir()
+        (left / "s9").write_text("of the set before")
+    write(tmp_path / "out", data(2), Names(), Writing(resume="same"))
+    assert sorted(tree(tmp_path / "out")) == ["s0", "s1"]
+    assert [one.name for one in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_a_disk_that_is_full_is_told_for_images_of_any_depth(dtype: type, tmp_path: Path) -> None:
+    sample = Sample.of("a", Image(np.zeros((2, 3, 3), dtype)))
+    (tmp_path / "a.png").mkdir()
+    (tmp_path / "a.tif").mkdir()
+    with pytest.raises(StorageError, match=r"a\.(png|tif): cannot be written"):
+        store_image(sample, tmp_path)
 
 
 def test_a_foreign_folder_and_a_file_are_refused(tmp_path: Path) -> None:

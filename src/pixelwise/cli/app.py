@@ -4,6 +4,7 @@ Exit codes: 0 all good, 1 some items bad or the work could not be finished, 2 wr
 """
 
 import contextlib
+import io
 import signal
 import sys
 import threading
@@ -64,6 +65,9 @@ def run(arguments: list[str] | None) -> int:
     """Run the command line and return the exit code; errors of ours become one sentence on stderr."""
     if not app.registered_commands:
         _register()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file name that is not UTF-8 is printed all the same
     with _noting_interrupts() as interrupts:
         try:
             return _run(arguments)
@@ -110,4 +114,7 @@ def _run(arguments: list[str] | None) -> int:
         print("interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
+        return 1
+    except PermissionError as error:  # of a folder on the way that may not be entered: whatever asks for the path first
+        print(f"error: {error.filename}: permission denied; change its permissions or choose another path", file=sys.stderr)
         return 1

@@ -1,14 +1,34 @@
 """``pixelwise data convert``: write a data set in another format, with a proof of what came through."""
 
-import json
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.cli.terminal import Steps, console
+from pixelwise.cli.options import (
+    ClassesOption,
+    FormatOption,
+    JsonOption,
+    ListsOption,
+    SourceArgument,
+    StrictOption,
+    TargetArgument,
+    VoidOption,
+    WorkersOption,
+)
+from pixelwise.cli.terminal import (
+    INDENT,
+    RESUMES,
+    Steps,
+    console,
+    counted,
+    named_classes,
+    print_json,
+    say,
+    say_failed,
+    say_some,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,27 +42,24 @@ if TYPE_CHECKING:
 _KINDS = ("semantic", "instance", "panoptic")
 _SHOWN_NOTES = 5
 _SHOWN = 3  # sentences of one sort
-_SHOWN_FAILED = 20
 _LONGEST = 300  # letters of a sentence that are shown
 
 ToOption = Annotated[str, typer.Option("--to", metavar="FORMAT", help="Format to write; see 'pixelwise list formats'.")]
 AsOption = Annotated[
     str | None, typer.Option("--as", metavar="KIND", help="Write as semantic, instance or panoptic; the rule is printed.")
 ]
-StrictOption = Annotated[bool, typer.Option("--strict", help="Stop at the first item that is wrong, and write nothing.")]
-WorkersOption = Annotated[int, typer.Option("--workers", min=1, help="Processes that write; the result is the same.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")]
 
 
 def convert_data(
-    source: Annotated[Path, typer.Argument(help="The data set: a folder, or its label file.", metavar="SRC")],
-    target: Annotated[Path, typer.Argument(help="Folder to make, outside the data.", metavar="DST")],
+    source: SourceArgument,
+    target: TargetArgument,
     to: ToOption,
     as_kind: AsOption = None,
     split: Annotated[str | None, typer.Option(help="Convert this split alone.")] = None,
-    void: Annotated[str | None, typer.Option(metavar="VALUES", help="Mask values that mean 'not labelled'.")] = None,
-    classes: Annotated[str | None, typer.Option(metavar="NAMES", help="Class names, as for 'data check'.")] = None,
-    format: Annotated[str | None, typer.Option(metavar="NAME", help="Format of SRC; found out if not given.")] = None,
+    lists: ListsOption = None,
+    void: VoidOption = None,
+    classes: ClassesOption = None,
+    format: FormatOption = None,
     strict: StrictOption = False,
     workers: WorkersOption = 1,
     as_json: JsonOption = False,
@@ -53,23 +70,24 @@ def convert_data(
     worst and mean mask IoU of what is read back. A conversion that was killed goes on when it is started again. Exit code 1 if
     an item was wrong.
     """
-    from pixelwise.formats import FORMATS, read, recognise
+    from pixelwise.curate.split_lists import read_with_lists
+    from pixelwise.formats import FORMATS, recognise
     from pixelwise.formats.convert import convert, require_apart
 
     kind = kind_of(as_kind)
     _ = FORMATS[to]  # a wrong name is said before minutes are spent on reading
     require_apart(target, [source])
-    with Steps() as steps:
+    with Steps(RESUMES) as steps:
         steps("layout", 0, 1)
         name, dialect = (format, "as it was said to be") if format is not None else _claimed(recognise(source))
-        dataset = read(source, format=name, void=void, classes=classes, split=split)
+        dataset = read_with_lists(source, lists, format=name, void=void, classes=classes, split=split)
         done = convert(dataset, target, to, kind=kind, writing=writing_of(strict, workers, steps))
     if as_json:
         told = done.to_json()
         told["read"] |= {"format": name, "dialect": dialect}
-        print(json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False))
+        print_json(told)
     else:
-        console().print(f"format   {name} ({dialect})", soft_wrap=True, markup=False)
+        say(console(), f"format   {name} ({dialect})")
         print_conversion(console(), done)
     return 0 if done.clean else 1
 
@@ -100,36 +118,24 @@ def writing_of(strict: bool, workers: int, steps: Steps) -> "Writing":
 
 def print_conversion(terminal: "Console", done: "Conversion") -> None:
     """Print what was read, written and dropped, what was wrong, and the proof."""
-
-    def say(text: str, style: str | None = None) -> None:
-        terminal.print(text, style=style, soft_wrap=True, markup=False)
-
-    say(f"read     {done.name}: {_images(done.images)}, {_segments(done.segments)}, {_classes(done.classes)}")
-    notes = [note for note in done.notes if note not in done.failed]
-    for note in notes[:_SHOWN_NOTES]:
-        say(f"           {note}")
-    if len(notes) > _SHOWN_NOTES:
-        say(f"           … and {len(notes) - _SHOWN_NOTES} more notes (see --json)")
+    read = f"{counted(done.images, 'image')}, {counted(done.segments, 'segment')}, {named_classes(done.classes)}"
+    say(terminal, f"read     {done.name}: {read}")
+    say_some(terminal, [note for note in done.notes if note not in done.failed], _SHOWN_NOTES, INDENT, "more notes")
     if done.rule:
-        say(f"as       {done.kind}: {done.rule}")
-    written = done.written
-    say(f"written  {done.target} ({done.to}): {_images(written.images)}, {_segments(written.segments)}")
-    say(f"dropped  {len(done.dropped) or 'nothing'}{': what the format cannot hold' if done.dropped else ''}")
+        say(terminal, f"as       {done.kind}: {done.rule}")
+    written = f"{counted(done.written.images, 'image')}, {counted(done.written.segments, 'segment')}"
+    say(terminal, f"written  {done.target} ({done.to}): {written}")
+    say(terminal, f"dropped  {len(done.dropped) or 'nothing'}{': what the format cannot hold' if done.dropped else ''}")
     _print_alike(terminal, done.dropped)
     if done.refused:
-        say(f"refused  {_images(len(done.refused))} that the format cannot hold, left out", "bold red")
+        say(terminal, f"refused  {counted(len(done.refused), 'image')} that the format cannot hold, left out", "bold red")
         _print_alike(terminal, done.refused)
         for way in done.ways_out:
-            say(f"           another way, if {done.to} can hold that: {way}")
-    if done.failed:
-        say(f"failed   {len(done.failed)}: wrong in the source, and left out", "bold red")
-        for sentence in done.failed[:_SHOWN_FAILED]:
-            say(f"           {sentence}")
-        if len(done.failed) > _SHOWN_FAILED:
-            say(f"           … and {len(done.failed) - _SHOWN_FAILED} more (see --json)")
-    say(f"proof    {verdict(done.proof)}", "green" if done.proof.exact else "bold")
+            say(terminal, f"{INDENT}another way, if {done.to} can hold that: {way}")
+    say_failed(terminal, done.failed)
+    say(terminal, f"proof    {verdict(done.proof)}", "green" if done.proof.exact else "bold")
     for problem in done.problems:
-        say(f"           {problem}", "bold red")
+        say(terminal, f"{INDENT}{problem}", "bold red")
 
 
 def _print_alike(terminal: "Console", sentences: Sequence[str]) -> None:
@@ -137,9 +143,9 @@ def _print_alike(terminal: "Console", sentences: Sequence[str]) -> None:
     for _, group in alike(sentences):
         lines = _joined(group)
         for _, line in lines[:_SHOWN]:
-            terminal.print(f"           {_cut(line)}", soft_wrap=True, markup=False)
+            say(terminal, f"{INDENT}{_cut(line)}")
         if more := sum(count for count, _ in lines[_SHOWN:]):
-            terminal.print(f"           … and {more} more like these (see --json)", markup=False)
+            say(terminal, f"{INDENT}… and {more:,} more like these (see --json)")
 
 
 def _joined(sentences: Sequence[str]) -> list[tuple[int, str]]:
@@ -165,7 +171,7 @@ def _cut(sentence: str) -> str:
 
 def verdict(proof: "Proof") -> str:
     """Sum up a proof in a sentence."""
-    count = f"{_segments(proof.segments)} of {_images(proof.images)}"
+    count = f"{counted(proof.segments, 'segment')} of {counted(proof.images, 'image')}"
     if proof.exact:
         return f"exact: {count} read back bit for bit, with their classes, crowd marks, order, splits and images"
     told = [f"worst IoU {_share(proof.worst)}, mean {_share(proof.mean)} over {count}"]
@@ -192,16 +198,3 @@ def _share(value: float) -> str:
     """Write an IoU so that what is not 1 never looks like it."""
     text = f"{value:.4f}"
     return "> 0.9999" if text == "1.0000" and value < 1 else text
-
-
-def _images(count: int) -> str:
-    return f"{count:,} image{'s' * (count != 1)}"
-
-
-def _segments(count: int) -> str:
-    return f"{count:,} segment{'s' * (count != 1)}"
-
-
-def _classes(names: "Sequence[str]") -> str:
-    shown = ", ".join(names[:8]) + (" …" if len(names) > 8 else "")
-    return f"{len(names)} class{'es' * (len(names) != 1)}{f' ({shown})' if names else ''}"

@@ -1,6 +1,5 @@
-"""``pixelwise data``: look at a labelled data set before anything is trained on it."""
+"""``pixelwise data``: check, describe, convert, prepare, split, merge and fetch labelled data."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,9 +10,11 @@ from pixelwise.cli.convert import convert_data
 from pixelwise.cli.download import download_data
 from pixelwise.cli.info import info
 from pixelwise.cli.merge import merge_data
+from pixelwise.cli.options import ClassesOption, DataArgument, FormatOption, JsonOption, ListsOption, VoidOption
 from pixelwise.cli.prepare import prepare_data
 from pixelwise.cli.split import split_data
-from pixelwise.cli.terminal import Steps, console, percent, print_table
+from pixelwise.cli.terminal import Steps, console, counted, print_json, print_table, say, say_some
+from pixelwise.core.percent import percent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pixelwise.curate.check import Audit, Problem
     from pixelwise.curate.fix import Mended
 
-app = typer.Typer(help="Check and describe labelled data.", no_args_is_help=True)
+app = typer.Typer(help="Check, describe, convert, prepare, split, merge and fetch labelled data.", no_args_is_help=True)
 app.command("augment")(augment_data)
 app.command("convert")(convert_data)
 app.command("download")(download_data)
@@ -33,30 +34,20 @@ app.command("split")(split_data)
 _SHOWN = 20  # problems of one kind
 _SHOWN_VALUES = 64
 
-DataPath = Annotated[Path, typer.Argument(help="Folder of the data set.", metavar="PATH", show_default=False)]
-VoidOption = Annotated[
-    str | None,
-    typer.Option("--void", metavar="VALUES", help="Mask values that mean 'not labelled': 11, '0,255', none, or rest."),
-]
-ClassesOption = Annotated[
-    str | None,
-    typer.Option("--classes", metavar="NAMES", help="Class names: a file, names in value order, or value=name,…"),
-]
-FormatOption = Annotated[str | None, typer.Option("--format", metavar="NAME", help="Label format; found out if not given.")]
 FixOption = Annotated[bool, typer.Option("--fix", help="Write a cleaned copy to the new folder --out DIR.")]
 OutOption = Annotated[
     Path | None,
     typer.Option("--out", metavar="PATH", help="Page (.html) to write with pictures of what was found; with --fix, a folder."),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")]
 
 
 @app.command("check")
 def check_data(
-    path: DataPath,
+    path: DataArgument,
     void: VoidOption = None,
     classes: ClassesOption = None,
     format: FormatOption = None,
+    lists: ListsOption = None,
     as_json: JsonOption = False,
     out: OutOption = None,
     fix: FixOption = False,
@@ -67,7 +58,7 @@ def check_data(
     swapped masks; images far from the rest; rare and absent classes. Exit code 1 if anything is wrong.
     """
     _check_out(path, out, fix)
-    audit = _audit(path, void, classes, format, full=True)
+    audit = _audit(path, void, classes, format, lists)
     mended = _mend(audit, out, path) if fix and out is not None else None
     if out is not None and not fix:
         from pixelwise.cli.audit_page import write_page
@@ -75,13 +66,13 @@ def check_data(
         write_page(audit, out, _verdict(audit))
     if as_json:
         data = audit.to_json() | ({} if mended is None else {"fixed": mended.to_json()})
-        print(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))
+        print_json(data)
     else:
         _print_audit(audit)
         if mended is not None:
             _print_mended(console(), mended)
         elif out is not None:
-            console().print(f"the page is {out}", soft_wrap=True, markup=False)
+            say(console(), f"the page is {out}")
     return 0 if audit.clean or (mended is not None and not mended.left) else 1
 
 
@@ -108,14 +99,13 @@ def _mend(audit: "Audit", out: Path, path: Path) -> "Mended":
     return write_fixed(audit, out, path)
 
 
-def _audit(path: Path, void: str | None, classes: str | None, format: str | None, full: bool) -> "Audit":
+def _audit(path: Path, void: str | None, classes: str | None, format: str | None, lists: Path | None) -> "Audit":
     from pixelwise.curate.check import check
-    from pixelwise.formats import read
+    from pixelwise.curate.split_lists import read_with_lists
 
     with Steps() as steps:
         steps("layout", 0, 1)
-        dataset = read(path, format=format)
-        return check(dataset, void=void, classes=classes, progress=steps, full=full)
+        return check(read_with_lists(path, lists, format=format), void=void, classes=classes, progress=steps)
 
 
 def _print_audit(audit: "Audit") -> None:
@@ -124,24 +114,20 @@ def _print_audit(audit: "Audit") -> None:
     _print_values(terminal, audit)
     _print_problems(terminal, audit)
     for reason in audit.reasons:
-        terminal.print(f"not settled: {reason.text}", style="bold yellow", soft_wrap=True, markup=False)
-        terminal.print(f"  settle it with {reason.flag}", soft_wrap=True, markup=False)
-    terminal.print(_verdict(audit), style="green" if audit.clean else None, soft_wrap=True, markup=False)
+        say(terminal, f"not settled: {reason.text}", "bold yellow")
+        say(terminal, f"  settle it with {reason.flag}")
+    say(terminal, _verdict(audit), "green" if audit.clean else None)
 
 
 def _print_mended(terminal: "Console", mended: "Mended") -> None:
-    terminal.print(
-        f"the cleaned copy is {mended.folder}: {mended.kept} images, {len(mended.dropped)} left out, "
+    say(
+        terminal,
+        f"the cleaned copy is {mended.folder}: {counted(mended.kept, 'image')}, {len(mended.dropped)} left out, "
         f"{len(mended.moved)} taken out of a second split",
-        soft_wrap=True,
-        markup=False,
     )
     if mended.left:
-        terminal.print(f"not mended: {len(mended.left)}", style="bold", markup=False)
-    for problem in mended.left[:_SHOWN]:
-        terminal.print(f"  {problem.text}", soft_wrap=True, markup=False)
-    if len(mended.left) > _SHOWN:
-        terminal.print(f"  … and {len(mended.left) - _SHOWN} more (see --json)", markup=False)
+        say(terminal, f"not mended: {len(mended.left)}", "bold")
+        say_some(terminal, [problem.text for problem in mended.left], _SHOWN, "  ")
 
 
 def _print_head(terminal: "Console", audit: "Audit") -> None:
@@ -149,8 +135,8 @@ def _print_head(terminal: "Console", audit: "Audit") -> None:
     splits = ", ".join(f"{name} {len(rows)}" for name, rows in dataset.splits.items()) or "none"
     sizes = ", ".join(f"{height} x {width} ({count})" for (height, width), count in list(audit.sizes.items())[:4])
     more = f" and {len(audit.sizes) - 4} more" if len(audit.sizes) > 4 else ""
-    terminal.print(f"{dataset.name}: {len(dataset)} images with masks, splits: {splits}", soft_wrap=True, markup=False)
-    terminal.print(f"sizes (height x width): {sizes or 'none could be read'}{more}", soft_wrap=True, markup=False)
+    say(terminal, f"{dataset.name}: {counted(len(dataset), 'image')} with masks, splits: {splits}")
+    say(terminal, f"sizes (height x width): {sizes or 'none could be read'}{more}")
 
 
 def _print_values(terminal: "Console", audit: "Audit") -> None:
@@ -166,7 +152,7 @@ def _print_values(terminal: "Console", audit: "Audit") -> None:
         ],
     )
     if len(audit.rows) > _SHOWN_VALUES:
-        terminal.print(f"… and {len(audit.rows) - _SHOWN_VALUES} rarer values (see --json)", markup=False)
+        say(terminal, f"… and {len(audit.rows) - _SHOWN_VALUES} rarer values (see --json)")
 
 
 def _print_problems(terminal: "Console", audit: "Audit") -> None:
@@ -178,11 +164,8 @@ def _print_problems(terminal: "Console", audit: "Audit") -> None:
         rows = [(severity, kind, str(len(problems))) for (severity, kind), problems in groups.items()]
         print_table(terminal, ("", "found", "items"), rows)
     for (severity, kind), problems in groups.items():
-        terminal.print(f"{severity}: {kind}: {len(problems)}", style=styles[severity], markup=False)
-        for problem in problems[:_SHOWN]:
-            terminal.print(f"  {problem.text}", soft_wrap=True, markup=False)
-        if len(problems) > _SHOWN:
-            terminal.print(f"  … and {len(problems) - _SHOWN} more (see --json)", markup=False)
+        say(terminal, f"{severity}: {kind}: {len(problems)}", styles[severity])
+        say_some(terminal, [problem.text for problem in problems], _SHOWN, "  ")
 
 
 def _verdict(audit: "Audit") -> str:
@@ -192,7 +175,7 @@ def _verdict(audit: "Audit") -> str:
     if audit.clean:
         notes = f" ({found})" if told else ""
         return f"all good: the map is settled and nothing is wrong{notes}"
-    tail = f"{found}, {len(audit.dataset) - len(audit.good)} images left out"
+    tail = f"{found}, {counted(len(audit.dataset) - len(audit.good), 'image')} left out"
     if audit.settled:
         return f"the map is settled; {tail}"
     return f"training will refuse this data until the map is settled{f'; {tail}' if told else ''}"

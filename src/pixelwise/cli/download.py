@@ -1,6 +1,5 @@
 """``pixelwise data download``: fetch a public data set."""
 
-import json
 import sys
 import time
 from contextlib import ExitStack
@@ -9,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.cli.terminal import console, print_table
+from pixelwise.cli.options import JsonOption
+from pixelwise.cli.terminal import RESUMES, console, print_json, print_table, say, say_interrupted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,7 +25,6 @@ ListOption = Annotated[bool, typer.Option("--list", help="Show the sets, their p
 OutOption = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder to make; data/SET if not given.")]
 PartsOption = Annotated[str | None, typer.Option("--parts", metavar="A,B", help="Fetch these parts alone, as val,annotations.")]
 KeepOption = Annotated[bool, typer.Option("--keep-archives", help="Leave the archives in DIR/archives.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")]
 
 
 def download_data(
@@ -56,7 +55,7 @@ def download_data(
     with Transfers() as progress:
         done = download(wanted, out or Path("data") / name, chosen, keep=keep, progress=progress)
     if as_json:
-        print(json.dumps(done.to_json(), indent=2, ensure_ascii=False, allow_nan=False))
+        print_json(done.to_json())
     else:
         _print_done(console(), done)
     return 0
@@ -107,8 +106,9 @@ class Transfers:
         speed = f", {(done - first) / _MB / (now - since):,.1f} MB/s" if now - since > 1 else ""
         return f"{done / _MB:,.0f}" + (f" of {of / _MB:,.0f}" if of else "") + f" MB{speed}"
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._open.close()
+        say_interrupted(kind, RESUMES)
 
 
 def _size(archive: "Archive") -> str:
@@ -130,14 +130,14 @@ def _print_sets(sets: "dict[str, PublicSet]", as_json: bool) -> None:
             }
             for name, one in sets.items()
         }
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        print_json(rows)
         return
     terminal = console()
     for name, one in sets.items():
         terminal.print(name, style="bold", markup=False)
         for line in (one.title, f"terms: {one.terms}", f"page:  {one.page}"):
-            terminal.print(f"  {line}", soft_wrap=True, markup=False)
-        terminal.print(f"  parts: {', '.join(_told(one, part) for part in one.parts)}", soft_wrap=True, markup=False)
+            say(terminal, f"  {line}")
+        say(terminal, f"  parts: {', '.join(_told(one, part) for part in one.parts)}")
 
 
 def _told(wanted: "PublicSet", part: str) -> str:
@@ -151,12 +151,12 @@ def _announce(name: str, wanted: "PublicSet", archives: "tuple[Archive, ...]", a
     from rich.console import Console
 
     terminal = Console(stderr=True, highlight=False) if as_json else console()
-    terminal.print(f"{name}: {wanted.title}", soft_wrap=True, markup=False)
-    terminal.print(f"terms    {wanted.terms}", soft_wrap=True, markup=False)
-    terminal.print(f"page     {wanted.page}", soft_wrap=True, markup=False)
+    say(terminal, f"{name}: {wanted.title}")
+    say(terminal, f"terms    {wanted.terms}")
+    say(terminal, f"page     {wanted.page}")
     for archive in archives:
         checked = archive.checksum.partition(":")[0] or "no checksum is published"
-        terminal.print(f"fetch    {archive.address} ({_size(archive)}; {checked})", soft_wrap=True, markup=False)
+        say(terminal, f"fetch    {archive.address} ({_size(archive)}; {checked})")
 
 
 def _print_done(terminal: "Console", done: "Downloaded") -> None:
@@ -167,5 +167,5 @@ def _print_done(terminal: "Console", done: "Downloaded") -> None:
     ]
     print_table(terminal, ("", "archive", "files", "found"), rows)
     for one in done.fetched:
-        terminal.print(f"checked  {one.name}: {one.checked}; sha256:{one.sha256}", soft_wrap=True, markup=False)
-    terminal.print(f"look at it: pixelwise data info {done.folder}", soft_wrap=True, markup=False)
+        say(terminal, f"checked  {one.name}: {one.checked}; sha256:{one.sha256}")
+    say(terminal, f"look at it: pixelwise data info {done.folder}")

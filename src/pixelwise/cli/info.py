@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelwise.cli.terminal import Steps, console, percent, print_table
+from pixelwise.cli.options import ClassesOption, DataArgument, FormatOption, JsonOption, ListsOption, VoidOption
+from pixelwise.cli.terminal import Steps, console, print_table, say, say_some
+from pixelwise.core.percent import percent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,16 +24,12 @@ _WHERE = 24  # classes whose places and colours are printed
 
 
 def info(
-    path: Annotated[Path, typer.Argument(help="Folder or file of the data set.", metavar="PATH", show_default=False)],
-    void: Annotated[str | None, typer.Option("--void", metavar="VALUES", help="Mask values that mean 'not labelled'.")] = None,
-    classes: Annotated[str | None, typer.Option("--classes", metavar="NAMES", help="Class names, as for 'data check'.")] = None,
-    format: Annotated[
-        str | None, typer.Option("--format", metavar="NAME", help="Label format; found out if not given.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")] = False,
-    lists: Annotated[
-        Path | None, typer.Option("--lists", metavar="DIR", help="Splits of these list files, as 'data split' writes them.")
-    ] = None,
+    path: DataArgument,
+    void: VoidOption = None,
+    classes: ClassesOption = None,
+    format: FormatOption = None,
+    as_json: JsonOption = False,
+    lists: ListsOption = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="PAGE.html", help="Page to write, with pictures.")] = None,
 ) -> int:
     """Describe a data set: images, splits, classes, objects and their sizes, where classes are, and their colours.
@@ -40,16 +38,14 @@ def info(
     set. What cannot be read is listed at the end, with exit code 1.
     """
     from pixelwise.core.errors import OptionError
-    from pixelwise.curate.split_lists import with_lists
+    from pixelwise.curate.split_lists import read_with_lists
     from pixelwise.curate.stats import describe
-    from pixelwise.formats import read
 
     if out is not None and (out.suffix.lower() not in (".html", ".htm") or out.is_dir()):
         raise OptionError(f"--out {out}: expected a page to write, such as info.html")
     with Steps() as steps:
         steps("layout", 0, 1)
-        dataset = read(path, format=format, void=void, classes=classes)
-        stats = describe(dataset if lists is None else with_lists(dataset, lists), steps)
+        stats = describe(read_with_lists(path, lists, format=format, void=void, classes=classes), steps)
         if out is not None:
             from pixelwise.report.info import write_info
 
@@ -61,9 +57,9 @@ def info(
         terminal = console()
         _print(terminal, stats)
         if not stats.dataset.labels.settled:
-            _say(terminal, f"which value means which class is not settled: see 'pixelwise data check {path}'")
+            say(terminal, f"which value means which class is not settled: see 'pixelwise data check {path}'")
         if out is not None:
-            _say(terminal, f"the page is {out}")
+            say(terminal, f"the page is {out}")
     _list_problems(stats)
     return 1 if stats.problems else 0
 
@@ -82,18 +78,15 @@ def compact_json(data: dict[str, Any]) -> str:
 
 
 def _print(terminal: "Console", stats: "Stats") -> None:
-    _say(terminal, f"{stats.dataset.name}: " + "; ".join(f"{name}: {value}" for name, value in facts_of(stats).items()))
+    say(terminal, f"{stats.dataset.name}: " + "; ".join(f"{name}: {value}" for name, value in facts_of(stats).items()))
     rows: list[tuple[str, ...]] = [
         (one.name, f"{one.pixels:,}", percent(one.share), f"{one.images:,}", *_objects(one.objects, one.crowds))
         for one in stats.classes
     ]
     print_table(terminal, ("class", "pixels", "share", "images", stats.objects_are), rows)
     _print_more(terminal, stats)
-    notes = [note for note in stats.dataset.notes if note not in stats.dataset.lost]  # those are problems
-    for note in notes[:_LISTED]:
-        _say(terminal, f"note: {note}")
-    if len(notes) > _LISTED:
-        _say(terminal, f"… and {len(notes) - _LISTED} more notes (see --json)")
+    notes = [f"note: {note}" for note in stats.dataset.notes if note not in stats.dataset.lost]  # those are problems
+    say_some(terminal, notes, _LISTED, of="more notes")
 
 
 def _objects(count: int, crowds: int) -> tuple[str]:
@@ -112,14 +105,14 @@ def _print_more(terminal: "Console", stats: "Stats") -> None:
         where = ("", "") if place is None else (_pair(place.middle), _pair(place.spread))
         rows.append((one.name, *groups, *where, "" if colour is None else _hex(colour)))
     print_table(terminal, ("class", "small", "medium", "large", "middle x, y", "spread x, y", "colour"), rows)
-    _say(terminal, "small is below 32 x 32 pixels, large from 96 x 96 on")
+    say(terminal, "small is below 32 x 32 pixels, large from 96 x 96 on")
     if stats.placed:
         text = (
             f"middle and spread are from the left and the top, in {stats.placed:,} images; mean colours of {stats.coloured:,}"
         )
-        _say(terminal, text)
+        say(terminal, text)
     if len(by_pixels) > _WHERE:
-        _say(terminal, f"… and {len(by_pixels) - _WHERE} classes with fewer pixels (see --json)")
+        say(terminal, f"… and {len(by_pixels) - _WHERE} classes with fewer pixels (see --json)")
 
 
 def _pair(shares: tuple[float, float]) -> str:
@@ -136,10 +129,6 @@ def _list_problems(stats: "Stats") -> None:
         print(f"not counted: {text}", file=sys.stderr)
     if len(stats.problems) > 5 * _LISTED:
         print(f"… and {len(stats.problems) - 5 * _LISTED} more (see --json)", file=sys.stderr)
-
-
-def _say(terminal: "Console", text: str) -> None:
-    terminal.print(text, soft_wrap=True, markup=False)
 
 
 def facts_of(stats: "Stats") -> dict[str, str]:

@@ -1,23 +1,16 @@
 """``pixelwise data merge``: several data sets as one, through an explicit map of their classes."""
 
-import json
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.cli.convert import (
-    AsOption,
-    JsonOption,
-    StrictOption,
-    WorkersOption,
-    kind_of,
-    print_conversion,
-    writing_of,
-)
-from pixelwise.cli.terminal import Steps, console
+from pixelwise.cli.convert import AsOption, kind_of, print_conversion, writing_of
+from pixelwise.cli.options import JsonOption, StrictOption, WorkersOption
+from pixelwise.cli.terminal import RESUMES, Steps, console, counted, print_json, say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,9 +30,21 @@ MapOption = Annotated[
         help="'a:car=vehicle,b:auto=vehicle,bg=void', or a TOML or JSON file with a table a set; void and drop leave out.",
     ),
 ]
-FormatOption = Annotated[
+ToOption = Annotated[
     str | None,
     typer.Option("--to", metavar="FORMAT", help="Format to write; if not given: coco, masks or coco_panoptic, by the kind."),
+]
+VoidOption = Annotated[
+    list[str] | None,
+    typer.Option("--void", metavar="[SET:]VALUES", help="Mask values that mean 'not labelled', of one set or all; repeatable."),
+]
+ClassesOption = Annotated[
+    list[str] | None,
+    typer.Option("--classes", metavar="[SET:]NAMES", help="Class names, as for 'data check', of a set or of all; repeatable."),
+]
+FormatOption = Annotated[
+    list[str] | None,
+    typer.Option("--format", metavar="[SET:]NAME", help="Label format of a set or of all; found out if not given; repeatable."),
 ]
 
 
@@ -49,8 +54,11 @@ def merge_data(
         typer.Argument(help="Two or more data sets, each may be NAME=PATH; last, the folder to make.", metavar="SRC… DST"),
     ],
     map_: MapOption = None,
-    to: FormatOption = None,
+    to: ToOption = None,
     as_kind: AsOption = None,
+    void: VoidOption = None,
+    classes: ClassesOption = None,
+    format: FormatOption = None,
     strict: StrictOption = False,
     workers: WorkersOption = 1,
     as_json: JsonOption = False,
@@ -58,7 +66,7 @@ def merge_data(
     """Merge data sets into a new one; their classes are joined where they have the same name or the map says so.
 
     Classes that one set alone has are listed, splits of one name are joined, and what was written is proved as by 'data
-    convert'. The data sets themselves are never changed.
+    convert'. The data sets themselves are never changed. --void 11 is of all sets, --void a:11 of the one that is called a.
     """
     from pixelwise.core.errors import OptionError
     from pixelwise.curate.merge import merge
@@ -73,16 +81,19 @@ def merge_data(
     if to is not None:
         _ = FORMATS[to]  # a wrong name is said before minutes are spent on reading
     require_apart(target, list(sources.values()))
-    with Steps() as steps:
+    options = (("--void", void), ("--classes", classes), ("--format", format))
+    voids, names, formats = (by_set(said or (), list(sources), flag) for flag, said in options)
+    table = ClassMap({}, {}) if map_ is None else class_map(map_, list(sources))
+    with Steps(RESUMES) as steps:
         steps("layout", 0, 1)
-        sets = {name: _read(path) for name, path in sources.items()}
-        classes = ClassMap({}, {}) if map_ is None else class_map(map_, list(sets))
-        merged = merge(sets, classes, kind)
-        writing = replace(writing_of(strict, workers, steps), resume=repr(classes))
+        sets = {name: _read(name, path, voids.get(name), names.get(name), formats.get(name)) for name, path in sources.items()}
+        merged = merge(sets, table, kind)
+        resume = repr((table, [one.labels.to_json() for one in sets.values()]))  # the merged labels do not tell these
+        writing = replace(writing_of(strict, workers, steps), resume=resume)
         folders = [folder for one in sets.values() for folder in folder_of(one)]
         done = convert(merged.dataset, target, to or _default(merged.dataset.kind), writing=writing, sources=folders)
     if as_json:
-        print(json.dumps({"merge": merged.to_json(), **done.to_json()}, indent=2, ensure_ascii=False, allow_nan=False))
+        print_json({"merge": merged.to_json(), **done.to_json()})
     else:
         _print_merged(console(), merged)
         print_conversion(console(), done)
@@ -109,7 +120,32 @@ def _named(paths: list[Path]) -> dict[str, Path]:
     return found
 
 
-def _read(path: Path) -> "Dataset":
+def by_set(values: Iterable[str], sets: Sequence[str], flag: str) -> dict[str, str]:
+    """Say which value an option has for which set: ``SET:VALUE`` is of one, a value alone of all others.
+
+    >>> by_set(["11", "new:0,255"], ["old", "new"], "--void")
+    {'old': '11', 'new': '0,255'}
+
+    Raises:
+        OptionError: there is no such set, or two values are of one.
+    """
+    from pixelwise.core.errors import OptionError, nearest
+    from pixelwise.core.files import is_file
+
+    own: dict[str, str] = {}
+    of_all: dict[str, str] = {}
+    for text in values:
+        name, colon, rest = text.partition(":")
+        if colon and name not in sets and re.fullmatch(r"\w[\w.\-]+", name) and not is_file(text):
+            raise OptionError(f"{flag} {text}: no data set is called '{name}'; {nearest(name, sets)}")
+        found, said = ({name: rest}, own) if colon and name in sets else (dict.fromkeys(sets, text), of_all)
+        if found.keys() & said.keys():
+            raise OptionError(f"{flag} {text}: said twice of the same data; join the two with a comma, or name a set: SET:…")
+        said |= found
+    return of_all | own
+
+
+def _read(name: str, path: Path, void: str | None, classes: str | None, format: str | None) -> "Dataset":
     """Read a data set whose classes are settled.
 
     Raises:
@@ -119,45 +155,36 @@ def _read(path: Path) -> "Dataset":
     from pixelwise.formats import read
     from pixelwise.formats.convert import require_settled
 
-    dataset = read(path)
+    dataset = read(path, void=void, classes=classes, format=format)
     try:
         require_settled(dataset)
     except UnsettledLabels as error:
-        hint = f"pixelwise data convert {path} DST --to masks --void …"
-        raise UnsettledLabels(f"{error} Write it settled first, and merge that: {hint}") from None
+        raise UnsettledLabels(f"{error} Of this set alone it is said as --void {name}:…") from None
     return dataset
 
 
 def _default(kind: "Kind") -> str:
     from pixelwise.core.errors import OptionError
-    from pixelwise.formats import FORMATS
 
-    name = _DEFAULTS.get(kind, "")
-    if name not in FORMATS:
-        name = "coco" if kind == "panoptic" else ""
-    if not name:
+    if kind not in _DEFAULTS:
         raise OptionError(f"say what to write a data set of {kind} to, with --to FORMAT; see 'pixelwise list formats'")
-    return name
+    return _DEFAULTS[kind]
 
 
 def _print_merged(terminal: "Console", merged: "Merged") -> None:
     """Print which classes became which, and what to look at."""
-
-    def say(text: str, style: str | None = None) -> None:
-        terminal.print(text, style=style, soft_wrap=True, markup=False)
-
     for new, olds in merged.origins.items():
         if len({old for _, old in olds} | {new}) > 1:
-            say(f"joined   {', '.join(f'{name}:{old}' for name, old in olds)} → {new}")
+            say(terminal, f"joined   {', '.join(f'{name}:{old}' for name, old in olds)} → {new}")
     for name, old, word in merged.left_out:
-        say(f"left out {name}:{old} ({'void' if word == 'void' else 'its objects are dropped'})")
+        say(terminal, f"left out {name}:{old} ({'void' if word == 'void' else 'its objects are dropped'})")
     for name in dict.fromkeys(merged.only.values()):
         classes = [one for one, owner in merged.only.items() if owner == name]
-        say(f"only in  {name}: {', '.join(classes[:_SHOWN])}{' …' if len(classes) > _SHOWN else ''}")
+        say(terminal, f"only in  {name}: {', '.join(classes[:_SHOWN])}{' …' if len(classes) > _SHOWN else ''}")
     for one, other in merged.alike:
-        say(f"alike    '{one}' and '{other}' are kept apart; map one to the other if they are the same", "bold yellow")
+        say(terminal, f"alike    '{one}' and '{other}' stay apart; map one to the other if they are the same", "bold yellow")
     for note in merged.notes:
-        say(f"note     {note}")
+        say(terminal, f"note     {note}")
     if merged.renamed:
         new, old = next(iter(merged.renamed.items()))
-        say(f"renamed  {len(merged.renamed)} samples whose names clash, such as {old} → {new}")
+        say(terminal, f"renamed  {counted(len(merged.renamed), 'sample')} whose names clash, such as {old} → {new}")

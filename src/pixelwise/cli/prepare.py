@@ -1,12 +1,30 @@
 """``pixelwise data prepare``: full truth for every image, ready to be trained on."""
 
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.cli.terminal import Steps, console
+from pixelwise.cli.options import (
+    FormatOption,
+    JsonOption,
+    ListsOption,
+    SourceArgument,
+    StrictOption,
+    TargetArgument,
+    VoidOption,
+)
+from pixelwise.cli.terminal import (
+    INDENT,
+    RESUMES,
+    Steps,
+    console,
+    counted,
+    named_classes,
+    print_json,
+    say,
+    say_failed,
+    say_some,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,9 +35,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 20
 
-SourceArgument = Annotated[Path, typer.Argument(help="The data set: a folder, or its label file.", metavar="SRC")]
-TargetArgument = Annotated[Path, typer.Argument(help="Folder to make, outside the data.", metavar="DST")]
-ClassesOption = Annotated[str | None, typer.Option("--classes", metavar="A,B", help="Keep these; the rest is background.")]
+KeptOption = Annotated[str | None, typer.Option("--classes", metavar="A,B", help="Keep these; the rest is background.")]
 MergeOption = Annotated[
     str | None,
     typer.Option("--merge", metavar="MAP", help="car=vehicle,truck=vehicle, or a .toml or .json file; =void: not counted."),
@@ -32,14 +48,12 @@ OverlapOption = Annotated[int, typer.Option("--overlap", min=0, help="Pixels tha
 BinaryOption = Annotated[bool, typer.Option("--binary", help="Two classes in one channel: background 0 and foreground 1.")]
 CopyOption = Annotated[bool, typer.Option("--copy", help="Copy photos; else they are linked where the file system can.")]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Processes; the result is the same. One a core.")]
-StrictOption = Annotated[bool, typer.Option("--strict", help="Stop at the first label that is wrong, and write nothing.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")]
 
 
 def prepare_data(
     source: SourceArgument,
     target: TargetArgument,
-    classes: ClassesOption = None,
+    classes: KeptOption = None,
     merge: MergeOption = None,
     min_area: AreaOption = 0,
     resize: ResizeOption = None,
@@ -49,9 +63,10 @@ def prepare_data(
     binary: BinaryOption = False,
     copy: CopyOption = False,
     split: Annotated[str | None, typer.Option(help="Prepare this split alone.")] = None,
-    void: Annotated[str | None, typer.Option(metavar="VALUES", help="Mask values that mean 'not labelled'.")] = None,
+    lists: ListsOption = None,
+    void: VoidOption = None,
     names: Annotated[str | None, typer.Option("--class-names", metavar="NAMES", help="As --classes of 'data check'.")] = None,
-    format: Annotated[str | None, typer.Option(metavar="NAME", help="Format of SRC; found out if not given.")] = None,
+    format: FormatOption = None,
     workers: WorkersOption = None,
     strict: StrictOption = False,
     as_json: JsonOption = False,
@@ -63,7 +78,7 @@ def prepare_data(
     """
     from pixelwise.curate.prepare import prepare, workers_for
     from pixelwise.curate.prepare_options import PrepareOptions, merge_of
-    from pixelwise.formats import read
+    from pixelwise.curate.split_lists import read_with_lists
     from pixelwise.formats.convert import require_apart
     from pixelwise.formats.writing import Writing
 
@@ -79,13 +94,13 @@ def prepare_data(
         copy=copy,
     )
     require_apart(target, [source])
-    with Steps() as steps:
+    with Steps(RESUMES) as steps:
         steps("layout", 0, 1)
-        dataset = read(source, format=format, void=void, classes=names, split=split)
+        dataset = read_with_lists(source, lists, format=format, void=void, classes=names, split=split)
         writing = Writing(strict=strict, progress=steps, workers=workers or workers_for(dataset, options))
         done = prepare(dataset, target, options, writing, [source])
     if as_json:
-        print(json.dumps(done.to_json(), indent=2, ensure_ascii=False, allow_nan=False))
+        print_json(done.to_json())
     else:
         _print(console(), done, options)
     return 0 if done.clean else 1
@@ -104,34 +119,19 @@ def _size(text: str | None, flag: str) -> "Size | None":
 
 def _print(terminal: "Console", done: "Prepared", options: "PrepareOptions") -> None:
     """Print what was read and written, what was left out, and what was wrong."""
-
-    def say(text: str, style: str | None = None) -> None:
-        terminal.print(text, style=style, soft_wrap=True, markup=False)
-
     written = done.written
-    names = ", ".join(done.classes[:8]) + (" …" if len(done.classes) > 8 else "")
-    say(f"read     {done.name}: {done.read:,} images")
-    notes = [note for note in done.notes if note not in done.failed]
-    for note in notes[:_SHOWN]:
-        say(f"           {note}")
-    if len(notes) > _SHOWN:
-        say(f"           … and {len(notes) - _SHOWN} more notes (see --json)")
-    what = f"{written.images:,} images, {written.segments:,} segments in {len(done.classes)} classes ({names})"
-    say(f"written  {done.folder} ({done.kind}): {what}")
+    say(terminal, f"read     {done.name}: {counted(done.read, 'image')}")
+    say_some(terminal, [note for note in done.notes if note not in done.failed], _SHOWN, INDENT, "more notes")
+    what = f"{counted(written.images, 'image')}, {counted(written.segments, 'segment')} in {named_classes(done.classes)}"
+    say(terminal, f"written  {done.folder} ({done.kind}): {what}")
     if options.changes_images:
-        say("           images that were cut or resized are PNG, without loss; others are the files they were")
+        say(terminal, f"{INDENT}images that were cut or resized are PNG, without loss; others are the files they were")
     if done.rule:
-        say(f"rule     {done.rule}")
+        say(terminal, f"rule     {done.rule}")
     for what, number in written.counts.items():
-        say(f"left out {number:,} {what}")
-    for sentence in written.dropped[:_SHOWN]:
-        say(f"dropped  {sentence}")
-    if len(written.dropped) > _SHOWN:
-        say(f"           … and {len(written.dropped) - _SHOWN} more (see --json)")
-    if done.failed:
-        say(f"failed   {len(done.failed)}: wrong in the source, and left out", "bold red")
-        for sentence in done.failed[:_SHOWN]:
-            say(f"           {sentence}")
-        if len(done.failed) > _SHOWN:
-            say(f"           … and {len(done.failed) - _SHOWN} more (see --json)")
-    say(f"train on it: pixelwise train --data {done.folder}")
+        say(terminal, f"left out {number:,} {what}")
+    if written.dropped:
+        say(terminal, f"dropped  {len(written.dropped):,}: what a prepared set cannot hold")
+        say_some(terminal, written.dropped, _SHOWN, INDENT)
+    say_failed(terminal, done.failed)
+    say(terminal, f"train on it: pixelwise train --data {done.folder}")

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.cli.terminal import Steps, console, print_table
+from pixelwise.cli.options import ClassesOption, DataArgument, FormatOption, JsonOption, VoidOption
+from pixelwise.cli.terminal import Steps, console, print_table, say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,7 +19,7 @@ _CLASSES = 40  # rows of the table of classes, the rarest first
 
 
 def split_data(
-    path: Annotated[Path, typer.Argument(help="Folder or file of the data set.", metavar="PATH", show_default=False)],
+    path: DataArgument,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Folder for the lists, outside the data; else none are written.")
     ] = None,
@@ -39,12 +40,10 @@ def split_data(
         bool, typer.Option("--look/--no-look", help="Decode images, to find copies and overlapping tiles; slower.")
     ] = True,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the draw.")] = 0,
-    void: Annotated[str | None, typer.Option("--void", metavar="VALUES", help="Mask values that mean 'not labelled'.")] = None,
-    classes: Annotated[str | None, typer.Option("--classes", metavar="NAMES", help="Class names, as for 'data check'.")] = None,
-    format: Annotated[
-        str | None, typer.Option("--format", metavar="NAME", help="Label format; found out if not given.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")] = False,
+    void: VoidOption = None,
+    classes: ClassesOption = None,
+    format: FormatOption = None,
+    as_json: JsonOption = False,
 ) -> int:
     """Divide a data set into lists of images: train.txt, val.txt, test.txt and split.json.
 
@@ -52,6 +51,7 @@ def split_data(
     sequence or patient stay together. Exit code 1 if an item cannot be read or something leaks between the splits.
     """
     from pixelwise.cli.info import compact_json
+    from pixelwise.core.files import make_folder
     from pixelwise.curate.split import make_split, read_fractions
     from pixelwise.curate.split_lists import check_out, root_of, write_lists
     from pixelwise.formats import read
@@ -63,20 +63,22 @@ def split_data(
         steps("layout", 0, 1)
         dataset = read(path, format=format, void=void, classes=classes)
         root = root_of(dataset, path)
+        if out is not None:
+            make_folder(out)  # one that cannot be made is told before the work, not after
         made = make_split(dataset, asked, group=group, stratify=stratify, seed=seed, look=look, root=root, progress=steps)
     if out is not None:
         write_lists(dataset, made.rows, out, root, {"data": str(path.resolve()), **made.to_json()})
     if as_json:
         print(compact_json(made.to_json()))
     else:
-        _print(console(), made, out)
+        _print(console(), made, path, out)
     _list_bad(made)
     return 1 if made.problems or made.leaks else 0
 
 
-def _print(terminal: "Console", made: "Split", out: Path | None) -> None:
+def _print(terminal: "Console", made: "Split", path: Path, out: Path | None) -> None:
     whole = f"{made.dataset.name}: {made.images} images in {len(made.groups)} groups: {made.groups.rule}; seed {made.seed}"
-    terminal.print(whole, soft_wrap=True, markup=False)
+    say(terminal, whole)
     rows: list[tuple[str, ...]] = [
         (name, f"{len(inside):,}", f"{100 * made.fractions[name]:.1f} %", f"{100 * len(inside) / max(made.images, 1):.1f} %")
         for name, inside in made.rows.items()
@@ -84,18 +86,20 @@ def _print(terminal: "Console", made: "Split", out: Path | None) -> None:
     print_table(terminal, ("", "images", "asked", "got"), rows)
     _print_classes(terminal, made)
     for text in (*made.groups.notes, *made.warnings):
-        terminal.print(f"note: {text}", soft_wrap=True, markup=False)
+        say(terminal, f"note: {text}")
     if made.dataset.splits:
         own = ", ".join(f"{name} {len(rows):,}" for name, rows in made.dataset.splits.items())
-        terminal.print(f"note: the data's own splits ({own}) were not heeded", soft_wrap=True, markup=False)
+        say(terminal, f"note: the data's own splits ({own}) were not heeded")
+    if not made.dataset.labels.settled:
+        say(terminal, f"note: which value means which class is not settled: see 'pixelwise data check {path}'")
     if not made.looked:
-        terminal.print("note: images were not compared (--no-look): copies may be in two splits", soft_wrap=True, markup=False)
+        say(terminal, "note: images were not compared (--no-look): copies may be in two splits")
     if out is None:
-        terminal.print("nothing was written: give --out DIR for the lists", soft_wrap=True, markup=False)
+        say(terminal, "nothing was written: give --out DIR for the lists")
     else:
         names = ", ".join(f"{name}.txt" for name in made.rows)
-        terminal.print(f"written to {out}: {names} and split.json", soft_wrap=True, markup=False)
-        terminal.print(f"look at them with 'pixelwise data info … --lists {out}'", soft_wrap=True, markup=False)
+        say(terminal, f"written to {out}: {names} and split.json")
+        say(terminal, f"look at them: pixelwise data info {path} --lists {out}; train, evaluate and convert take --lists, too")
 
 
 def _print_classes(terminal: "Console", made: "Split") -> None:
@@ -110,7 +114,7 @@ def _print_classes(terminal: "Console", made: "Split") -> None:
     if rows:
         print_table(terminal, ("class", "pixels", *made.rows), rows)
     if len(shown) > _CLASSES:
-        terminal.print(f"… and {len(shown) - _CLASSES} more frequent classes (see --json)", markup=False)
+        say(terminal, f"… and {len(shown) - _CLASSES} more frequent classes (see --json)")
 
 
 def _list_bad(made: "Split") -> None:

@@ -33,6 +33,7 @@ def train(
     void: Annotated[str | None, typer.Option(help="Mask values that mean 'not labelled': 11, 0,255, none or rest.")] = None,
     classes: Annotated[str | None, typer.Option(help="Class names in value order, value=name pairs, or a file.")] = None,
     split: Annotated[str | None, typer.Option(help="Validate on this split, or keep this fraction aside.")] = None,
+    lists: Annotated[str | None, typer.Option(metavar="DIR", help="Splits of these list files, as of 'data split'.")] = None,
     folds: Annotated[
         int | None, typer.Option(help="Cross-validate: so many runs in OUT/fold_1 …, scored out of fold; --minutes is for all.")
     ] = None,
@@ -57,7 +58,7 @@ def train(
     from pixelwise.train.options import read_recipe
 
     flags = {
-        "data": {"path": data, "void": void, "classes": classes, "val": split, "folds": folds},
+        "data": {"path": data, "void": void, "classes": classes, "lists": lists, "val": split, "folds": folds},
         "model": {"name": model, "kind": kind, "encoder": encoder, "weights": weights},
         "train": {"epochs": epochs, "minutes": minutes, "device": device, "seed": seed, "freeze": _number(freeze)},
     }

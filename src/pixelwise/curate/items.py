@@ -24,8 +24,8 @@ def problems_of(sample: Sample, size: Size | str, scan: Scan, proposal: Proposal
     source = sample.truth_source
     if isinstance(source, MaskFile):
         found += _mask_problems(source, size, scan, proposal)
-    elif Path(sample.name) in scan.failures:
-        found.append(Problem("mask", image, scan.failures[Path(sample.name)], fatal=True))
+    elif (failure := scan.failures.get(Path(sample.name))) is not None and failure != size:  # else the image is told already
+        found.append(Problem("mask", image, failure, fatal=True))
     elif (record := scan.records.get(Path(sample.name) / "0")) is not None and isinstance(size, tuple) and record.size != size:
         text = (
             f"{image}: its mask is {record.size[0]} x {record.size[1]} (height x width), but the image is "
@@ -72,9 +72,9 @@ def noted(dataset: Dataset) -> Iterable[Problem]:
     source = dataset[0].truth_source if len(dataset) else None
     prefix = f"{source.root}/" if isinstance(source, MaskFile) else ""
     for note in dataset.notes:
-        file = prefix + note.partition(": ")[0]
-        kind: Fault = "name" if "has the stem of" in note else "split" if "entries name no pair" in note else "partner"
-        yield Problem(kind, file, prefix + note)
+        text = note if Path(note.partition(": ")[0]).is_absolute() else prefix + note
+        kind: Fault = "name" if "has the stem of" in note else "split" if "entries name no" in note else "partner"
+        yield Problem(kind, text.partition(": ")[0], text)
 
 
 def split_twice(dataset: Dataset) -> Iterable[Problem]:

@@ -1,18 +1,15 @@
 """The map of classes for a merge: from a set's classes to the classes of the whole, as text, TOML or JSON."""
 
-import json
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from pixelwise.core.errors import MissingFile, OptionError, UnreadableFile, nearest
+from pixelwise.core.errors import OptionError, nearest
 from pixelwise.core.segmentation import Kind
+from pixelwise.curate.map_file import is_map_file, pairs_of, put, read_map
 
 VOID_WORD = "void"  # the class's pixels are not labelled any more
 DROP = "drop"  # the class's objects are left out
-_MOST_BYTES = 2**24
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,7 @@ class ClassMap:
 def class_map(text: str, sets: Sequence[str]) -> ClassMap:
     """Read the option ``--map``: ``set:class=new`` or ``class=new``, separated by commas, or a TOML or JSON file.
 
-    A file has one table a set, and entries outside of them for all sets.
+    A file has one table a set, and entries outside of them for all sets; ``vehicle = ["car", "truck"]`` is two of them.
 
     >>> class_map("a:car=vehicle,bg=void", ["a", "b"])
     ClassMap(of_set={'a': {'car': 'vehicle'}}, of_all={'bg': 'void'})
@@ -68,45 +65,22 @@ def class_map(text: str, sets: Sequence[str]) -> ClassMap:
         OptionError: an entry cannot be read, or says something else than another.
         MissingFile, UnreadableFile: the file is not there, or broken.
     """
-    if "=" not in text or Path(text).is_file():
+    if is_map_file(text):
         return _of_file(Path(text))
     of_set: dict[str, dict[str, str]] = {}
     of_all: dict[str, str] = {}
     for entry in text.split(","):
         old, sign, new = entry.strip().rpartition("=")
         if not sign or not old.strip() or not new.strip():
-            raise OptionError(f"--map {text!r}: expected set:class=new or class=new, got {entry.strip()!r}")
+            raise OptionError(f"--map {text}: expected set:class=new or class=new, or a file, found '{entry.strip()}'")
         name = next((one for one in sorted(sets, key=len, reverse=True) if old.startswith(f"{one}:")), None)
         table = of_all if name is None else of_set.setdefault(name, {})
-        old = old.strip() if name is None else old[len(name) + 1 :].strip()
-        if table.setdefault(old, new.strip()) != new.strip():
-            raise OptionError(f"--map: '{old}' is mapped to '{table[old]}' and to '{new.strip()}'; say one of the two")
+        put(table, old.strip() if name is None else old[len(name) + 1 :].strip(), new.strip(), "--map")
     return ClassMap(of_set, of_all)
 
 
 def _of_file(path: Path) -> ClassMap:
-    if path.suffix.lower() not in (".toml", ".json"):
-        raise OptionError(f"--map {path}: expected set:class=new,… or a .toml or .json file")
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise UnreadableFile(f"{path}: {path.stat().st_size:,} bytes; a map of classes is never that large")
-        text = path.read_bytes().decode("utf-8-sig")
-        data = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
-    except FileNotFoundError:
-        raise MissingFile(f"{path}: expected a map of classes, found nothing there; check the path") from None
-    except OSError as error:
-        raise UnreadableFile(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (ValueError, RecursionError) as error:
-        raise UnreadableFile(f"{path}: expected a map of classes, but {error}") from None
-    if not isinstance(data, dict):
-        raise UnreadableFile(f"{path}: expected a table a data set, found {type(data).__name__}")
-    of_set = {name: _table(path, name, part) for name, part in data.items() if isinstance(part, dict)}
-    return ClassMap(of_set, _table(path, "", {name: part for name, part in data.items() if not isinstance(part, dict)}))
-
-
-def _table(path: Path, name: str, part: Mapping[str, Any]) -> dict[str, str]:
-    for old, new in part.items():
-        if not isinstance(new, str) or not new.strip():
-            where = f"{name}.{old}" if name else old
-            raise UnreadableFile(f"{path}: {where}: expected the name of a class, void or drop, found {new!r}")
-    return dict(part)
+    data = read_map(path, "--map")
+    of_set = {name: pairs_of(part, f"--map {path}: {name}") for name, part in data.items() if isinstance(part, dict)}
+    of_all = {name: part for name, part in data.items() if not isinstance(part, dict)}
+    return ClassMap(of_set, pairs_of(of_all, f"--map {path}"))

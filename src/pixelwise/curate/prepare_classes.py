@@ -4,18 +4,18 @@ What is not chosen counts as background: of instances it simply is none of the o
 becomes the class ``background``, which is added in front unless there is one. Void stays void.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from pixelwise.core.arrays import AnyArray, IntArray
+from pixelwise.core.arrays import IntArray
 from pixelwise.core.errors import OptionError
 from pixelwise.core.idmaps import lookup
 from pixelwise.core.labels import VOID, Label, LabelSet
-from pixelwise.core.masks import DisjointMasks, from_dense, smallest_dtype
 from pixelwise.core.sample import Dataset
 from pixelwise.core.segmentation import Kind, Segmentation
 from pixelwise.curate.prepare_options import VOID_NAME, PrepareOptions
+from pixelwise.formats.convert.classes import relabelled
 
 _BACKGROUND = "background"
 _FOREGROUND = "foreground"
@@ -41,9 +41,16 @@ class Classes:
     binary: bool
 
     def of(self, truth: Segmentation) -> Segmentation:
-        """Give a truth its new classes."""
-        changed = truth if self.same else _CHANGES[truth.kind](truth, self.joined, self.table)
-        return _binary(changed, self.labels) if self.binary else changed
+        """Give a truth its new classes, those of ``joined``."""
+        if self.same:
+            return truth
+        if truth.kind == "semantic":
+            return _semantic(truth, self.joined, self.table)
+        return relabelled(truth, self.table, self.joined)
+
+    def painted(self, truth: Segmentation) -> Segmentation:
+        """Give a truth of the classes of ``joined`` as it is written: as background and foreground, if that is asked for."""
+        return _binary(truth, self.labels) if self.binary else truth
 
 
 def classes_for(dataset: Dataset, options: PrepareOptions) -> Classes:
@@ -138,47 +145,3 @@ def _semantic(truth: Segmentation, labels: LabelSet, table: IntArray) -> Segment
     classes = table[truth.class_ids]
     whole[1:] = np.where((classes == VOID) | truth.is_crowd, labels.void, classes)
     return Segmentation.from_class_map(lookup(whole, truth.panoptic_ids()), labels)
-
-
-def _objects(truth: Segmentation, labels: LabelSet, table: IntArray) -> Segmentation:
-    classes = table[truth.class_ids]
-    kept = truth[classes != VOID]
-    return replace(kept, class_ids=classes[classes != VOID], labels=labels)
-
-
-def _panoptic(truth: Segmentation, labels: LabelSet, table: IntArray) -> Segmentation:
-    """Give segments their new classes; parts of what is stuff now become one segment."""
-    classes = table[truth.class_ids]
-    groups: dict[tuple[str, int], int] = {}
-    rows: list[int] = []  # the first segment of each group
-    ids = np.zeros(len(truth) + 1, smallest_dtype(len(truth)))
-    for row, (index, crowd) in enumerate(zip(classes.tolist(), truth.is_crowd.tolist(), strict=True)):
-        if index == VOID:
-            continue
-        key = ("one", row) if crowd or labels.labels[index].is_thing else ("stuff", index)
-        if key not in groups:
-            groups[key] = len(rows)
-            rows.append(row)
-        ids[row + 1] = groups[key] + 1
-    together = np.count_nonzero(ids) > len(rows)
-    stays = replace(truth, boxes=None, areas=None) if together else truth
-    masks = DisjointMasks(lookup(ids, truth.panoptic_ids()), len(rows))
-    first = np.array(rows, np.int64)
-    return replace(stays[first], masks=masks, class_ids=classes[first], labels=labels)
-
-
-def _multilabel(truth: Segmentation, labels: LabelSet, table: IntArray) -> Segmentation:
-    """Give every class its mask: the union of those that are merged into it."""
-    classes = table[truth.class_ids]
-    present = sorted(set(classes.tolist()) - {VOID})
-    masks: list[AnyArray] = []
-    for index in present:
-        union = np.zeros(truth.size, bool)
-        for row in np.flatnonzero(classes == index):
-            union |= truth.masks.mask(int(row))
-        masks.append(union)
-    stack = np.array(masks, bool).reshape(len(masks), *truth.size)
-    return Segmentation("multilabel", from_dense(stack), np.array(present, np.int64), labels)
-
-
-_CHANGES = {"semantic": _semantic, "instance": _objects, "panoptic": _panoptic, "multilabel": _multilabel}

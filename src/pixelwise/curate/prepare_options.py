@@ -1,14 +1,12 @@
 """The options of ``prepare``, and how they are written on a command line and in a map file."""
 
-import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from pixelwise.core.arrays import Size
 from pixelwise.core.errors import OptionError
+from pixelwise.curate.map_file import is_map_file, pairs_of, put, read_map
 
 VOID_NAME = "void"  # what pixels are merged into that shall not count
 _LONGEST = 65535
@@ -75,41 +73,16 @@ def merge_of(text: str) -> dict[str, str]:
     {'car': 'vehicle', 'truck': 'vehicle'}
 
     Raises:
-        OptionError: it is neither.
+        OptionError: an entry cannot be read, or says something else than another.
+        MissingFile, UnreadableFile: the file is not there, or broken.
     """
-    if Path(text).suffix.lower() in (".toml", ".json"):
-        return _from_file(Path(text))
+    if is_map_file(text):
+        data = read_map(Path(text), "--merge")
+        return pairs_of(data["merge"] if isinstance(data.get("merge"), dict) else data, f"--merge {text}")
     found: dict[str, str] = {}
     for part in text.split(","):
         old, equals, new = (one.strip() for one in part.partition("="))
         if not (old and equals and new):
             raise OptionError(f"--merge {text}: expected old=new,… or a .toml or .json file, found '{part.strip()}'")
-        _add(found, old, new, f"--merge {text}")
+        put(found, old, new, f"--merge {text}")
     return found
-
-
-def _from_file(path: Path) -> dict[str, str]:
-    try:
-        text = path.read_text("utf-8-sig")
-        data: Any = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
-    except OSError as error:
-        raise OptionError(f"--merge {path}: cannot be read: {error.strerror or error}") from None
-    except (ValueError, RecursionError) as error:  # both kinds of decoding errors are ValueErrors
-        raise OptionError(f"--merge {path}: expected a map of classes, but {error}") from None
-    if isinstance(data, dict) and isinstance(data.get("merge"), dict):
-        data = data["merge"]
-    if not isinstance(data, dict):
-        raise OptionError(f"--merge {path}: expected old = new pairs or new = [old, …] lists")
-    found: dict[str, str] = {}
-    for key, value in data.items():
-        pairs = [(one, key) for one in value] if isinstance(value, list) else [(key, value)]
-        for old, new in pairs:
-            if not isinstance(old, str) or not isinstance(new, str):
-                raise OptionError(f"--merge {path}: expected names of classes, found {old!r} = {new!r}")
-            _add(found, old, new, f"--merge {path}")
-    return found
-
-
-def _add(found: dict[str, str], old: str, new: str, where: str) -> None:
-    if found.setdefault(old, new) != new:
-        raise OptionError(f"{where}: '{old}' is merged into '{found[old]}' and into '{new}'; choose one")

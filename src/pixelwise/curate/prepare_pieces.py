@@ -69,7 +69,7 @@ class Pieces:
             yield self._made(piece, None if picker is None else picker.pick(rows, columns))
 
     def _made(self, sample: Sample, truth: Segmentation | None) -> Sample:
-        """Put a truth in, less the objects that are too small."""
+        """Put a truth in as it is written, less the objects that are too small."""
         if truth is None:
             return replace(sample, truth_source=None, labels=self.classes.labels)
         if self.options.min_area:
@@ -77,6 +77,7 @@ class Pieces:
             small = things & ~truth.is_crowd & (truth.masks.areas() < self.options.min_area)
             count(f"objects smaller than {self.options.min_area} pixels", int(small.sum()))
             truth = truth[~small] if small.any() else truth
+        truth = self.classes.painted(truth)  # last, as what is painted has no objects to count any more
         return replace(sample, truth_source=TruthArray((truth,)), labels=truth.labels)
 
 

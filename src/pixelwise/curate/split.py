@@ -164,7 +164,7 @@ def make_split(
     if group == "similarity" and not look:
         raise OptionError("--group similarity compares images, so it cannot go with --no-look")
     looks: list[Looked] = look_at_all(dataset, root or Path(dataset.name), progress) if look else []
-    problems = [text for _, text in counts.problems]
+    problems = [*dataset.lost, *(text for _, text in counts.problems)]
     unread = [(row, one) for row, one in enumerate(looks) if isinstance(one, str)]
     problems += [text for row, text in unread if row in counts.held]
     bad = {row for row, _ in unread} | (set(range(len(dataset))) - counts.held.keys())
@@ -177,7 +177,8 @@ def make_split(
     groups = groups_of(part, group, len(fractions), looks, alike)
     if len(groups) < len(fractions):
         raise OptionError(
-            f"{dataset.name}: {len(groups)} groups ({groups.rule}) cannot make {len(fractions)} splits; add images"
+            f"{dataset.name}: expected a group of images for each of {len(fractions)} splits, found {len(groups)} "
+            f"({groups.rule}); add images or ask for fewer splits"
         )
     pixels = _by_group(part, counts, kept, groups, stratify)
     sizes = np.bincount(groups.of, minlength=len(groups))

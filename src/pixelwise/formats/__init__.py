@@ -45,7 +45,7 @@ FORMATS = Catalog(
     },
 )
 
-__all__ = ["FORMATS", "Claim", "read", "recognise", "settled"]
+__all__ = ["FORMATS", "Claim", "only_split", "read", "recognise", "settled"]
 
 
 def read(
@@ -83,7 +83,7 @@ def read(
     dataset: Dataset = FORMATS[name].read(path, labels=labels)
     if void is not None or classes is not None:
         dataset = dataset.under(settled(dataset, None if void is None else str(void), classes))
-    return dataset if split is None else _split(dataset, split)
+    return dataset if split is None else only_split(dataset, split)
 
 
 def settled(dataset: Dataset, void: str | None = None, classes: str | Path | None = None) -> LabelSet:
@@ -130,7 +130,12 @@ def _claims(path: Path) -> dict[str, Claim]:
         return {name: claim for name in asked if (claim := FORMATS[name].sniff(path)) is not None}
 
 
-def _split(dataset: Dataset, name: str) -> Dataset:
+def only_split(dataset: Dataset, name: str) -> Dataset:
+    """Give one split of a data set, which may be called by another usual name: ``validation`` for ``val``.
+
+    Raises:
+        OptionError: there is none of that name; the message lists those there are.
+    """
     from pixelwise.formats.names import SPLITS
 
     alias = SPLITS.get(name.casefold(), name)

@@ -4,7 +4,7 @@ Exports of labelling platforms often come without the pictures. What they hold c
 class all the same; only what needs pixels is refused, image by image, and says which picture is missed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Protocol, TypeGuard, runtime_checkable
 
 from pixelwise.core.arrays import IntArray, Size
 from pixelwise.core.errors import DataError, MissingFile, PixelwiseError, TooLarge
-from pixelwise.core.image import Image, max_pixels
+from pixelwise.core.image import Image, max_pixels, read_size
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, ImageSource, Salvaged, Sample, TruthSource, stored_values
 from pixelwise.core.segmentation import Segmentation
@@ -110,6 +110,17 @@ def labels_alone(dataset: Dataset, own: LabelSet, listing: Listing, sizes: Seque
         samples.append(replace(sample, pixels=image, truth_source=truth, source=source))
     notes = [*_told(dataset, samples, listing), *dataset.notes]
     return Dataset(samples, dataset.labels, dataset.kind, dataset.splits, dataset.name, notes)
+
+
+def sizes_of(maps: Iterable[Path]) -> list[Size | None]:
+    """Read the sizes (H, W) of pictures that are labels, for ``labels_alone``; None for one that is broken: told when read."""
+    found: list[Size | None] = []
+    for path in maps:
+        try:
+            found.append(read_size(path))
+        except PixelwiseError:
+            found.append(None)
+    return found
 
 
 def _stated(truth: TruthSource | None) -> Size | None:

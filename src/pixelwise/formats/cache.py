@@ -30,7 +30,7 @@ class Cache:
     """Records by file; ``get`` misses where the file has changed since."""
 
     def __init__(self, what: str, root: Path) -> None:
-        self._path = cache_folder() / f"{what}-{hashlib.sha256(str(Path(root).resolve()).encode()).hexdigest()[:20]}.json"
+        self._path = cache_folder() / f"{what}-{hashlib.sha256(os.fsencode(Path(root).resolve())).hexdigest()[:20]}.json"
         self._records: dict[str, Any] = {}
         self._changed = False
         try:

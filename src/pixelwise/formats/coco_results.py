@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from pixelwise.core.errors import DataError, MissingFile, UnknownLayout
 from pixelwise.core.labels import LabelSet
@@ -32,9 +33,9 @@ from pixelwise.formats.coco.entries import (
     tell_unheld,
 )
 from pixelwise.formats.coco.file import CocoFile, read_info, read_results
-from pixelwise.formats.coco.find import around, around_file, find_files, panoptic_files, rest_of, split_names
+from pixelwise.formats.coco.find import BARE, around, around_file, find_files, panoptic_files, rest_of, split_names
 from pixelwise.formats.coco.form import form_of
-from pixelwise.formats.coco.samples import Gathered, kind_of, no_picture
+from pixelwise.formats.coco.samples import Gathered, kind_of, no_picture, splits_stated
 from pixelwise.formats.coco.stream import document, listed
 from pixelwise.formats.coco.write import compressed, image_entry
 from pixelwise.formats.folder import Listing
@@ -125,9 +126,10 @@ def _read(paths: Sequence[Path], lists: Sequence[Path], labels: LabelSet | None)
         raise DataError(f"{paths[0].parent}: its results are of images in different folders; read the files one by one")
     classes, kind = classes_of(files), kind_of([one.about for one in files], paths[0].parent, "instance")
     notes = [*home.refused, *(note for file in files for note in file.notes), *classes.notes]
+    splits = splits_stated([one.about for one in files], split_names([place for _, place in homes]))
     for pictures in attempts(home):
         gathered = Gathered(home, classes, kind, list(notes))
-        for number, split in enumerate(split_names([place for _, place in homes])):
+        for number, split in enumerate(splits):
             gathered.add(pictures, number, files[number], homes[number][1], split)
             gathered.notes += _odd_scores(files[number])
     if not gathered.pictures:
@@ -171,8 +173,11 @@ def _is_inside(folder: Path, root: Path | None) -> bool:
 
 def _odd_scores(file: CocoFile) -> list[str]:
     scores = file.rows.scores
-    odd = 0 if scores is None else int(((scores < 0) | (scores > 1)).sum())
-    return [f"{file.path}: {odd} scores are outside 0 to 1; they are taken as the nearer of the two"] if odd else []
+    if scores is None:
+        return []
+    odd, missing = int(((scores < 0) | (scores > 1)).sum()), int(np.isnan(scores).sum())
+    outside = [f"{file.path}: {odd} scores are outside 0 to 1; they are taken as the nearer of the two"] * bool(odd)
+    return outside + [f"{file.path}: {missing} results have no score; 1 is taken for it"] * bool(missing)
 
 
 def write(dataset: Dataset, path: Path, writing: Writing | None = None) -> Written:
@@ -197,11 +202,11 @@ def write(dataset: Dataset, path: Path, writing: Writing | None = None) -> Writt
 
 def _write_files(dataset: Dataset, categories: Sequence[int], stage: Stage, work: Work) -> None:
     numbers = Numbers(stage.each(dataset, work))
-    head = {"info": mark(dataset, _FORMAT), "licenses": [], "categories": category_list(dataset.labels, categories)}
-    files = files_of(dataset)
+    files, listing = files_of(dataset), category_list(dataset.labels, categories)
+    heads = {name: {"info": mark(dataset, _FORMAT, name[1:]), "licenses": [], "categories": listing} for name in files}
     with contextlib.ExitStack() as stack:
         folder = stage.folder / "annotations"
-        infos = [stack.enter_context(document(folder / f"image_info{name}.json", head, is_listing=True)) for name in files]
+        infos = [stack.enter_context(document(folder / f"{BARE}{name}.json", heads[name], is_listing=True)) for name in files]
         results = [stack.enter_context(listed(stage.folder / "results" / f"instances{name}_results.json")) for name in files]
         homes = homes_of(files.values(), len(dataset))
         for row, entry in enumerate(stage.each(dataset, work)):  # the journal once more: nothing is written again

@@ -26,6 +26,7 @@ __all__ = ["LAYOUTS", "read", "sniff", "write"]
 
 LAYOUTS = ("Create ML: _annotations.createml.json beside the images: boxes",)
 _MOST_LOOKED_AT = 8
+_LONGEST_NAME = 120  # characters of a name in a message
 _SIDES = ("x", "y", "width", "height")
 _IMAGE, _BOXES = frozenset({"image", "imagefilename"}), frozenset({"annotations", "annotation"})
 _KNOWN = _IMAGE | _BOXES | {"[]", "verified"}
@@ -93,7 +94,7 @@ def _add(found: BoxedImages, listing: Listing, pictures: Pictures, file: PurePos
         name = entry.get("image", entry.get("imagefilename"))
         there = pictures.find(name, file) if isinstance(name, str) else []
         if len(there) != 1:
-            why = f"its image {name!r} is not there, or two may be meant"
+            why = f"its image {str(name)[:_LONGEST_NAME]!r} is not there, or two may be meant"
             found.notes.append(LostLabels(f"{path}: entry {number}: {why}; left out"))
             continue
         boxes = []

@@ -7,12 +7,12 @@ import contextlib
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from pixelwise.core.errors import MissingFile, StorageError
+from pixelwise.core.errors import MissingFile, PixelwiseError, StorageError
 from pixelwise.core.image import SUFFIXES
 
 TEXTS = frozenset({".txt", ".csv", ".json", ".lst", ".tsv"})
@@ -85,6 +85,36 @@ def list_folder(root: Path) -> Listing:
     if root not in seen:
         seen[root] = _listed(root)
     return seen[root]
+
+
+def files_at(path: Path, suffixes: Collection[str]) -> list[Path]:
+    """Give the files of some suffixes for a first look: ``path`` itself, or those under it; none of what cannot be listed."""
+    if not path.is_dir():
+        return [path] if path.suffix.lower() in suffixes else []
+    try:
+        listing = list_folder(path)
+    except PixelwiseError:
+        return []
+    return [path / one for one in _of_suffixes(listing, suffixes)]
+
+
+def own_files(
+    path: Path, suffixes: Collection[str], is_own: Callable[[Path], bool]
+) -> tuple[Listing, tuple[PurePosixPath, ...]]:
+    """List the folder that ``path`` is or lies in, and the files that it means: those that are a tool's own.
+
+    Raises:
+        MissingFile, StorageError: as ``list_folder``.
+    """
+    if path.is_dir():
+        listing = list_folder(path)
+        return listing, tuple(one for one in _of_suffixes(listing, suffixes) if is_own(path / one))
+    file = path.resolve()
+    return list_folder(file.parent), (PurePosixPath(file.name),) if files_at(file, suffixes) and is_own(file) else ()
+
+
+def _of_suffixes(listing: Listing, suffixes: Collection[str]) -> Iterator[PurePosixPath]:
+    return (one for one in (*listing.texts, *listing.others) if one.suffix.lower() in suffixes)
 
 
 def _listed(root: Path) -> Listing:

@@ -22,6 +22,7 @@ from pixelwise.core.errors import DataError, MissingFile, PixelwiseError, Unread
 MOST_BYTES = 4 * 2**30
 _BLANK = 4096  # bytes in which JSON must begin, for the sake of a quick look
 _LINE = 2**24  # bytes of the first line of an NDJSON file that are looked at
+_ENDED = re.compile(r"trailing characters \(byte (\d+)\)")
 _NAN = re.compile(rb"NaN|Infinity")
 _STRING_OR_NAN = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\bNaN\b|-?\bInfinity\b')
 
@@ -107,8 +108,8 @@ def _keys_of(path: Path) -> frozenset[str] | None:
     first = bytes(data[:_BLANK]).lstrip()[:1]
     try:
         if first == b"[":
-            parts = msgspec.json.decode(_clean(data), type=list[Raw])
-            return _keys(parts[0], "[]") if parts else frozenset({"[]"})
+            item = _first_item(memoryview(_clean(data)))
+            return frozenset({"[]"}) if item is None else _keys(item, "[]")
         return _keys(data.data, "")
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         line, _, rest = bytes(data[:_LINE]).partition(b"\n")
@@ -118,17 +119,37 @@ def _keys_of(path: Path) -> frozenset[str] | None:
             return None
 
 
+def _first_item(text: memoryview) -> memoryview | None:
+    """Give the first item of a list, as which a whole text was found good; None of an empty one. The others cost nothing."""
+    begin = bytes(text[:_BLANK]).index(b"[") + 1
+    try:
+        msgspec.json.decode(text[begin:], type=Raw)
+    except msgspec.DecodeError as error:
+        end = ended_at(error)
+        return None if end is None else text[begin : begin + end]
+    return None
+
+
+def ended_at(error: Exception) -> int | None:
+    """Give the place at which a text goes on though its value has ended, if that is what the decoder complains of."""
+    ended = _ENDED.search(str(error))
+    return int(ended[1]) - 1 if ended else None  # it says how far it has read
+
+
 def _keys(text: Any, mark: str) -> frozenset[str]:
     found = msgspec.json.decode(_clean(text), type=dict[str, Raw])
     return frozenset(found) | ({mark} if mark else set())
 
 
 def _clean(text: Any) -> Any:
-    """Give the text, without NaN if it has some."""
+    """Give a text that is whole JSON, without NaN if it has some; else raise as the decoder does."""
     try:
         msgspec.json.decode(text, type=Raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return _without_nan(bytes(text)) or text
+    except msgspec.DecodeError:
+        if (cleaned := _without_nan(bytes(text))) is None:
+            raise
+        msgspec.json.decode(cleaned, type=Raw)
+        return cleaned
     return text
 
 

@@ -2,7 +2,7 @@
 
 ``training/image_2/`` goes with ``training/instance/``, PNG of 16 bits with class * 256 + number, else with
 ``training/semantic/``, class numbers; ``testing/`` has images alone. Classes are those of Cityscapes, by their ids; a file
-``label_colors.txt`` of lines "red green blue name" replaces them, in its order. With instances the truth is panoptic; a thing
+``label_colors.txt``, as CVAT and Datumaro add it, replaces them, in its order. With instances the truth is panoptic; a thing
 of number 0 is a group, and so a crowd. Ids 0 to 6 are void, as in Cityscapes. ``semantic_rgb/`` shows the same in colours and
 is not needed. ``write`` writes none: ``cityscapes`` holds the same classes, objects and more.
 
@@ -12,13 +12,15 @@ is not needed. ``write`` writes none: ``cityscapes`` holds the same classes, obj
 from pathlib import Path, PurePosixPath
 
 from pixelwise.core.errors import DataError, UnknownLayout
-from pixelwise.core.labels import VOID, Label, LabelSet, colour_of
+from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, ImageFile, LostLabels, Sample, Source
 from pixelwise.core.segmentation import Kind
+from pixelwise.formats.absent import labels_alone, sizes_of
 from pixelwise.formats.cityscapes.labels import official
 from pixelwise.formats.claim import Claim
 from pixelwise.formats.class_numbers import ClassNumbers
 from pixelwise.formats.folder import Listing, list_folder
+from pixelwise.formats.label_colors import find_label_colors, read_label_colors
 from pixelwise.formats.names import sample_names
 from pixelwise.formats.splits import find_splits
 from pixelwise.formats.writing import Writing, Written
@@ -27,8 +29,7 @@ __all__ = ["LAYOUTS", "read", "sniff", "write"]
 
 LAYOUTS = ("KITTI: training/image_2/ + training/instance/ or training/semantic/ of PNGs (testing/image_2/)",)
 _IMAGES, _FORMS = "image_2", ("instance", "semantic")
-_COLOURS = "label_colors.txt"
-_MOST_BYTES = 2**20
+_MAPS = (*_FORMS, "semantic_rgb")
 
 
 def sniff(path: Path) -> Claim | None:
@@ -36,19 +37,27 @@ def sniff(path: Path) -> Claim | None:
     path = Path(path)
     if not path.is_dir():
         return None
-    found = _found(list_folder(path))
+    listing = list_folder(path)
+    found = _found(listing)
     count = sum(truth is not None for truth in found.values())
     if not count:
         return None
     form = next(truth.parent.name for truth in found.values() if truth is not None)
-    return Claim(f"KITTI's benchmark, {form} maps", f"{count} images of image_2/ have a map in {form}/")
+    whose = f"images of {_IMAGES}/" if found.keys() & set(listing.pictures) else "images that are not there"
+    return Claim(f"KITTI's benchmark, {form} maps", f"{count} {whose} have a map in {form}/")
 
 
 def _found(listing: Listing) -> dict[PurePosixPath, PurePosixPath | None]:
-    """List the images with their maps, all of the form that comes first; empty where no image has one."""
+    """List the images with their maps, all of the form that comes first; empty where no image has one.
+
+    Where all pictures are maps, and CVAT's list of classes is there, they are the names that they would have.
+    """
+    there = set(listing.pictures)
     images = [one for one in listing.pictures if one.parent.name == _IMAGES]
-    there = set(listing.pictures) if images else set()
+    is_alone = all(one.parent.name in _MAPS for one in listing.pictures) and find_label_colors(listing) is not None
     for form in _FORMS:
+        if is_alone:
+            images = [one.parent.parent / _IMAGES / one.name for one in listing.pictures if one.parent.name == form]
         maps = {one: one.parent.parent / form / f"{one.stem}.png" for one in images}
         if any(file in there for file in maps.values()):
             return {image: file if file in there else None for image, file in maps.items()}
@@ -68,8 +77,8 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
     if not found:
         raise UnknownLayout(f"{path}: expected KITTI's images and maps, found {listing.describe()}. Tried: {LAYOUTS[0]}")
     root, images = listing.root, list(found)
-    stated = next((one for one in listing.texts if one.name == _COLOURS and len(one.parts) == 1), None)
-    own = official(() if labels is None else labels.names) if stated is None else _classes(root / stated)
+    stated = find_label_colors(listing)
+    own = official(() if labels is None else labels.names) if stated is None else read_label_colors(stated)
     samples = []
     for image, name in zip(images, sample_names(images), strict=True):
         file = found[image]
@@ -89,32 +98,10 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
     ]:
         notes.append(LostLabels(f"{root}: {len(lost)} maps (such as {lost[0]}) have no image in {_IMAGES}/; left out"))
     kind: Kind = "panoptic" if form == "instance" else "semantic"
-    return Dataset(samples, labels or own, kind, splits, root.resolve().name or "data", [*listing.refused, *notes])
-
-
-def _classes(path: Path) -> LabelSet:
-    """Read names and colours, a line each; the number of a line is that of its class.
-
-    Raises:
-        DataError: a line has no name, a colour is none, or two lines have one name.
-    """
-    try:
-        with path.open("rb") as file:
-            text = file.read(_MOST_BYTES).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: expected names of classes in UTF-8, but {error}") from None
-    found: list[Label] = []
-    for line in text.splitlines():
-        words = line.split(maxsplit=3)
-        if not words or words[0].startswith("#"):
-            continue
-        is_colour = len(words) == 4 and all(one.isascii() and one.isdigit() and int(one[:4]) < 256 for one in words[:3])
-        colour = (int(words[0]), int(words[1]), int(words[2])) if is_colour else colour_of(len(found))
-        found.append(Label(words[3].strip() if is_colour else line.strip(), True, colour))
-    try:
-        return LabelSet(tuple(found), {255: VOID, **{index: index for index in range(len(found))}})
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from None
+    dataset = Dataset(samples, labels or own, kind, splits, root.resolve().name or "data", [*listing.refused, *notes])
+    if images[0] in set(listing.pictures):
+        return dataset
+    return labels_alone(dataset, own, listing, sizes_of(path for one in dataset for path in one.source.truths))
 
 
 def write(dataset: Dataset, path: Path, writing: Writing | None = None) -> Written:

@@ -24,6 +24,13 @@ def tell_losses(name: str, truth: Segmentation, holds: Collection[str] = ()) -> 
         drop(f"{name}: not kept, as the format has no place for them: {', '.join(lost)}")
 
 
+def tell_class_map(name: str, truth: Segmentation) -> None:
+    """Tell what a class map of the sample ``name`` loses of a semantic truth, in one sentence for each sort."""
+    tell_losses(name, truth)
+    if truth.is_crowd.any() or (np.diff(truth.class_ids) <= 0).any() or not truth.masks.areas().all():
+        drop(f"{name}: the order of its classes, empty ones and crowd marks, which a class map cannot say")
+
+
 def _says_something(truth: Segmentation, field: str) -> bool:
     value = getattr(truth, field)
     if value is None or not len(truth):

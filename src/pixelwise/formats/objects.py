@@ -7,7 +7,7 @@ compared with the picture's, and whatever is wrong is told with the file's and t
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -15,13 +15,14 @@ import numpy as np
 
 from pixelwise.core.arrays import AnyArray, FloatArray, IntArray, Size
 from pixelwise.core.errors import DataError, SizeMismatch
+from pixelwise.core.idmaps import paint_ids
 from pixelwise.core.image import read_size
 from pixelwise.core.labels import VOID, Label, LabelSet, colour_of
 from pixelwise.core.masks import OverlappingMasks
-from pixelwise.core.runs import Runs, decode, encode
+from pixelwise.core.runs import Runs, encode
 from pixelwise.core.sample import Salvaged, stored_values
 from pixelwise.core.segmentation import Kind, Segmentation
-from pixelwise.formats.shapes import Shape
+from pixelwise.formats.shapes import Shape, Union, union
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +48,29 @@ class Drawn:
     box: tuple[float, float, float, float] | None = None
     area: float | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+def joined(parts: Sequence[Drawn | str]) -> Drawn | str:
+    """Make one object of the parts of a group; where one part is wrong, the object is, and the sentence is given.
+
+    The first part names it. What is said of any part is said of the object, what the first says before what others do; and it
+    stands for a group if one of its parts does.
+    """
+    whole: list[Drawn] = []
+    for one in parts:
+        if isinstance(one, str):
+            return one
+        whole.append(one)
+    first, *others = whole
+    if not others:
+        return first
+    return replace(
+        first,
+        shape=Union(tuple(one.shape for one in whole)),
+        where=f"{first.where} and the rest of its group",
+        crowd=any(one.crowd for one in whole),
+        attributes={key: value for one in reversed(whole) for key, value in one.attributes.items()},
+    )
 
 
 _Row: TypeAlias = tuple[Drawn, int, Runs]  # an object, its class under the labels asked for, and its mask
@@ -158,9 +182,7 @@ def _flattened(rows: Sequence[_Row], kind: Kind, size: Size) -> Sequence[_Row]:
     What Pixelwise writes is so already; what a person then adds in the tool need not be.
     """
     if kind in ("semantic", "panoptic", "regions"):
-        ids = np.zeros(size, np.int32)
-        for number, (_, _, runs) in enumerate(rows, start=1):
-            ids[decode(runs)] = number
+        ids = paint_ids([runs for _, _, runs in rows], range(len(rows)), size, np.dtype(np.uint32))
         left = np.bincount(ids.ravel(), minlength=len(rows) + 1)[1:]
         rows = [
             (one, index, runs if runs.area == left[row] else encode(ids == row + 1))
@@ -171,11 +193,7 @@ def _flattened(rows: Sequence[_Row], kind: Kind, size: Size) -> Sequence[_Row]:
     parts: dict[int, list[_Row]] = {}
     for found in rows:
         parts.setdefault(found[1], []).append(found)
-    return [(found[0][0], index, _union([runs for _, _, runs in found])) for index, found in parts.items()]
-
-
-def _union(masks: Sequence[Runs]) -> Runs:
-    return masks[0] if len(masks) == 1 else encode(np.logical_or.reduce([decode(one) for one in masks]))
+    return [(found[0][0], index, union([runs for _, _, runs in found], size)) for index, found in parts.items()]
 
 
 def _segmentation(rows: Sequence[_Row], labels: LabelSet, kind: Kind, size: Size) -> Segmentation:

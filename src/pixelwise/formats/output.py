@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from pixelwise.core.errors import DataError, StorageError
-from pixelwise.core.files import make_folder
+from pixelwise.core.files import make_folder, replacing, write_bytes
 from pixelwise.core.image import GREY, RGB, Image, write_image
 from pixelwise.core.sample import Dataset, ImageFile, Sample
 
@@ -56,11 +56,12 @@ def _write_deep(image: Image, folder: Path, stem: str) -> str:
         done, data = cv2.imencode(".png", image.pixels[:, :, ::-1] if image.bands == RGB else image.pixels)
         if not done:
             raise DataError(f"{stem}: the image {image.pixels.shape} cannot be stored as PNG")
-        (folder / f"{stem}.png").write_bytes(data.tobytes())
+        write_bytes(folder / f"{stem}.png", data.tobytes())
         return f"{stem}.png"
     import tifffile  # on first use: most data is JPEG and PNG
 
     pixels = image.pixels[:, :, 0] if len(image.bands) == 1 else image.pixels
     planes = None if pixels.ndim == 2 else "contig"
-    tifffile.imwrite(folder / f"{stem}.tif", pixels, photometric="minisblack", planarconfig=planes)
+    with replacing(folder / f"{stem}.tif") as temporary:  # it also words what the disk refuses
+        tifffile.imwrite(temporary, pixels, photometric="minisblack", planarconfig=planes)
     return f"{stem}.tif"

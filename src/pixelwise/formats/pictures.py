@@ -6,14 +6,17 @@ A file name in a label file is looked for among the pictures of the folder, neve
 
 import re
 import unicodedata
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import PurePosixPath
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
 
+from pixelwise.core.sample import LostLabels
 from pixelwise.formats.folder import Listing
 
 Rank = Callable[[PurePosixPath], object]
 _NAMELESS = "unnamed"  # stands for a picture that a label file gives no name
+_TOLD = 20  # images that are missing, a sentence each; the rest are counted
+_LONGEST = 120  # characters of a name in a message; addresses may carry long keys
 
 
 class Pictures:
@@ -107,12 +110,32 @@ def _nearest(pictures: list[PurePosixPath], file: PurePosixPath, rank: Rank | No
     def key(one: PurePosixPath) -> tuple[object, int]:
         return (0 if rank is None else rank(one)), -_shared(one.parent, file.parent)
 
-    best = min(map(key, pictures))  # type: ignore[type-var]
+    best = min(map(key, pictures))
     return [one for one in pictures if key(one) == best]
 
 
 def _shared(one: PurePosixPath, other: PurePosixPath) -> int:
     return sum(1 for a, b in zip(one.parts, other.parts, strict=False) if a == b)
+
+
+def not_found(name: object, file: Path, there: Sequence[PurePosixPath]) -> LostLabels:
+    """Say that the picture that ``file`` calls ``name`` is left out, as none or several (``there``) are called so."""
+    shown = str(name)[:_LONGEST] if name else "an image without a name"
+    why = f"{there[0]} and {there[1]} may both be meant" if there else "there is no such image"
+    return LostLabels(f"{shown}: {file} names it, but {why}; it is left out")
+
+
+def told(missing: Sequence[str], path: Path) -> Iterator[str]:
+    """Give what ``not_found`` says of the images of ``path``: the first sentences, and how many there are besides."""
+    yield from missing[:_TOLD]
+    if len(missing) > _TOLD:
+        yield LostLabels(f"{path}: {len(missing) - _TOLD} more of the images named are not there; they are left out")
+
+
+def named_twice(pictures: Iterable[PurePosixPath], path: Path) -> Iterator[str]:
+    """Tell, in a sentence or none, of pictures that are there more than once."""
+    if twice := [picture for picture, count in Counter(pictures).items() if count > 1]:
+        yield f"{path}: {len(twice)} images are named more than once ({twice[0]}); each naming is a sample of its own"
 
 
 def unnamed(listing: Listing, used: Iterable[PurePosixPath]) -> Iterable[str]:

@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -18,17 +18,12 @@ from pixelwise.core.errors import DataError, MissingFile, PixelwiseError
 from pixelwise.core.runs import Runs, intersection_over_union
 from pixelwise.core.sample import Dataset, ImageFile, Sample
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.formats.writing import unheard
+from pixelwise.formats.writing import Progress, unheard
 
 CLAIMS = ("kind", "classes", "crowd marks", "order", "splits", "images")  # what a proof tells whether it was kept
+STORED = "are stored, but in no label file, and so not read back"  # what may become of images without labels
+EMPTY = "are read back as if they were labelled and nothing were on them"
 _SHOWN = 20  # problems, a sentence each; the rest are counted
-
-
-class Progress(Protocol):
-    """Told how far a proof is: what is done, how many of how many."""
-
-    def __call__(self, what: str, done: int, of: int) -> None:
-        """Take note."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +56,8 @@ class Proof:
         exact: whether every image and every truth is equal bit for bit, and all claims hold.
         problems: what is wrong beyond that, such as an image that is gone or cannot be read.
         unkept: what the source says of images beside their truths (``Sample.meta``) and of how many it is not read back.
+        bare: what became of images without labels, which are not among those compared, and of how many; nothing of those that
+            come back so.
     """
 
     images: int
@@ -73,6 +70,7 @@ class Proof:
     exact: bool
     problems: tuple[str, ...] = ()
     unkept: Mapping[str, int] = field(default_factory=dict)
+    bare: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Write as plain JSON values."""
@@ -87,6 +85,7 @@ class Proof:
             "exact": self.exact,
             "problems": list(self.problems),
             "unkept": dict(self.unkept),
+            "bare": dict(self.bare),
         }
 
 
@@ -106,6 +105,7 @@ class _Tally:
     untold: int = 0
     gone: list[str] = field(default_factory=list)
     unkept: Counter[str] = field(default_factory=Counter)
+    bare: Counter[str] = field(default_factory=Counter)
 
     def add(self, match: Match) -> None:
         self.segments += len(match.overlaps)
@@ -143,6 +143,10 @@ def prove(source: Dataset, back: Dataset, progress: Progress = unheard, left_out
             tally.unkept.update(key for key in sample.meta if _plain(sample.meta[key]) != _plain(other.meta.get(key)))
         if sample.truth_source is not None:
             _compare(tally, sample, other)
+        elif other is None:
+            tally.bare[STORED] += 1
+        elif other.truth_source is not None:
+            tally.bare[EMPTY] += 1
     _compare_splits(tally, source, back, partners)
     if strange := len(back) - sum(one is not None for one in partners):
         tally.say(f"{strange} image{'s' * (strange > 1)} read back that the source does not have")
@@ -162,6 +166,7 @@ def prove(source: Dataset, back: Dataset, progress: Progress = unheard, left_out
         tally.is_exact and all(tally.kept.values()),
         tuple(tally.problems),
         dict(tally.unkept),
+        dict(tally.bare),
     )
 
 

@@ -11,10 +11,11 @@ from typing import Protocol
 
 import numpy as np
 
-from pixelwise.core.arrays import AnyArray, BoolArray, FloatArray, Size
+from pixelwise.core.arrays import AnyArray, BoolArray, FloatArray, IntArray, Size
 from pixelwise.core.errors import DataError
+from pixelwise.core.idmaps import stretches
 from pixelwise.core.polygons import rasterise
-from pixelwise.core.runs import Runs, decode, encode
+from pixelwise.core.runs import Runs, decode, encode, from_counts
 
 _FLATNESS = 0.02  # pixels that the polygon of an ellipse may stay within it
 _MOST_CORNERS = 20_000  # of that polygon
@@ -101,17 +102,18 @@ class Bitmap:
     top: int = 0
 
     def runs(self, size: Size) -> Runs:
-        """Put the mask in its place."""
-        whole = np.zeros(size, bool)
+        """Put the mask in its place; it costs what the mask does, not what the grid would."""
         height, width = self.mask.shape
-        rows = slice(max(self.top, 0), min(self.top + height, size[0]))
-        columns = slice(max(self.left, 0), min(self.left + width, size[1]))
-        if rows.start < rows.stop and columns.start < columns.stop:
-            inner = self.mask[
-                rows.start - self.top : rows.stop - self.top, columns.start - self.left : columns.stop - self.left
-            ]
-            whole[rows, columns] = inner
-        return encode(whole)
+        top, bottom = max(self.top, 0), min(self.top + height, size[0])
+        left, right = max(self.left, 0), min(self.left + width, size[1])
+        if top >= bottom or left >= right:
+            return from_edges(np.zeros(0, np.int64), size)
+        inner = self.mask[top - self.top : bottom - self.top, left - self.left : right - self.left]
+        if inner.shape == size:
+            return encode(inner)
+        columns = np.pad(inner.T, ((0, 0), (1, 1)))
+        column, row = np.nonzero(columns[:, 1:] != columns[:, :-1])
+        return from_edges((left + column) * size[0] + top + row, size)
 
 
 @dataclass(frozen=True)
@@ -141,10 +143,42 @@ class Union:
 
     def runs(self, size: Size) -> Runs:
         """Fill all of them."""
-        whole = np.zeros(size, bool)
-        for one in self.shapes:
-            whole |= decode(one.runs(size))
-        return encode(whole)
+        return union([one.runs(size) for one in self.shapes], size)
+
+
+def union(masks: Sequence[Runs], size: Size) -> Runs:
+    """Join masks of one size (H, W).
+
+    >>> union([encode(np.array([[True, False, False]])), encode(np.array([[True, True, False]]))], (1, 3)).area
+    2
+    """
+    firsts, lasts, _ = stretches(masks)
+    places, which = np.unique(np.concatenate([firsts, lasts]), return_inverse=True)
+    begun, ended = (np.bincount(each, minlength=len(places)) for each in (which[: len(firsts)], which[len(firsts) :]))
+    covered = np.cumsum(begun - ended) > 0
+    return from_edges(places[covered != np.append(False, covered[:-1])], size)
+
+
+def odd_parity(masks: Sequence[Runs], size: Size) -> Runs:
+    """Take the pixels that an odd number of masks of one size (H, W) cover.
+
+    >>> odd_parity([encode(np.array([[True, True, True]])), encode(np.array([[False, True, False]]))], (1, 3)).area
+    2
+    """
+    firsts, lasts, _ = stretches(masks)
+    return from_edges(np.concatenate([firsts, lasts]), size)
+
+
+def from_edges(places: IntArray, size: Size) -> Runs:
+    """Make a mask (H, W) of the places where it begins and ends, as pixels are counted column by column; two at one cancel.
+
+    >>> decode(from_edges(np.array([1, 3, 3, 4]), (2, 2))).astype(int).tolist()
+    [[0, 1], [1, 1]]
+    """
+    edges, times = np.unique(places, return_counts=True)
+    total = size[0] * size[1]
+    kept = edges[(times % 2 == 1) & (edges < total)]
+    return from_counts(np.diff(kept, prepend=0, append=total).tolist(), size)
 
 
 def points_of(pairs: object) -> FloatArray:

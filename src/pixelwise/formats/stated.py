@@ -13,6 +13,7 @@ from pixelwise.core.errors import DataError, PixelwiseError, UnreadableFile
 from pixelwise.core.files import read_json, write_json
 from pixelwise.core.labels import VOID, LabelSet
 from pixelwise.core.segmentation import KINDS, Kind
+from pixelwise.formats.claim import Claim
 
 NAME = "classes.json"
 _MOST_BYTES = 64 * 2**20
@@ -53,6 +54,11 @@ def form_in(folder: Path) -> str | None:
 def is_stated(folder: Path, form: str) -> bool:
     """Tell whether a folder has a ``classes.json`` of this format; what is broken is not."""
     return form_in(folder) == form
+
+
+def claim_ours(folder: Path, form: str, dialect: str) -> Claim | None:
+    """Claim a folder that has a ``classes.json`` of this format: none of its other files need be listed for that."""
+    return Claim(dialect, f"{NAME} says so") if is_stated(folder, form) else None
 
 
 def stated_in(folder: Path, form: str) -> Stated | None:

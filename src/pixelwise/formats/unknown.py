@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from msgspec import Raw
@@ -53,7 +54,7 @@ def why_several(path: Path, claims: Mapping[str, Claim], ask: Callable[[Path], M
         ask: gives the claims on a part of it.
     """
     seen = "; ".join(f"{name} ({claim.dialect})" for name, claim in claims.items())
-    parts = list(_parts(path, ask))[:_SHOWN] if path.is_dir() else []
+    parts = list(islice(_parts(path, ask), _SHOWN)) if path.is_dir() else []
     if len({name for _, name in parts}) > 1:
         shown = ", ".join(f"{part.relative_to(path)} ({name})" for part, name in parts)
         return f"{path}: more than one format fits: {seen}; give a part of it that is of one: {shown}"

@@ -21,6 +21,7 @@ class DataOptions:
         format: the label format; empty to find out.
         void: stored values that mean "not labelled", as ``--void`` takes them.
         classes: names or a table of them, as ``--classes`` takes them.
+        lists: a folder of list files such as ``data split`` writes; its splits take the place of the data's own.
         train: the split to train on; empty for ``train`` where there is one, else all that is not for validation.
         val: the split to validate on, or the fraction to keep aside; empty for ``val`` where there is one, else ``"0.2"``.
         test: a fraction set aside before anything else is divided, drawn by the seed; ``evaluate --split test`` finds it.
@@ -34,6 +35,7 @@ class DataOptions:
     format: str = ""
     void: str = ""
     classes: str = ""
+    lists: str = ""
     train: str = ""
     val: str = ""
     test: float = 0.0

@@ -13,11 +13,12 @@ from pixelwise.augment import warnings_for
 from pixelwise.augment.scale import scaled
 from pixelwise.core.card import Card
 from pixelwise.core.errors import DataError, MissingFile, OptionError, StorageError
-from pixelwise.core.files import write_json, write_text
+from pixelwise.core.files import is_file, write_json, write_text
 from pixelwise.core.options import to_table
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import PAINTED, Kind
 from pixelwise.curate.check import Audit, check
+from pixelwise.curate.split_lists import read_with_lists
 from pixelwise.models.encoders.weights import is_named
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.train import origin
@@ -164,7 +165,8 @@ def prepare(recipe: Recipe, say: Say = print) -> Prepared:
     audit = audited(recipe, say)
     train, val = divide(audit.good, recipe)
     sizes = f"training on {len(train)} images, validating on {len(val)}"
-    kept = f", {len(audit.good.splits['test'])} kept for a test" if recipe.data.test else ""
+    test = len(audit.good.splits.get("test", ())) if recipe.data.test or recipe.data.lists else 0
+    kept = f", {test} kept for a test" if test else ""
     say(f"data: {recipe.data.path}: {len(train.labels)} classes; {sizes}{kept}")
     return Prepared(audit, train, val)
 
@@ -187,8 +189,7 @@ def audited(recipe: Recipe, say: Say = print) -> Audit:
         raise OptionError("there is no data: give --data PATH, or path in the recipe's table [data]")
     kind = origin.kind_of(recipe)
     audit = check(
-        options.path,
-        format=options.format or None,
+        read_with_lists(Path(options.path), Path(options.lists) if options.lists else None, format=options.format or None),
         void=options.void or None,
         classes=options.classes or None,
         progress=_counter(say),
@@ -248,8 +249,10 @@ def _with_training(model: Segmenter, prepared: Prepared, recipe: Recipe) -> Segm
     }
     if prepared.audit.dataset.kind == "instance" and prepared.train.kind == "semantic":
         training["labels"] = PAINTED
-    if recipe.data.test:
-        good = prepared.audit.good
+    good = prepared.audit.good
+    if recipe.data.lists:
+        training["lists"] = Path(recipe.data.lists).name
+    if (recipe.data.test or recipe.data.lists) and "test" in good.splits:
         training["test_names"] = [good[row].name for row in good.splits["test"]]
     if recipe.data.folds:
         training |= {"fold": recipe.data.fold, "folds": recipe.data.folds}
@@ -274,14 +277,16 @@ def _stamp(sample: Sample) -> list[object]:
 
 def absolute(recipe: Recipe) -> Recipe:
     """Make paths absolute, so that the recipe holds from any folder."""
-    data = replace(recipe.data, path=str(Path(recipe.data.path).resolve()), classes=_resolved(recipe.data.classes))
+    lists = str(Path(recipe.data.lists).resolve()) if recipe.data.lists else ""
+    path = str(Path(recipe.data.path).resolve())
+    data = replace(recipe.data, path=path, classes=_resolved(recipe.data.classes), lists=lists)
     weights = recipe.model.get("weights", "imagenet")
     model = {**recipe.model, "weights": weights if is_named(weights) else str(Path(weights).resolve())}
     return replace(recipe, data=data, model=model if "weights" in recipe.model else recipe.model)
 
 
 def _resolved(text: str) -> str:
-    return str(Path(text).resolve()) if text and Path(text).is_file() else text
+    return str(Path(text).resolve()) if text and is_file(text) else text
 
 
 def printer(quiet: bool, log: Path | None = None) -> Say:

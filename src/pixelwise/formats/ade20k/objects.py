@@ -44,15 +44,24 @@ def rows_of(path: Path) -> list[Row | str]:
     What is wrong with a line is a sentence in its place.
 
     Raises:
-        UnreadableFile: the file is no text, or larger than any such file.
+        UnreadableFile: the file cannot be read, or is larger than any such file.
     """
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise UnreadableFile(f"{path}: {path.stat().st_size:,} bytes; at most {_MOST_BYTES:,} are read as its objects")
-        text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableFile(f"{path}: expected the objects of an image in UTF-8, but {error}") from None
+        text = _utf8(path.read_bytes()).decode("utf-8-sig")
+    except OSError as error:
+        raise UnreadableFile(f"{path}: cannot be read: {error.strerror or error}") from None
     return [_row(line, place) for place, line in enumerate(text.splitlines(), start=1) if line.strip()]
+
+
+def _utf8(text: bytes) -> bytes:
+    """Give a text in UTF-8; the releases have some in Latin-1, in which any bytes are a text."""
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return text.decode("latin-1").encode()
+    return text
 
 
 def _row(line: str, place: int) -> Row | str:
@@ -140,7 +149,8 @@ class Objects2020:
 
     def drawn(self, size: Size) -> Sequence[Drawn | str]:
         """List the objects in the file's order, parts too."""
-        return [self._drawn(raw, number, size) for number, raw in enumerate(self._objects(), start=1)]
+        masks = dict(self.masks)
+        return [_drawn(raw, number, size, masks) for number, raw in enumerate(self._objects(), start=1)]
 
     def _annotation(self) -> dict[str, Raw]:
         fields = decoded(self.path, dict[str, Raw], _WHAT)[0]
@@ -156,45 +166,47 @@ class Objects2020:
         if found is None:
             raise DataError(f"{self.path}: expected {_WHAT}, found no list of objects; copy the file again")
         try:
-            return decode(found, list[Raw])
+            return [Raw(_utf8(bytes(memoryview(raw)))) for raw in decode(found, list[Raw])]
         except DataError as error:
             raise DataError(f"{self.path}: expected a list of objects, but {error}") from None
 
-    def _drawn(self, raw: Raw, number: int, size: Size) -> Drawn | str:
-        where = f"object at place {number}"
-        try:
-            one = decode(raw, dict[str, Any])
-            identity, name = one.get("id"), one.get("name")
-            is_id = isinstance(identity, int) and not isinstance(identity, bool)
-            where = f"object {identity}" if is_id else where
-            if not isinstance(name, str) or not name:
-                raise DataError("expected a name")
-            shape = self._shape(one, size)
-        except DataError as error:
-            return f"{where}: {error}"
-        return Drawn(name, shape, where, id=identity if is_id else None, attributes=_said(one))
 
-    def _shape(self, one: Mapping[str, Any], size: Size) -> Shape:
-        """Take the picture of an object, else its outline.
+def _drawn(raw: Raw, number: int, size: Size, masks: Mapping[str, Path]) -> Drawn | str:
+    where = f"object at place {number}"
+    try:
+        one = decode(raw, dict[str, Any])
+        identity, name = one.get("id"), one.get("name")
+        is_id = isinstance(identity, int) and not isinstance(identity, bool)
+        where = f"object {identity}" if is_id else where
+        if not isinstance(name, str) or not name:
+            raise DataError("expected a name")
+        shape = _shape(one, size, masks)
+    except DataError as error:
+        return f"{where}: {error}"
+    return Drawn(name, shape, where, id=identity if is_id else None, attributes=_said(one))
 
-        Raises:
-            DataError: there is neither, or the picture is broken or of another size.
-        """
-        named = one.get("instance_mask")
-        picture = dict(self.masks).get(named.rpartition("/")[2]) if isinstance(named, str) else None
-        if picture is None:
-            outline = one.get("polygon")
-            across, down = (outline.get("x"), outline.get("y")) if isinstance(outline, dict) else (None, None)
-            if not (isinstance(across, list) and isinstance(down, list) and len(across) == len(down) > 2):
-                raise DataError(f"its picture {str(named)[:80]} is not there, and it has no outline")
-            return Polygons((points_of(list(zip(across, down, strict=True))),))
-        try:
-            stored, _ = read_ids(picture)
-        except PixelwiseError as error:
-            raise DataError(str(error)) from None
-        if stored.shape != size:
-            raise DataError(f"{picture.name} is {stored.shape[0]} x {stored.shape[1]}, but its image is {size[0]} x {size[1]}")
-        return Coded(encode(stored != 0))
+
+def _shape(one: Mapping[str, Any], size: Size, masks: Mapping[str, Path]) -> Shape:
+    """Take the picture of an object, else its outline.
+
+    Raises:
+        DataError: there is neither, or the picture is broken or of another size.
+    """
+    named = one.get("instance_mask")
+    picture = masks.get(named.rpartition("/")[2]) if isinstance(named, str) else None
+    if picture is None:
+        outline = one.get("polygon")
+        across, down = (outline.get("x"), outline.get("y")) if isinstance(outline, dict) else (None, None)
+        if not (isinstance(across, list) and isinstance(down, list) and len(across) == len(down) > 2):
+            raise DataError(f"its picture {str(named)[:80]} is not there, and it has no outline")
+        return Polygons((points_of(list(zip(across, down, strict=True))),))
+    try:
+        stored, _ = read_ids(picture)
+    except PixelwiseError as error:
+        raise DataError(str(error)) from None
+    if stored.shape != size:
+        raise DataError(f"{picture.name} is {stored.shape[0]} x {stored.shape[1]}, but its image is {size[0]} x {size[1]}")
+    return Coded(encode(stored != 0))
 
 
 def _said(one: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,8 @@ by COCO's filling rule, which differs from the official pictures by pixels along
 
 Ids 0 to 6 (``unlabeled``, ``ego vehicle``, ``rectification border``, ``out of roi``, ``static``, ``dynamic``, ``ground``) are
 void, as the benchmark leaves them out; a label set given to ``read`` that names one of them keeps it a class. Licence plates
-have no id in any map and show the car. Sets that Pixelwise wrote state their classes in ``labels.json``.
+have no id in any map and show the car. Sets that Pixelwise wrote state their classes in ``labels.json``; those that CVAT and
+Datumaro wrote, with images in ``imgsFine/leftImg8bit/``, number theirs from 0 on in ``label_colors.txt``.
 """
 
 from collections import defaultdict
@@ -17,27 +18,31 @@ from pixelwise.core.errors import UnknownLayout
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, ImageFile, LostLabels, Sample, Source
 from pixelwise.core.segmentation import Kind
+from pixelwise.formats.absent import labels_alone
 from pixelwise.formats.cityscapes.find import FORMS, Found, find, is_cityscapes
 from pixelwise.formats.cityscapes.labels import is_ours, official, official_train, stated_in
 from pixelwise.formats.cityscapes.truth import CityscapesTruth, Form
 from pixelwise.formats.cityscapes.write import write
 from pixelwise.formats.claim import Claim
 from pixelwise.formats.folder import list_folder
+from pixelwise.formats.label_colors import find_label_colors, read_label_colors
 from pixelwise.formats.names import SPLITS, sample_names
 
 __all__ = ["LAYOUTS", "read", "sniff", "write"]
 
 LAYOUTS = (
     "Cityscapes: leftImg8bit/<split>/<city>/*_leftImg8bit.png + gtFine/<split>/<city>/*_gtFine_instanceIds.png (labelIds …)",
+    "CVAT in Cityscapes' layout: imgsFine/leftImg8bit/<split>/ + gtFine/<split>/, label_colors.txt",
 )
 
 
 def sniff(path: Path) -> Claim | None:
     """Tell whether ``path`` is a folder of Cityscapes' files."""
     path = Path(path)
-    if not path.is_dir() or not is_cityscapes(list_folder(path)):
+    if not path.is_dir() or not is_cityscapes(listing := list_folder(path)):
         return None
-    void = "" if is_ours(path) else "; ids 0 to 6 are read as void, as the benchmark leaves them out"
+    has_own = is_ours(path) or find_label_colors(listing) is not None
+    void = "" if has_own else "; ids 0 to 6 are read as void, as the benchmark leaves them out"
     return Claim("Cityscapes", f"images are called …_leftImg8bit, and their labels …_gtFine_… or …_gtCoarse_…{void}")
 
 
@@ -48,6 +53,7 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
         MissingFile: there is no such folder.
         UnknownLayout: no image in it has labels of Cityscapes' naming.
         UnreadableFile: ``labels.json`` is ours, and damaged.
+        DataError: ``label_colors.txt`` is of another form.
     """
     listing = list_folder(Path(path))
     found, lone = find(listing)
@@ -56,11 +62,13 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
     root = listing.root
     stated = stated_in(root)
     form = _form(found)
+    kind: Kind = "panoptic" if form in ("instanceIds", "polygons") else "semantic"
     if stated is not None:
         own, kind = stated.labels, stated.kind
+    elif (colours := find_label_colors(listing)) is not None:
+        own = read_label_colors(colours)
     else:
         own = official_train() if form == "labelTrainIds" else official(() if labels is None else labels.names)
-        kind = "panoptic" if form in ("instanceIds", "polygons") else "semantic"
     notes = [*listing.refused, *_told(root, found, lone, form)]
     samples = []
     named = [one.image.with_name(one.core + one.image.suffix) for one in found]
@@ -73,7 +81,8 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
     for row, one in enumerate(found):
         if one.split is not None:
             splits[SPLITS.get(one.split, one.split)].append(row)
-    return Dataset(samples, labels or own, kind, splits, root.resolve().name or "data", notes)
+    dataset = Dataset(samples, labels or own, kind, splits, root.resolve().name or "data", notes)
+    return dataset if found[0].image in set(listing.pictures) else labels_alone(dataset, own, listing)
 
 
 def _form(found: Sequence[Found]) -> Form:

@@ -71,6 +71,19 @@ class CityscapesTruth:
         wide = values.astype(np.int64)
         return [np.where(wide < 1000, wide, wide // 1000)]
 
+    def stated(self) -> Size | None:
+        """Give (H, W) of the map, or as the polygons' file states it."""
+        if self.form != "polygons":
+            return read_size(self.path)
+        data = _document(self.path)
+        height, width = data.get("imgHeight"), data.get("imgWidth")
+        return (height, width) if isinstance(height, int) and isinstance(width, int) else None
+
+    def count(self) -> int:
+        """Count the polygons; it is asked for where no size is stated, and maps always have one."""
+        objects = _document(self.path).get("objects") if self.form == "polygons" else None
+        return len(objects) if isinstance(objects, list) else 0
+
     def _values(self, size: Size, problems: list[str]) -> IntArray:
         if self.form == "polygons":
             return _painted(self.path, self.own, size, problems)
@@ -146,7 +159,7 @@ def _painted(path: Path, own: LabelSet, size: Size, problems: list[str]) -> IntA
     objects = data.get("objects")
     if not isinstance(objects, list):
         raise DataError(f"{path}: expected 'objects' as a list of polygons, found none")
-    numbers = {name: number for number, name in VOID_IDS.items()}
+    numbers = {name: number for number, name in VOID_IDS.items() if own.values.get(number, VOID) == VOID}
     numbers |= {own.names[index]: number for number, index in own.values.items() if index != VOID}
     things = {own.names[index] for index in own.things}
     ids = np.zeros(size, np.int64)

@@ -26,6 +26,7 @@ from pixelwise.core.polygons import keyholes
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.formats.cityscapes.labels import NAME, VOID_IDS, ids_for, is_ours, state
+from pixelwise.formats.disjoint import held, refuse_kinds
 from pixelwise.formats.losses import tell_losses
 from pixelwise.formats.output import require_names, store_image
 from pixelwise.formats.writing import Writing, Written, drop, staged
@@ -44,9 +45,7 @@ def write(dataset: Dataset, path: Path, writing: Writing | None = None) -> Writt
         StorageError: the folder holds something else, or cannot be written.
     """
     path = Path(path)
-    if dataset.kind in ("multilabel", "regions"):
-        reason = "classes that overlap" if dataset.kind == "multilabel" else "regions without classes"
-        raise DataError(f"{path}: Cityscapes holds one class a pixel, so {reason} would be lost; write coco or masks instead")
+    refuse_kinds(dataset, path, "Cityscapes")
     require_names(dataset)
     ids = ids_for(dataset.labels)
     values = {**dict.fromkeys(VOID_IDS, VOID), **{number: index for index, number in ids.items()}}
@@ -64,7 +63,7 @@ def write(dataset: Dataset, path: Path, writing: Writing | None = None) -> Writt
 
 def _write_one(sample: Sample, folder: Path, ids: Mapping[int, int], splits: Mapping[str, list[str]]) -> tuple[None, int]:
     """Write an image and its labels."""
-    truth = None if sample.truth_source is None else _held(sample.truth, sample.name)
+    truth = None if sample.truth_source is None else held(sample.truth, sample.name, "Cityscapes")
     city = match[1] if (match := _CITY.match(sample.name)) else _ELSEWHERE
     within = splits.get(sample.name, [])
     if len(within) > 1:
@@ -74,6 +73,7 @@ def _write_one(sample: Sample, folder: Path, ids: Mapping[int, int], splits: Map
     store_image(replace(sample, name=f"{sample.name}_leftImg8bit"), folder / "leftImg8bit" / place)
     if truth is None:
         return None, 0
+    tell_losses(sample.name, truth)
     masks = as_disjoint(truth.masks)
     stem = folder / "gtFine" / place / f"{sample.name}_gtFine"
     classes = np.array([0, *(ids[index] for index in truth.class_ids.tolist())], np.int64)
@@ -82,24 +82,6 @@ def _write_one(sample: Sample, folder: Path, ids: Mapping[int, int], splits: Map
         write_ids(stem.with_name(f"{stem.name}_instanceIds.png"), np.array([0, *values], np.int64)[masks.ids])
         write_bytes(stem.with_name(f"{stem.name}_polygons.json"), msgspec.json.encode(_polygons(truth, masks, values)))
     return None, len(truth)
-
-
-def _held(truth: Segmentation, name: str) -> Segmentation:
-    """Take what id maps can hold of a truth, and tell of the rest."""
-    try:
-        masks = as_disjoint(truth.masks)
-    except DataError:
-        raise DataError(
-            f"{name}: objects overlap, and Cityscapes holds one object a pixel: what lies below would be lost; write coco "
-            f"instead, or take .semantic() of the data set first"
-        ) from None
-    empty = masks.areas() == 0
-    for row in np.flatnonzero(empty).tolist():
-        drop(f"{name}: object {row + 1} ({truth.names[row]}) has no pixel, and an id map has no place for it: left out")
-    tell_losses(name, truth)
-    if truth.kind == "semantic" and truth.is_crowd.any():
-        drop(f"{name}: crowd marks, which label ids cannot hold: left out")
-    return truth[~empty] if empty.any() else truth
 
 
 def _instance_ids(truth: Segmentation, ids: Mapping[int, int], sample: Sample) -> list[int]:
@@ -115,15 +97,15 @@ def _instance_ids(truth: Segmentation, ids: Mapping[int, int], sample: Sample) -
         if not is_crowd and (index in things or value in values):
             value = 1000 * ids[index] + seen[index]
             seen[index] += 1
-        if value in values or seen[index] > 1000 or value > _HIGHEST:
-            what = (
-                "two crowds of one class share one id"
-                if is_crowd
-                else "its id is beyond 16 bits, or the thousandth of its class"
-            )
-            raise DataError(
-                f"{sample.name}: object {row + 1} ({truth.names[row]}): {what}, so it would be lost; write coco instead"
-            )
+        if value in values or seen[index] > 1000 or value > _HIGHEST or ids[index] >= 1000:
+            if is_crowd and value in values:
+                what = "two crowds of one class share one id"
+            elif seen[index] > 1000:
+                what = "it is past the thousandth of its class"
+            else:
+                what = f"its class has the id {ids[index]}, which leaves none of 16 bits for it"
+            where = f"{sample.name}: object {row + 1} ({truth.names[row]})"
+            raise DataError(f"{where}: {what}, so it would be lost; write coco instead")
         values.append(value)
     return values
 

@@ -23,6 +23,7 @@ from pixelwise.core.arrays import AnyArray, BoolArray, ByteArray, FloatArray, In
 from pixelwise.core.errors import UnreadableFile
 from pixelwise.formats.coco.numbers import as_numbers, as_sides, flags, is_flag, is_whole, strange_text
 from pixelwise.formats.coco.pieces import places_after, places_of
+from pixelwise.formats.json_file import ended_at
 
 _MARKED = "pixelwise: the annotations"
 MARK = f'[{{"image_id":"{_MARKED}"}}]'.encode()  # a list of one annotation, whose image is no image's id
@@ -32,7 +33,6 @@ _MOST = 2**26  # bytes of one annotation; beyond, the file is decoded as a whole
 _LIST = re.compile(rb'"annotations"\s*:\s*(?=\[)')
 _BETWEEN = re.compile(rb"\}\s*,\s*\{")
 _GAPS = 4
-_ENDED = re.compile(r"trailing characters \(byte (\d+)\)")
 _EMPTY = re.compile(rb"[\s\[\]]*|null")
 _EMPTY_BYTES = 64
 
@@ -228,8 +228,8 @@ def _end_of_list(decoder: msgspec.json.Decoder[list[Annotation]], piece: bytes) 
     try:
         decoder.decode(piece)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        ended = _ENDED.search(str(error))
-        return piece.rfind(b"]", 0, int(ended[1])) + 1 if ended else 0
+        end = ended_at(error)
+        return 0 if end is None else piece.rfind(b"]", 0, end) + 1
     return len(piece)
 
 

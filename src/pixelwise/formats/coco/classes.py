@@ -1,5 +1,6 @@
 """The classes of one or more COCO files: joined by name, in the order of their ids, which may have gaps."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -51,20 +52,25 @@ def _label(one: Category, index: int) -> Label:
 def _distinct(file: CocoFile) -> list[Category]:
     """Name every category, and no two alike."""
     named = [replace(one, name=one.name or f"category {one.id}") for one in file.categories]
-    names = [one.name for one in named]
-    twice = {name for name in names if names.count(name) > 1}
-    return [replace(one, name=f"{one.name} {one.id}") if one.name in twice else one for one in named]
+    while twice := {name for name, count in Counter(one.name for one in named).items() if count > 1}:
+        named = [replace(one, name=f"{one.name} {one.id}") if one.name in twice else one for one in named]
+    return named
 
 
 def _placeholder(files: Sequence[CocoFile]) -> str | None:
-    """Find Roboflow's category 0: nothing but the parent of all others, and never used."""
+    """Find Roboflow's category 0: nothing but the parent of all others, and used in no file."""
     for file in files:
-        for row, one in enumerate(file.categories):
-            others = [other for other in file.categories if other is not one]
-            is_parent = bool(others) and all(other.parent == one.name for other in others)
-            if one.id == 0 and one.parent in ("", "none") and is_parent and not (file.rows.categories == row).any():
-                return one.name
+        zero = next((one for one in file.categories if one.id == 0 and one.parent in ("", "none")), None)
+        others = [one for one in file.categories if one is not zero]
+        if zero is not None and others and all(one.parent == zero.name for one in others):
+            return None if any(_is_used(each, zero.name) for each in files) else zero.name
     return None
+
+
+def _is_used(file: CocoFile, name: str) -> bool:
+    """Tell whether a file has annotations of a category."""
+    rows = [row for row, one in enumerate(file.categories) if one.name == name]
+    return bool(np.isin(file.rows.categories, rows).any())
 
 
 def _notes(files: Sequence[CocoFile], own: Sequence[Sequence[Category]]) -> list[str]:

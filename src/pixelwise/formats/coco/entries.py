@@ -54,9 +54,10 @@ def category_list(labels: LabelSet, ids: Sequence[int]) -> list[dict[str, Any]]:
     ]
 
 
-def mark(dataset: Dataset, form: str) -> dict[str, Any]:
-    """Write the ``info`` of a file of ours."""
-    return {"description": dataset.name, MARK: {"format": form, "kind": dataset.kind}}
+def mark(dataset: Dataset, form: str, split: str = "") -> dict[str, Any]:
+    """Write the ``info`` of a file of ours; its ``split`` may be called what no reader would take a file's name for."""
+    named = {"split": split} if split else {}
+    return {"description": dataset.name, MARK: {"format": form, "kind": dataset.kind, **named}}
 
 
 def short(value: float) -> int | float:
@@ -88,43 +89,48 @@ class Numbers:
 
     def __init__(self, entries: Iterable[Mapping[str, Any] | None]) -> None:
         """Number the entries of all samples; None for one that failed."""
-        self._images: list[int] = []
-        self._annotations: list[int] = []
+        images: dict[int, int] = {}
+        annotations: list[int] = []
         self._firsts: list[int] = []  # of each sample: where its annotations begin
         self.truths = 0
         self.captions = 0
-        for entry in entries:
-            self._add(entry)
-        self._settle()
+        self.bare: list[int] = []  # samples without labels
+        for row, entry in enumerate(entries):
+            self._firsts.append(len(annotations))
+            if entry is None:
+                continue
+            images[row] = entry["image"]["id"] or 0
+            annotations += [-1 if (own := one.get("id")) is None else own for one in entry.get("annotations") or ()]
+            self._count(row, entry)
+        self._images = dict(zip(images, _settled(list(images.values())), strict=True))
+        self._annotations = _settled(annotations)
+        self._are_new = self._annotations is not annotations and any(own >= 0 for own in annotations)
 
-    def _add(self, entry: Mapping[str, Any] | None) -> None:
-        entry = entry or {"image": None}
-        annotations = entry.get("annotations")
-        self._firsts.append(len(self._annotations))
-        self._images.append(-1 if entry["image"] is None else entry["image"]["id"] or 0)
-        self._annotations += [one.get("id") or 0 for one in annotations or ()]
-        self.truths += annotations is not None
+    def _count(self, row: int, entry: Mapping[str, Any]) -> None:
+        if entry.get("annotations") is None:
+            self.bare.append(row)
+        else:
+            self.truths += 1
         self.captions += len(entry.get("captions", ()))
 
-    def _settle(self) -> None:
-        """Number anew what cannot keep its ids."""
-        places = [place for place, own in enumerate(self._images) if own != -1]
-        settled = _settled([self._images[place] for place in places])
-        for place, number in zip(places, settled, strict=True):
-            self._images[place] = number
-        self._annotations = _settled(self._annotations)
-
-    def numbered(self, row: int, entry: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        """Give the image and the annotations of the sample in ``row`` with their ids."""
-        id_, first = self._images[row], self._firsts[row]
-        annotations = [
-            {**one, "id": self._annotations[first + place], "image_id": id_}
-            for place, one in enumerate(entry["annotations"] or ())
-        ]
+    def numbered(
+        self, row: int, entry: Mapping[str, Any], *, have_ids: bool = True
+    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Give the image and the annotations of the sample in ``row`` with their ids, if annotations ``have_ids``."""
+        id_, annotations = self._images[row], []
+        for place, one in enumerate(entry["annotations"] or (), start=self._firsts[row]):
+            own = {"id": self._annotations[place]} if have_ids else {}
+            annotations.append({**one, **own, "image_id": id_})
         return {**entry["image"], "id": id_}, annotations
+
+    def told(self, name: str) -> list[str]:
+        """Say of the data set ``name`` that its annotations could not keep their ids, if so."""
+        why = "the source's own ids of its annotations, which are counted anew: not all were from 1 up and different"
+        return [f"{name}: {why}"] if self._are_new else []
 
 
 def _settled(ids: list[int]) -> list[int]:
+    """Give the very list where its numbers can be kept, else a new one."""
     is_good = all(0 < one < 2**63 for one in ids) and len(set(ids)) == len(ids)
     return ids if is_good else list(range(1, len(ids) + 1))
 

@@ -14,12 +14,13 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from msgspec import UNSET, UnsetType
 
 from pixelwise.core.arrays import BoolArray, FloatArray, IntArray
 from pixelwise.core.errors import UnreadableFile
 from pixelwise.formats.coco.annotations import WHAT, Annotation, Stated, by_address, in_parts, is_mark, stated_by
 from pixelwise.formats.coco.notes import doubled, outside, refuse_twins, strays
-from pixelwise.formats.coco.numbers import as_boxes, rows_of, whole_in, wholes
+from pixelwise.formats.coco.numbers import as_areas, as_boxes, rows_of, whole_in, wholes
 from pixelwise.formats.coco.pieces import read_pieces, stamp_of
 from pixelwise.formats.json_file import decoded, mapped, without_collector
 
@@ -29,7 +30,8 @@ _LISTED = "COCO (images, categories)"
 
 class _Image(msgspec.Struct, gc=False):
     id: int | str
-    file_name: str
+    file_name: str | UnsetType = UNSET
+    coco_url: str | UnsetType = UNSET  # LVIS has this alone
     height: int | float | None = None  # tables of pandas write 640.0
     width: int | float | None = None
 
@@ -105,6 +107,8 @@ class CocoFile:
         unknown: the category id of each row that has one the file does not list.
         about: what a file of ours says of itself.
         notes: what is wrong with it, but does not stop it from being read.
+        stamp: tells whether it has changed since.
+        are_labelled: whether an image without annotations is one on which nothing is, and not one without labels.
     """
 
     path: Path
@@ -117,6 +121,7 @@ class CocoFile:
     about: Mapping[str, Any]
     notes: tuple[str, ...]
     stamp: tuple[int, int] = field(default=(0, 0), repr=False)
+    are_labelled: bool = True
 
     @cached_property
     def is_box_only(self) -> bool:
@@ -189,13 +194,12 @@ def _columns(path: Path, listed: Path, head: _Info, stated: Stated, *, is_truth:
     homes = rows_of(stated.images, image_rows)
     order = _order_of(homes)
     categories = rows_of(stated.categories, category_rows).astype(np.int32)[order]
-    areas = stated.areas[order]
     columns = Columns(
         starts=np.searchsorted(homes[order], np.arange(len(head.images) + 1)),
         ids=wholes(stated.ids)[order],
         categories=categories,
         crowd=stated.crowd[order],
-        areas=np.where(areas >= 0, areas, np.nan),
+        areas=as_areas(stated.areas[order]),
         boxes=as_boxes(stated.boxes[order]),
         outlines=stated.outlines[order],
         attributes=stated.attributes[order],
@@ -203,15 +207,15 @@ def _columns(path: Path, listed: Path, head: _Info, stated: Stated, *, is_truth:
     )
     heights, widths = (wholes([getattr(one, side) for one in head.images]) for side in ("height", "width"))
     sizes = np.stack([heights, widths], axis=1).clip(0)
-    lost = np.flatnonzero(homes < 0)
+    lost, unknown = np.flatnonzero(homes < 0), np.flatnonzero(categories < 0)
     return CocoFile(
         path=path,
         image_ids=tuple(image.id for image in head.images),
-        image_names=tuple(image.file_name for image in head.images),
+        image_names=tuple(_name(listed, row, image) for row, image in enumerate(head.images)),
         sizes=sizes,
         categories=known,
         rows=columns,
-        unknown={row: stated.categories[order][row] for row in np.flatnonzero(categories < 0).tolist()},
+        unknown=dict(zip(unknown.tolist(), stated.categories[order][unknown].tolist(), strict=True)),
         about=about_of(head.info),
         notes=(
             *strays(path, listed, list(zip(stated.ids[lost].tolist(), stated.images[lost].tolist(), strict=True))),
@@ -232,6 +236,14 @@ def _order_of(homes: IntArray) -> IntArray | slice:
 def about_of(info: object) -> Mapping[str, Any]:
     """Take what a file of ours says of itself in its ``info``."""
     return about if isinstance(info, dict) and isinstance(about := info.get(MARK), dict) else {}
+
+
+def _name(path: Path, row: int, image: _Image) -> str:
+    """Give the name of a picture, else the address it is at, which ends in its name."""
+    for one in (image.file_name, image.coco_url):
+        if not isinstance(one, UnsetType):
+            return one
+    raise UnreadableFile(f"{path}: in images[{row}]: expected a file_name (or a coco_url), found neither; name the picture")
 
 
 def _category(path: Path, one: _Category) -> Category:

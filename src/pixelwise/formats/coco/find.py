@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pixelwise.core.errors import MissingFile
-from pixelwise.formats.coco.form import Form, form_of, is_make_sense, named_pngs
+from pixelwise.formats.coco.form import Form, form_of, is_make_sense, maker_of, named_pngs
 from pixelwise.formats.folder import Listing, list_folder
 from pixelwise.formats.json_file import keys_of
 from pixelwise.formats.names import place_of, split_of
@@ -21,6 +21,7 @@ LAYOUTS = (
     "one COCO .json beside or above its images",
     "annotations/captions_train2017.json, with instances or alone",
 )
+BARE = "image_info"  # how COCO calls lists of images without labels
 _FOLDERS = ("annotations", "annotation", "labels", "anns", "ann", "json")
 _PREFIXES = re.compile(
     r"^_?(instances?|annotations?|person_keypoints|stuff|coco|labels?|captions?|panoptic|image_info)([_.\-]coco)?"
@@ -31,12 +32,13 @@ _MOST_OTHERS = 64  # JSON files of another make that are looked into before the 
 
 @dataclass(frozen=True)
 class Found:
-    """The COCO files of a folder, relative to it, those of captions, and what to call them."""
+    """The COCO files of a folder, relative to it, those of captions, our lists of bare images, and what to call them."""
 
     listing: Listing
     files: tuple[PurePosixPath, ...]
     captions: tuple[PurePosixPath, ...]
     dialect: str
+    bare: tuple[PurePosixPath, ...] = ()
 
 
 def find_files(path: Path) -> Found | None:
@@ -54,7 +56,10 @@ def find_files(path: Path) -> Found | None:
     if panoptic_files(listing, files):
         return None
     chosen, captions = _chosen(listing.root, files), of_form(listing.root, files, "captions")
-    return Found(listing, chosen, captions, _dialect(listing.root, chosen or captions)) if chosen or captions else None
+    bare = bare_files(listing.root, files, "pixelwise coco")
+    if not (chosen or captions or bare):
+        return None
+    return Found(listing, chosen, captions, _dialect(listing.root, chosen or captions or bare), bare)
 
 
 def around(path: Path) -> tuple[Listing, tuple[PurePosixPath, ...]]:
@@ -123,6 +128,12 @@ def of_form(root: Path, candidates: Sequence[PurePosixPath], form: Form) -> tupl
     named = [one for one in candidates if form in one.stem.casefold()]
     looked_at = {*named, *[one for one in candidates if one not in named][:_MOST_OTHERS]}
     return tuple(one for one in candidates if one in looked_at and form_of(root / one) == form)
+
+
+def bare_files(root: Path, candidates: Sequence[PurePosixPath], maker: str) -> tuple[PurePosixPath, ...]:
+    """Find the lists of images without labels that our writer ``maker`` made; those of others may have labels elsewhere."""
+    named = [one for one in candidates if one.stem.startswith(BARE)]
+    return tuple(one for one in named if form_of(root / one) == "info" and maker_of(root / one) == maker)
 
 
 def panoptic_files(listing: Listing, candidates: Sequence[PurePosixPath] | None = None) -> tuple[PurePosixPath, ...]:

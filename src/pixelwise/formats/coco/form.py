@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from pixelwise.core.errors import PixelwiseError
+from pixelwise.formats.coco.file import about_of
 from pixelwise.formats.json_file import decoded, keys_of
 
 Form: TypeAlias = Literal["instances", "boxes", "captions", "panoptic", "labels", "info", "results", "box results"]
@@ -25,6 +26,7 @@ _OUTLINE = re.compile(rb'"segmentation"\s*:')
 
 class _Head(msgspec.Struct, gc=False):
     images: Raw
+    info: Any = None
     annotations: Raw | UnsetType = UNSET
     categories: Raw | UnsetType = UNSET
 
@@ -36,6 +38,7 @@ class _Look:
     form: Form | None = None
     is_make_sense: bool = False
     pngs: frozenset[str] = frozenset()
+    maker: str = ""
 
 
 def form_of(path: Path) -> Form | None:
@@ -46,6 +49,11 @@ def form_of(path: Path) -> Form | None:
 def is_make_sense(path: Path) -> bool:
     """Tell what Make Sense exports: no more keys than needed, images and categories from 1 up, annotations from 0 up."""
     return _look(path).is_make_sense
+
+
+def maker_of(path: Path) -> str:
+    """Name the format of ours that a file says it is of; empty for a file of another make."""
+    return _look(path).maker
 
 
 def named_pngs(path: Path) -> frozenset[str]:
@@ -78,7 +86,8 @@ def _looked_at(path: Path, size: int, time: int) -> _Look:
         return _Look()
     form = _of_head(head)
     pngs = (one.decode("utf-8", "replace").rpartition("/")[2] for one in _PNG.findall(_shown(head.annotations)))
-    return _Look(form, form == "instances" and _is_make_sense(head), frozenset(pngs if form == "panoptic" else ()))
+    maker = str(about_of(head.info).get("format", "")).rpartition(" ")[0]
+    return _Look(form, form == "instances" and _is_make_sense(head), frozenset(pngs if form == "panoptic" else ()), maker)
 
 
 def _of_head(head: _Head) -> Form | None:

@@ -118,9 +118,15 @@ def as_sides(stated: Sequence[Sequence[float | str | None] | None]) -> FloatArra
 def as_boxes(sides: FloatArray) -> FloatArray:
     """Turn left, top, width, height (A, 4) into left, top, right, bottom; nan where they are no sensible box."""
     boxes = sides.copy()
-    boxes[(boxes[:, 2:] < 0).any(axis=1) | np.isnan(boxes).any(axis=1)] = np.nan
-    boxes[:, 2:] += boxes[:, :2]
+    with np.errstate(over="ignore", invalid="ignore"):  # text may say inf, and sums go beyond all numbers
+        boxes[:, 2:] += boxes[:, :2]
+    boxes[(sides[:, 2:] < 0).any(axis=1) | ~np.isfinite(boxes).all(axis=1)] = np.nan
     return boxes
+
+
+def as_areas(stated: FloatArray) -> FloatArray:
+    """Keep areas (A,) that make sense; nan for the others."""
+    return np.where((stated >= 0) & np.isfinite(stated), stated, np.nan)
 
 
 def stated_or(stated: FloatArray, measured: Callable[[], IntArray]) -> FloatArray | None:

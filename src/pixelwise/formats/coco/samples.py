@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pixelwise.core.arrays import FloatArray, IntArray
 from pixelwise.core.errors import DataError
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, ImageFile, Sample, Source
@@ -77,9 +78,10 @@ class Gathered:
         for picture, truth, name in zip(self.pictures, self.truths, sample_names(self.pictures), strict=True):
             source = Source(root / picture, (truth.path,), "json")
             known: dict[str, Any] = {"image_id": truth.file.image_ids[truth.row], **meta.get(picture, {})}
-            if is_boxes := truth.file.is_box_only:
+            if truth.file.is_box_only:
                 known["boxes"] = _entries(truth)
-            samples.append(Sample(name, ImageFile(root / picture), None if is_boxes else truth, labels, source, known))
+            own = truth if truth.file.are_labelled and not truth.file.is_box_only else None
+            samples.append(Sample(name, ImageFile(root / picture), own, labels, source, known))
         splits = {name: list(dict.fromkeys(rows)) for name, rows in self.splits.items()}
         dataset = Dataset(samples, labels, self.kind, splits, root.resolve().name or "data", self.notes)
         sizes = [one.stated() for one in self.truths]
@@ -96,6 +98,12 @@ def kind_of(abouts: Sequence[Mapping[str, Any]], folder: Path, usual: Kind) -> K
     if len(kinds) > 1:
         raise DataError(f"{folder}: expected files of one kind, found {' and '.join(sorted(kinds))}; read them one by one")
     return kinds.pop()
+
+
+def splits_stated(abouts: Sequence[Mapping[str, Any]], named: Sequence[str | None]) -> list[str | None]:
+    """Give the split of each file: as one of ours says, else as its name does."""
+    stated = [about.get("split") for about in abouts]
+    return [one if isinstance(one, str) and one else name for one, name in zip(stated, named, strict=True)]
 
 
 def no_picture(listing: Listing, files: Sequence[CocoFile]) -> str:
@@ -115,11 +123,16 @@ def _same(one: CocoTruth, other: CocoTruth) -> bool:
     """Tell whether two truths of one picture, from different files, have the same annotations."""
     if one.file is other.file:
         return False
-    rows = [slice(each.file.rows.starts[each.row], each.file.rows.starts[each.row + 1]) for each in (one, other)]
-    ids = [each.file.rows.ids[rows[k]] for k, each in enumerate((one, other))]
-    names = [each.file.rows.categories[rows[k]] for k, each in enumerate((one, other))]
-    classes = [np.append(each.classes, -1)[names[k]] for k, each in enumerate((one, other))]
-    return np.array_equal(ids[0], ids[1]) and bool((ids[0] >= 0).all()) and np.array_equal(classes[0], classes[1])
+    first, second = _described(one), _described(other)
+    alike = all(np.array_equal(a, b, equal_nan=True) for a, b in zip(first, second, strict=True))
+    return alike and bool((first[0] >= 0).all())
+
+
+def _described(truth: CocoTruth) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
+    """Give what tells an image's annotations from others: their ids, classes, areas and boxes; outlines stay on the disk."""
+    columns = truth.file.rows
+    own = slice(columns.starts[truth.row], columns.starts[truth.row + 1])
+    return columns.ids[own], np.append(truth.classes, -1)[columns.categories[own]], columns.areas[own], columns.boxes[own]
 
 
 def _boxes(file: CocoFile) -> Iterator[str]:

@@ -91,11 +91,16 @@ class CaptionFiles:
     """Files of captions that are written side by side, one for each name; none where there are no captions to come."""
 
     def __init__(
-        self, stack: contextlib.ExitStack, folder: Path, names: Iterable[str], head: Mapping[str, Any], are_to_come: bool
+        self,
+        stack: contextlib.ExitStack,
+        folder: Path,
+        names: Iterable[str],
+        heads: Iterable[Mapping[str, Any]],
+        are_to_come: bool,
     ) -> None:
         """Begin them; they end with ``stack``."""
-        paths = [folder / f"captions{name}.json" for name in names] if are_to_come else []
-        self._files = [stack.enter_context(document(path, head)) for path in paths]
+        places = [(folder / f"captions{name}.json", head) for name, head in zip(names, heads, strict=True) if are_to_come]
+        self._files = [stack.enter_context(document(path, head)) for path, head in places]
         self._count = 0
 
     def put(self, homes: Sequence[int], image: Mapping[str, Any], lines: Sequence[str]) -> None:

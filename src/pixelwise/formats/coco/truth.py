@@ -1,5 +1,6 @@
 """The truth of one image in a COCO file: its outlines become run lengths when they are asked for, and not before."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from pixelwise.core.sample import Salvaged, stored_values
 from pixelwise.core.segmentation import Kind, Segmentation
 from pixelwise.formats.coco.file import CocoFile
 from pixelwise.formats.coco.numbers import stated_or
+from pixelwise.formats.json_file import decode
 
 _NUMBERS = {int, float}
 
@@ -83,21 +85,30 @@ class CocoTruth:
             except DataError as error:
                 problems.append(str(error))
         rows = np.array(kept, np.int64)
-        masks = OverlappingMasks(tuple(runs), size)
+        classes = table[columns.categories[rows]]
+        return (self._segmentation(rows, OverlappingMasks(tuple(runs), size), classes, labels),), tuple(problems)
+
+    def _segmentation(self, rows: IntArray, masks: OverlappingMasks, classes: IntArray, labels: LabelSet) -> Segmentation:
+        columns, attributes = self.file.rows, self._attributes(rows)
         ids = columns.ids[rows]
-        truth = Segmentation(
-            self.kind,
-            masks,
-            table[columns.categories[rows]],
-            labels,
-            None if columns.scores is None else np.nan_to_num(columns.scores[rows], nan=1.0).clip(0, 1),
-            crowd=columns.crowd[rows] if columns.crowd[rows].any() else None,
-            boxes=stated_or(columns.boxes[rows], masks.boxes),
-            areas=stated_or(columns.areas[rows], masks.areas),
-            source_ids=ids if (ids >= 0).any() else None,
-            attributes=self._attributes(rows),
-        )
-        return (truth,), tuple(problems)
+        try:
+            return Segmentation(
+                self.kind,
+                masks,
+                classes,
+                labels,
+                None if columns.scores is None else np.nan_to_num(columns.scores[rows], nan=1.0).clip(0, 1),
+                crowd=columns.crowd[rows] if columns.crowd[rows].any() else None,
+                boxes=stated_or(columns.boxes[rows], masks.boxes),
+                areas=stated_or(columns.areas[rows], masks.areas),
+                source_ids=ids if (ids >= 0).any() else None,
+                attributes=attributes,
+            )
+        except DataError as error:  # in a file of ours that says so, and to which another tool added objects
+            raise DataError(
+                f"{self.path}: {self._image_named()}: its annotations are no {self.kind} truth: {error}; mend them, or take "
+                f"'kind' out of the file's info to read it as instances"
+            ) from None
 
     def raw(self) -> list[IntArray]:
         """Paint the annotations as a map (H, W) of category ids, by the rule of ``Segmentation.semantic``."""
@@ -135,11 +146,18 @@ class CocoTruth:
         """Name an annotation, by its id or else by its number among the image's."""
         number = int(self.file.rows.ids[row])
         name = f"annotation {number}" if number >= 0 else f"annotation number {row - self.file.rows.starts[self.row] + 1}"
-        return f"{self.path}: {name} of image {self.file.image_ids[self.row]} ({self.file.image_names[self.row]})"
+        return f"{self.path}: {name} of {self._image_named()}"
+
+    def _image_named(self) -> str:
+        return f"image {self.file.image_ids[self.row]} ({self.file.image_names[self.row]})"
 
     def _runs(self, row: int, text: bytes, size: Size) -> Runs:
         try:
-            return runs_of(msgspec.json.decode(text) if text else None, size)
+            outline = msgspec.json.decode(text) if text else None
+            runs = runs_of(outline, size)
+            if isinstance(outline, list) and not runs.area:
+                _refuse_outside(outline, size)
+            return runs
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise DataError(f"{self._named(row)}: its outline holds what is no number, such as NaN; draw it again") from None
         except DataError as error:
@@ -155,10 +173,30 @@ class CocoTruth:
 
 def _mapping(text: bytes) -> dict[str, Any]:
     try:
-        found = msgspec.json.decode(text) if text else {}
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # NaN among the remarks spoils no mask
+        return decode(text, dict[str, Any]) if text else {}
+    except DataError:  # what is wrong with remarks spoils no mask
         return {}
-    return found if isinstance(found, dict) else {}
+
+
+def _refuse_outside(outline: Sequence[Any], size: Size) -> None:
+    """Refuse polygons of which no part reaches into an image (H, W); what is merely too thin for a pixel is there.
+
+    Raises:
+        DataError: they lie wholly outside.
+    """
+    parts = outline if isinstance(outline[0], list) else [outline]
+    columns, rows = ([part[first::2] for part in parts] for first in (0, 1))
+    if all(_is_beyond(x, size[1]) or _is_beyond(y, size[0]) for x, y in zip(columns, rows, strict=True)):
+        spans = [f"{min(map(min, each)):g} to {max(map(max, each)):g}" for each in (columns, rows)]
+        raise DataError(
+            f"its outline lies wholly outside the image of {list(size)} (height, width): x from {spans[0]}, y from {spans[1]}; "
+            f"move it, or put the picture there that was annotated"
+        )
+
+
+def _is_beyond(places: Sequence[float], side: int) -> bool:
+    """Tell whether places lie before 0 or behind ``side``, and not merely on that border."""
+    return min(places) < 0 >= max(places) or max(places) > side <= min(places)
 
 
 def runs_of(outline: object, size: Size) -> Runs:

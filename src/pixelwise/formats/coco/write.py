@@ -3,10 +3,9 @@
 Outlines are compressed run lengths, which lose nothing: holes, parts and single pixels are read back bit for bit. Polygons
 are written on request, along the sides of the pixels, so that they too give the very mask back; a mask with a hole is refused
 then, as COCO's polygons have none. Kinds other than instances are noted in ``info``, from where ``read`` takes them. Captions
-go to ``captions_<split>.json``.
+go to ``captions_<split>.json``, images without labels to ``image_info_<split>.json``.
 """
 
-import contextlib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -17,21 +16,10 @@ from pixelwise.core.polygons import borders, rasterise
 from pixelwise.core.runs import Runs, decode
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.formats.coco.entries import (
-    Numbers,
-    captions_of,
-    category_ids,
-    category_list,
-    files_of,
-    homes_of,
-    is_written,
-    mark,
-    short,
-    tell_unheld,
-)
-from pixelwise.formats.coco.stream import CaptionFiles, document
+from pixelwise.formats.coco.documents import write_documents
+from pixelwise.formats.coco.entries import captions_of, category_ids, is_written, short, tell_unheld
 from pixelwise.formats.output import require_names, store_image
-from pixelwise.formats.writing import Stage, Work, Writing, Written, staged
+from pixelwise.formats.writing import Writing, Written, staged
 
 _FORMAT = "pixelwise coco 1"
 
@@ -40,8 +28,7 @@ def write(dataset: Dataset, path: Path, writing: Writing | None = None, *, polyg
     """Write a data set, all at once; supercategories are not kept, as label sets have none.
 
     Args:
-        dataset: of any kind but regions, which have no classes. Images without a truth are stored, but listed nowhere, unless
-            they have captions.
+        dataset: of any kind but regions, which have no classes.
         path: the folder to make; one that Pixelwise wrote is replaced.
         writing: how.
         polygons: outline objects by polygons instead of run lengths; crowds keep run lengths.
@@ -58,42 +45,16 @@ def write(dataset: Dataset, path: Path, writing: Writing | None = None, *, polyg
     work = partial(_write_one, categories=categories, polygons=polygons)
     own = partial(is_written, form=_FORMAT)
     with staged(path, lambda name: name in ("images", "annotations"), own, writing) as stage:
-        _write_files(dataset, categories, stage, work)
-    return stage.written
-
-
-def _write_files(dataset: Dataset, categories: Sequence[int], stage: Stage, work: Work) -> None:
-    """Write the samples, then the files; entries are never held all at once, only their numbers are."""
-    numbers = Numbers(stage.each(dataset, work))
-    files, folder = files_of(dataset), stage.folder / "annotations"
-    head = {"info": mark(dataset, _FORMAT), "licenses": []}
-    full = {**head, "categories": category_list(dataset.labels, categories)}
-    are_listed = numbers.truths > 0 or not numbers.captions
-    with contextlib.ExitStack() as stack:
-        paths = [folder / f"instances{name}.json" for name in files] if are_listed else []
-        instances = [stack.enter_context(document(path, full)) for path in paths]
-        captions = CaptionFiles(stack, folder, files, head, numbers.captions > 0)
-        homes = homes_of(files.values(), len(dataset))
-        for row, entry in enumerate(stage.each(dataset, work)):  # the journal once more: nothing is written again
-            if entry is None or entry["image"] is None:
-                continue
-            image, annotations = numbers.numbered(row, entry)
-            captions.put(homes[row], image, entry["captions"])
-            for home in homes[row] if entry["annotations"] is not None else ():
-                instances[home].put(image, annotations)
+        written = write_documents(dataset, stage, work, _FORMAT, "instances")
+    return written
 
 
 def _write_one(sample: Sample, folder: Path, categories: Sequence[int], polygons: bool) -> tuple[dict[str, Any], int]:
     """Store an image; give its entry and those of its annotations, which are numbered once all are known."""
-    captions = captions_of(sample)
-    if sample.truth_source is None:
-        tell_unheld(sample, None)
-        file_name = store_image(sample, folder / "images")
-        image = image_entry(sample, file_name, sample.size) if captions else None
-        return {"image": image, "annotations": None, "captions": captions}, 0
-    truth = sample.truth
-    tell_unheld(sample, truth)
-    image = image_entry(sample, store_image(sample, folder / "images"), truth.size)
+    truth = None if sample.truth_source is None else sample.truth
+    entry = entry_of(sample, truth, folder)
+    if truth is None:
+        return entry, 0
     boxes, areas = truth.stated_boxes(), truth.stated_areas()
     boxes[:, 2:] -= boxes[:, :2]
     annotations = []
@@ -110,7 +71,15 @@ def _write_one(sample: Sample, folder: Path, categories: Sequence[int], polygons
                 **_attributes(truth, index),
             }
         )
-    return {"image": image, "annotations": annotations, "captions": captions}, len(annotations)
+    return {**entry, "annotations": annotations}, len(annotations)
+
+
+def entry_of(sample: Sample, truth: Segmentation | None, folder: Path) -> dict[str, Any]:
+    """Store an image and say what no file of the family holds of it; give its entry, as yet without annotations."""
+    tell_unheld(sample, truth)
+    name = store_image(sample, folder / "images")
+    image = image_entry(sample, name, sample.size if truth is None else truth.size)
+    return {"image": image, "annotations": None, "captions": captions_of(sample)}
 
 
 def image_entry(sample: Sample, file_name: str, size: tuple[int, int]) -> dict[str, Any]:

@@ -20,11 +20,20 @@ from pixelwise.formats.absent import labels_alone
 from pixelwise.formats.claim import Claim
 from pixelwise.formats.coco.captions import read_captions
 from pixelwise.formats.coco.classes import classes_of
-from pixelwise.formats.coco.find import around, around_file, captions_beside, of_form, panoptic_files, rank_of, split_names
+from pixelwise.formats.coco.find import (
+    around,
+    around_file,
+    bare_files,
+    captions_beside,
+    of_form,
+    panoptic_files,
+    rank_of,
+    split_names,
+)
 from pixelwise.formats.coco.form import form_of
 from pixelwise.formats.coco.notes import missing_pictures
-from pixelwise.formats.coco.samples import Meta, kind_of, no_picture
-from pixelwise.formats.coco_panoptic.file import PanopticFile, read_panoptic
+from pixelwise.formats.coco.samples import Meta, kind_of, no_picture, splits_stated
+from pixelwise.formats.coco_panoptic.file import PanopticFile, read_bare, read_panoptic
 from pixelwise.formats.coco_panoptic.truth import PanopticTruth
 from pixelwise.formats.coco_panoptic.write import write
 from pixelwise.formats.folder import Listing
@@ -54,7 +63,7 @@ def sniff(path: Path) -> Claim | None:
     path = Path(path)
     if not path.exists():
         return None
-    listing, files, _ = _files(path)
+    listing, files, _, _ = _files(path)
     if not files or (path.is_dir() and find_vistas(listing) is not None):
         return None
     names = ", ".join(one.name for one in files[:3])
@@ -62,16 +71,22 @@ def sniff(path: Path) -> Claim | None:
     return Claim(f"COCO panoptic: {', '.join(map(str, files[:3]))}", f"{names} {what} the segments of PNGs (segments_info)")
 
 
-def _files(path: Path) -> tuple[Listing, tuple[PurePosixPath, ...], tuple[PurePosixPath, ...]]:
-    """List the folder that ``path`` means, its panoptic files and those of captions."""
+_Places = tuple[PurePosixPath, ...]
+
+
+def _files(path: Path) -> tuple[Listing, _Places, _Places, _Places]:
+    """List the folder that ``path`` means, its panoptic files, those of captions, and our lists of images without labels."""
     if path.is_dir():
         listing, candidates = around(path)
         files = panoptic_files(listing, candidates)
-        return listing, files, of_form(listing.root, candidates, "captions") if files else ()
+        if not files:
+            return listing, (), (), ()
+        bare = bare_files(listing.root, candidates, "pixelwise coco_panoptic")
+        return listing, files, of_form(listing.root, candidates, "captions"), bare
     if path.suffix.lower() != ".json" or form_of(path) != "panoptic":
-        return Listing(path.parent, (), (), (), ()), (), ()
+        return Listing(path.parent, (), (), (), ()), (), (), ()
     listing, file = around_file(path)
-    return listing, (file,), captions_beside(listing, file)
+    return listing, (file,), captions_beside(listing, file), ()
 
 
 def read(path: Path, labels: LabelSet | None = None) -> Dataset:
@@ -86,13 +101,14 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
     path = Path(path)
     if not path.exists():
         raise MissingFile(f"{path}: expected a panoptic file or a folder with one, found nothing there; check the path")
-    listing, places, told = _files(path)
-    if not places:
+    listing, described, told, bare = _files(path)
+    if not described:
         raise UnknownLayout(f"{path}: expected COCO panoptic annotations and their PNGs, found none. Tried: {LAYOUTS[0]}")
-    files = [read_panoptic(listing.root / one) for one in places]
-    infos = [one.info for one in files]
-    classes, kind = classes_of(infos), kind_of([one.about for one in files], files[0].path.parent, "panoptic")
-    splits = split_names(places)
+    places = (*described, *bare)
+    files = [*(read_panoptic(listing.root / one) for one in described), *(read_bare(listing.root / one) for one in bare)]
+    infos, abouts = [one.info for one in files], [one.about for one in files]
+    classes, kind = classes_of(infos), kind_of(abouts, files[0].path.parent, "panoptic")
+    splits = splits_stated(abouts, [*split_names(described), *split_names(bare)])
     notes = [*listing.refused, *(note for file in files for note in file.notes), *classes.notes]
     everything = Pictures(listing)
     pngs = [
@@ -178,7 +194,9 @@ def _png(file: PanopticFile, row: int, there: list[PurePosixPath], root: Path) -
 
 def _same(one: PanopticTruth | None, other: PanopticTruth | None) -> bool:
     """Tell whether two files describe a picture alike."""
-    if one is None or other is None or one.file is other.file:
+    if one is None or other is None:
+        return one is other
+    if one.file is other.file:
         return False
     return one.file.described(one.row) == other.file.described(other.row)
 

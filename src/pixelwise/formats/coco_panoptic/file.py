@@ -12,6 +12,7 @@ from msgspec import Raw
 from pixelwise.core.arrays import IntArray
 from pixelwise.formats.coco.file import CocoFile, read_info
 from pixelwise.formats.coco.notes import strays
+from pixelwise.formats.coco.numbers import rows_of
 from pixelwise.formats.coco.pieces import places_of, read_pieces
 from pixelwise.formats.json_file import decoded, without_collector
 
@@ -65,6 +66,16 @@ class PanopticFile:
         return read_pieces(self.path, self.info.stamp, self.segments[row : row + 1])[0]
 
 
+def read_bare(path: Path) -> PanopticFile:
+    """Read a list of images without labels.
+
+    Raises:
+        MissingFile, UnreadableFile, DataError: as ``read_panoptic``.
+    """
+    info = read_info(path)
+    return PanopticFile(info, np.zeros(0, np.int64), (), np.zeros((0, 2), np.int64), info.notes)
+
+
 def read_panoptic(path: Path) -> PanopticFile:
     """Read a panoptic file.
 
@@ -77,8 +88,8 @@ def read_panoptic(path: Path) -> PanopticFile:
     info = read_info(path)
     with without_collector():
         found, data, skipped = decoded(path, _File, _WHAT)
-        image_rows: dict[float | str, int] = {image: row for row, image in enumerate(info.image_ids)}
-        homes = np.array([image_rows.get(one.image_id, -1) for one in found.annotations], np.int64)
+        image_rows: dict[object, int] = {image: row for row, image in enumerate(info.image_ids)}
+        homes = rows_of(np.array([one.image_id for one in found.annotations], object), image_rows)
         kept = [found.annotations[row] for row in np.flatnonzero(homes >= 0)]
         places = places_of([one.segments_info for one in kept], data.ctypes.data - skipped)
     lost = [found.annotations[row] for row in np.flatnonzero(homes < 0)]

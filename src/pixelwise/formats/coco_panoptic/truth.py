@@ -20,7 +20,7 @@ from pixelwise.core.labels import VOID, LabelSet
 from pixelwise.core.masks import DisjointMasks, smallest_dtype
 from pixelwise.core.sample import Salvaged, stored_values
 from pixelwise.core.segmentation import Kind, Segmentation
-from pixelwise.formats.coco.numbers import as_boxes, as_numbers, as_sides, stated_or
+from pixelwise.formats.coco.numbers import as_areas, as_boxes, as_numbers, as_sides, stated_or
 from pixelwise.formats.coco_panoptic.file import PanopticFile
 from pixelwise.formats.json_file import decode
 from pixelwise.formats.masks import mismatch
@@ -193,7 +193,6 @@ def _runs_of(numbers: IntArray) -> _Runs:
 def _segmentation(kind: Kind, masks: DisjointMasks, kept: Sequence[tuple[_Segment, int]], labels: LabelSet) -> Segmentation:
     segments = [one for one, _ in kept]
     crowd = np.array([bool(one.iscrowd) for one in segments], bool)
-    areas = as_numbers([one.area for one in segments])
     return Segmentation(
         kind,
         masks,
@@ -201,7 +200,7 @@ def _segmentation(kind: Kind, masks: DisjointMasks, kept: Sequence[tuple[_Segmen
         labels,
         crowd=crowd if crowd.any() else None,
         boxes=stated_or(as_boxes(as_sides([one.bbox for one in segments])), masks.boxes),
-        areas=stated_or(np.where(areas >= 0, areas, np.nan), masks.areas),
+        areas=stated_or(as_areas(as_numbers([one.area for one in segments])), masks.areas),
         source_ids=np.array([one.id for one in segments], np.int64),
         attributes=tuple(one.attributes or {} for one in segments) if any(one.attributes for one in segments) else (),
     )

@@ -1,11 +1,10 @@
 """Write COCO panoptic: ``images/``, one ``annotations/panoptic_<split>.json`` a split and a folder of PNGs beside each.
 
 A segment keeps the number it came with where those of its image are from 1 to 2^24 - 1 and all different; else they are
-counted from 1. Void is 0. Captions go to ``captions_<split>.json``. Semantic truth is written likewise, a segment a class, and
-comes back as what it was.
+counted from 1. Void is 0. Captions go to ``captions_<split>.json``, images without labels to ``image_info_<split>.json``.
+Semantic truth is written likewise, a segment a class, and comes back as what it was.
 """
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,28 +19,17 @@ from pixelwise.core.image import write_image
 from pixelwise.core.masks import as_disjoint
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.formats.coco.entries import (
-    Numbers,
-    captions_of,
-    category_ids,
-    category_list,
-    files_of,
-    homes_of,
-    is_written,
-    mark,
-    short,
-    tell_unheld,
-)
-from pixelwise.formats.coco.stream import CaptionFiles, document
-from pixelwise.formats.coco.write import image_entry
-from pixelwise.formats.output import require_names, store_image
-from pixelwise.formats.writing import Stage, Work, Writing, Written, drop, staged
+from pixelwise.formats.coco.documents import write_documents
+from pixelwise.formats.coco.entries import category_ids, files_of, is_written, short
+from pixelwise.formats.coco.write import entry_of
+from pixelwise.formats.output import require_names
+from pixelwise.formats.writing import Writing, Written, drop, staged
 
 _FORMAT = "pixelwise coco_panoptic 1"
 
 
 def write(dataset: Dataset, path: Path, writing: Writing | None = None) -> Written:
-    """Write a data set, all at once. Images without a truth are stored, but listed nowhere.
+    """Write a data set, all at once.
 
     Raises:
         DataError: it is neither panoptic nor semantic, a name cannot be a file's, or an image cannot be stored.
@@ -62,57 +50,35 @@ def write(dataset: Dataset, path: Path, writing: Writing | None = None) -> Writt
     work = partial(_write_one, categories=categories, folders=folders)
     own = partial(is_written, form=_FORMAT)
     with staged(path, lambda name: name in ("images", "annotations"), own, writing) as stage:
-        _write_files(dataset, categories, stage, work)
-    return stage.written
-
-
-def _write_files(dataset: Dataset, categories: Sequence[int], stage: Stage, work: Work) -> None:
-    """Write the samples, then the files; entries are never held all at once, only their numbers are."""
-    numbers = Numbers(stage.each(dataset, work))
-    files, folder = files_of(dataset), stage.folder / "annotations"
-    head = {"info": mark(dataset, _FORMAT), "licenses": []}
-    full = {**head, "categories": category_list(dataset.labels, categories)}
-    with contextlib.ExitStack() as stack:
-        documents = [stack.enter_context(document(folder / f"panoptic{name}.json", full)) for name in files]
-        captions = CaptionFiles(stack, folder, files, head, numbers.captions > 0)
-        homes = homes_of(files.values(), len(dataset))
-        for row, entry in enumerate(stage.each(dataset, work)):  # the journal once more: nothing is written again
-            if entry is None or entry["image"] is None:
-                continue
-            image, _ = numbers.numbered(row, {"image": entry["image"], "annotations": None})
-            captions.put(homes[row], image, entry["captions"])
-            for home in homes[row] if entry["described"] is not None else ():
-                documents[home].put(image, [{"image_id": image["id"], **entry["described"]}])
+        written = write_documents(dataset, stage, work, _FORMAT, "panoptic", have_ids=False)
+    return written
 
 
 def _write_one(
     sample: Sample, folder: Path, categories: Sequence[int], folders: Mapping[str, Sequence[str]]
 ) -> tuple[dict[str, Any], int]:
     """Store an image and its PNG, one in the folder of each of its splits; give what the JSON says of them."""
-    captions = captions_of(sample)
-    if sample.truth_source is None:
-        tell_unheld(sample, None)
-        file_name = store_image(sample, folder / "images")
-        image = image_entry(sample, file_name, sample.size) if captions else None
-        return {"image": image, "described": None, "captions": captions}, 0
-    truth = sample.truth
-    tell_unheld(sample, truth)
-    image = image_entry(sample, store_image(sample, folder / "images"), truth.size)
-    numbers = _numbers(truth)
+    truth = None if sample.truth_source is None else sample.truth
+    entry = entry_of(sample, truth, folder)
+    if truth is None:
+        return entry, 0
+    numbers = _numbers(sample.name, truth)
     pixels = np.append(0, numbers).astype(np.uint32)[as_disjoint(truth.masks).ids]
     colours = np.stack([pixels & 255, pixels >> 8 & 255, pixels >> 16], axis=2).astype(np.uint8)
     for each in folders[sample.name]:
         write_image(make_folder(folder / "annotations" / each) / f"{sample.name}.png", colours)
     segments = _described(sample.name, truth, numbers, categories)
     described = {"file_name": f"{sample.name}.png", "segments_info": segments}
-    return {"image": image, "described": described, "captions": captions}, len(segments)
+    return {**entry, "annotations": [described]}, len(segments)
 
 
-def _numbers(truth: Segmentation) -> IntArray:
+def _numbers(name: str, truth: Segmentation) -> IntArray:
     """Give the number (S,) of each segment in its PNG."""
     own = truth.source_ids
     if own is not None and len(np.unique(own)) == len(own) and ((own > 0) & (own < 2**24)).all():
         return own
+    if own is not None and (own >= 0).any():
+        drop(f"{name}: the source's own ids, as the numbers in a PNG are from 1 to {2**24 - 1:,} and all different")
     return np.arange(1, len(truth) + 1)
 
 

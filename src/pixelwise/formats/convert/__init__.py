@@ -23,6 +23,7 @@ from pixelwise.formats.proof import Proof, prove
 from pixelwise.formats.writing import Progress, Writing, Written
 
 LOSS = "would be lost"  # a writer that cannot hold a kind of data set says so with these words
+READ_ALONE = "cannot be written"  # and one of a format that nobody writes with these
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,9 @@ class Conversion:
     @property
     def dropped(self) -> tuple[str, ...]:
         """Say what the format cannot hold: of the truths as its writer says it, of the images as the proof finds it."""
-        keys = ", ".join(f"{key} ({count:,} image{'s' * (count != 1)})" for key, count in self.proof.unkept.items())
-        return (*self.written.dropped, *((f"said of the images themselves, and not read back: {keys}",) if keys else ()))
+        bare = (f"{self.to}: {_images(count)} without labels {what}" for what, count in self.proof.bare.items())
+        keys = ", ".join(f"{key} ({_images(count)})" for key, count in self.proof.unkept.items())
+        return (*self.written.dropped, *bare, *((f"said of the images themselves, and not read back: {keys}",) if keys else ()))
 
     @property
     def refused(self) -> tuple[str, ...]:
@@ -115,6 +117,10 @@ class Conversion:
         }
 
 
+def _images(count: int) -> str:
+    return f"{count:,} image{'s' * (count != 1)}"
+
+
 def convert(
     dataset: Dataset,
     target: Path,
@@ -130,13 +136,13 @@ def convert(
         dataset: what was read.
         target: the folder to make; one that Pixelwise wrote is replaced.
         to: the format's name.
-        kind: read the data set as this kind first, by the rule in ``convert_kind.RULES``.
+        kind: read the data set as this kind first, by the rule in ``convert.kind.RULES``.
         writing: how; by default what is wrong is left out and told. What the result depends on is added to its ``resume``.
         sources: where the data is, so that ``target`` can be refused in there; by default the folder that holds all its files.
 
     Raises:
         UnknownName: no format is called ``to``.
-        OptionError: ``target`` lies in the data or holds it, or ``to`` does not take this kind of data set.
+        OptionError: ``target`` lies in the data or holds it, or ``to`` takes no data sets, or none of this kind.
         UnsettledLabels: what its mask values mean is not settled.
         DataError: there is nothing to write, or, with ``strict``, an item is wrong.
         StorageError: the folder holds something else, or cannot be written.
@@ -171,11 +177,15 @@ def _write(module: Any, dataset: Dataset, target: Path, to: str, writing: Writin
     try:
         written: Written = module.write(dataset, target, replace(writing, progress=progress))
     except DataError as error:
+        if not begun and READ_ALONE in str(error):
+            raise OptionError(str(error)) from None
         others = [kind for kind in kinds_for(dataset.kind) if kind != dataset.kind]
         if begun or LOSS not in str(error) or not others:
             raise
         ways = "; ".join(f"--as {kind} ({RULES[dataset.kind, kind]})" for kind in others)
         raise OptionError(f"{error}. To write it to {to} all the same, say as what, if {to} can hold that: {ways}") from None
+    except UnicodeEncodeError:
+        raise DataError(f"{dataset.name}: a file has a name that is not UTF-8, which {to} cannot hold; rename it") from None
     once = tuple(dict.fromkeys(written.dropped))  # a writer may read a truth more than once
     return replace(written, dropped=once, failed=tuple(dict.fromkeys(written.failed)))
 
@@ -247,7 +257,7 @@ def folder_of(dataset: Dataset) -> list[Path]:
 
 
 def stamp_of(dataset: Dataset, words: str) -> str:
-    """Sum up all that a conversion depends on: options, labels, splits, and every file with its size and time.
+    """Sum up all that a conversion depends on: options, labels, splits, what is known of images, every file's size and time.
 
     Empty where an image or a truth is in no file: nobody can tell whether that is still the same.
     """
@@ -263,7 +273,8 @@ def stamp_of(dataset: Dataset, words: str) -> str:
             if file not in seen:
                 seen[file] = _state(file)
         lines: Iterator[str] = (seen[file] for file in files)
-        sum_.update("\n".join((sample.name, *lines, "")).encode("utf-8", "surrogatepass"))
+        known = json.dumps(dict(sample.meta), default=str, skipkeys=True)  # captions come from files of their own
+        sum_.update("\n".join((sample.name, *lines, known, "")).encode("utf-8", "surrogatepass"))
     return sum_.hexdigest()
 
 

@@ -52,7 +52,7 @@ def relabelled(one: Segmentation, table: IntArray, labels: LabelSet) -> Segmenta
     """Give segments the class that ``table`` (L,) says; those of ``VOID`` are left out.
 
     Where a kind has one segment a class (semantic, multilabel, the stuff of panoptic), segments that get the same class
-    become one. Regions have no classes and stay as they are.
+    become one; a crowd stays a segment of its own. Regions have no classes and stay as they are.
 
     >>> before, after = LabelSet.of(["car", "bus", "sky"]), LabelSet.of(["sky", "vehicle"])
     >>> one = Segmentation.from_class_map(np.array([[0, 1, 2]]), before)
@@ -67,7 +67,7 @@ def relabelled(one: Segmentation, table: IntArray, labels: LabelSet) -> Segmenta
     classes = classes[classes >= 0]
     if one.kind == "instance":
         return replace(kept, class_ids=classes, labels=labels)
-    alone = np.isin(classes, labels.things) if one.kind == "panoptic" else np.zeros(len(classes), bool)
+    alone = np.isin(classes, labels.things) | kept.is_crowd if one.kind == "panoptic" else np.zeros(len(classes), bool)
     groups = np.where(alone, len(labels) + np.arange(len(classes)), classes)
     rows, masks = _joined(kept, groups, in_class_order=one.kind != "panoptic")
     first = kept[rows]

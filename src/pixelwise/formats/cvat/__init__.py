@@ -3,7 +3,7 @@
 Shapes of one label and one ``group_id`` are one object, as in CVAT's own COCO export; ``z_order`` decides who lies on top; the
 attribute ``is_crowd`` marks crowds. Subsets are splits. A file lists many images, so one that is broken is refused as a whole;
 a wrong shape spoils its own image alone. Frames of a video are pictures that end in their number, as ``frame_000010.png``;
-what tracks say of a frame is in ``cvat_video``.
+what tracks say of a frame is in ``cvat.video``.
 """
 
 import re
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pixelwise.core.errors import DataError, MissingFile, PixelwiseError, UnknownLayout
+from pixelwise.core.errors import DataError, MissingFile, UnknownLayout
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, ImageFile, LostLabels, Sample, Source
 from pixelwise.core.segmentation import KINDS, Kind
@@ -22,10 +22,10 @@ from pixelwise.formats.claim import Claim
 from pixelwise.formats.cvat.file import CvatDrawing, CvatFile, CvatImage, is_cvat, survey
 from pixelwise.formats.cvat.video import FrameDrawing
 from pixelwise.formats.cvat.write import FORM, write
-from pixelwise.formats.folder import Listing, list_folder
+from pixelwise.formats.folder import Listing, files_at, own_files
 from pixelwise.formats.names import SPLITS, place_of, sample_names, split_of
 from pixelwise.formats.objects import Drawing, ObjectTruth, left_out, things
-from pixelwise.formats.pictures import Pictures, attempts, unnamed
+from pixelwise.formats.pictures import Pictures, attempts, named_twice, not_found, told, unnamed
 from pixelwise.formats.splits import ordered
 from pixelwise.formats.xml_file import root_tag
 
@@ -35,8 +35,8 @@ LAYOUTS = (
     "CVAT for images 1.1: annotations.xml + images/ (images/<subset>/)",
     "CVAT for video 1.1: annotations.xml + images/frame_000000.png …",
 )
+_SUFFIXES = (".xml",)
 _LOOKED_INTO = 16  # files of a folder, before it is taken for another format's
-_TOLD = 20  # images that are missing, a sentence each; the rest are counted
 _MOST_FRAMES = 100_000  # of one task, an hour
 _FILMS = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"})
 
@@ -63,12 +63,7 @@ class _Work:
 
 def sniff(path: Path) -> Claim | None:
     """Tell whether ``path`` is an XML file of CVAT, or a folder with some."""
-    path = Path(path)
-    try:
-        listing = list_folder(path) if path.is_dir() else None
-    except PixelwiseError:
-        return None
-    for file in [path] if listing is None else [listing.root / one for one in _xml(listing)][:_LOOKED_INTO]:
+    for file in files_at(Path(path), _SUFFIXES)[:_LOOKED_INTO]:
         if (dialect := is_cvat(file)) is not None:
             return Claim(dialect, f"{file.name} holds annotations with images or tracks")
         if _is_broken(file):
@@ -76,8 +71,8 @@ def sniff(path: Path) -> Claim | None:
     return None
 
 
-def _xml(listing: Listing) -> list[PurePosixPath]:
-    return [one for one in listing.others if one.suffix.lower() == ".xml"]
+def _is_own(path: Path) -> bool:
+    return is_cvat(path) is not None or _is_broken(path)
 
 
 def _is_broken(path: Path) -> bool:
@@ -99,7 +94,9 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
     path = Path(path)
     if not path.exists():
         raise MissingFile(f"{path}: expected XML of CVAT, found nothing there; check the path")
-    listing, names = _found(path)
+    listing, names = own_files(path, _SUFFIXES, _is_own)
+    if not names:
+        raise UnknownLayout(f"{path}: expected XML of CVAT, found none. Tried: {'; '.join(LAYOUTS)}")
     files = [survey(listing.root / one) for one in names]
     for index in attempts(listing):
         work = _Work(listing, index)
@@ -114,24 +111,11 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
     return _dataset(work, files, labels, path)
 
 
-def _found(path: Path) -> tuple[Listing, list[PurePosixPath]]:
-    if path.is_dir():
-        listing = list_folder(path)
-        names = [one for one in _xml(listing) if is_cvat(listing.root / one) or _is_broken(listing.root / one)]
-    else:
-        listing = list_folder(path.resolve().parent)
-        names = [PurePosixPath(path.resolve().name)] if is_cvat(path) or _is_broken(path) else []
-    if not names:
-        raise UnknownLayout(f"{path}: expected XML of CVAT, found none. Tried: {'; '.join(LAYOUTS)}")
-    return listing, names
-
-
 def _add_images(work: _Work, file: CvatFile, name: PurePosixPath) -> None:
     for image in file.images:
         there = _pictures(work.index, image, name)
         if len(there) != 1:
-            what = f"{there[0]} and {there[1]} may both be meant" if there else "there is no such image"
-            work.missing.append(LostLabels(f"{image.name}: {file.path} names it, but {what}; it is left out"))
+            work.missing.append(not_found(image.name, file.path, there))
             continue
         meta = {key: value for key, value in (("image_id", image.id), ("tags", list(image.tags))) if value not in (None, [])}
         work.add(there[0], CvatDrawing(file.path, image, file.stamp), meta, _split(image.subset, name))
@@ -244,12 +228,9 @@ def _labels(files: Sequence[CvatFile]) -> LabelSet:
 
 
 def _notes(work: _Work, files: Sequence[CvatFile], path: Path) -> Iterator[str]:
-    yield from work.missing[:_TOLD]
-    if len(work.missing) > _TOLD:
-        yield LostLabels(f"{path}: {len(work.missing) - _TOLD} more of the images named are not there; they are left out")
+    yield from told(work.missing, path)
     for file in files:
         yield from left_out(file.path, file.skipped)
-    if twice := [picture for picture, count in Counter(work.pictures).items() if count > 1]:
-        yield f"{path}: {len(twice)} images are named more than once ({twice[0]}); each naming is a sample of its own"
+    yield from named_twice(work.pictures, path)
     if path.is_dir():  # who gives one file means its images alone
         yield from unnamed(work.listing, work.pictures)

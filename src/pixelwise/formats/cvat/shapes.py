@@ -16,8 +16,8 @@ import numpy as np
 from pixelwise.core.arrays import BoolArray, FloatArray, Size
 from pixelwise.core.errors import DataError
 from pixelwise.core.runs import Runs
-from pixelwise.formats.objects import Drawn
-from pixelwise.formats.shapes import Bitmap, Box, Ellipse, Polygons, Shape, Union, points_of
+from pixelwise.formats.objects import Drawn, joined
+from pixelwise.formats.shapes import Bitmap, Box, Ellipse, Polygons, Shape, points_of
 
 AREAS = frozenset({"box", "polygon", "ellipse", "mask"})
 FLAT = frozenset({"points", "polyline", "cuboid", "skeleton", "tag"})
@@ -55,8 +55,10 @@ def corners(text: str) -> FloatArray:
     Raises:
         DataError: they are not written so.
     """
+    if len(text) > _LONGEST:
+        raise DataError(f"its points are {len(text):,} characters; at most {_LONGEST:,} are read")
     try:
-        pairs = [[float(part) for part in pair.split(",")] for pair in text[:_LONGEST].split(";") if pair]
+        pairs = [[float(part) for part in pair.split(",")] for pair in text.split(";") if pair]
     except ValueError:
         raise DataError(f"expected points as x,y;x,y, found {text[:40]!r}") from None
     if any(len(pair) != 2 for pair in pairs):
@@ -110,8 +112,10 @@ class CodedBox:
         height, width = self.height, self.width
         if not (0 < height <= size[0] and 0 < width <= size[1]):
             raise DataError(f"its mask is {height} x {width} (height x width), on an image of {size[0]} x {size[1]}")
+        if len(self.text) > _LONGEST:
+            raise DataError(f"its run lengths are {len(self.text):,} characters; at most {_LONGEST:,} are read")
         try:
-            counts = [int(part) for part in self.text[:_LONGEST].split(",")]
+            counts = [int(part) for part in self.text.split(",")]
         except ValueError:
             raise DataError(f"expected run lengths as numbers with commas between them, found {self.text[:40]!r}") from None
         if min(counts) < 0 or sum(counts) != height * width:
@@ -163,7 +167,7 @@ def stacked(found: Iterable[tuple[Drawn | str, Mapping[str, str]]]) -> list[Draw
         group = said.get("group_id", "")
         key = ("shape", next(serial)) if group in ("", "0") else ("group", group, said.get("label"))
         groups.setdefault(key, []).append(one)
-    return [_joined(parts) for parts in groups.values()]
+    return [joined(parts) for parts in groups.values()]
 
 
 def _depth(said: Mapping[str, str]) -> float:
@@ -172,17 +176,3 @@ def _depth(said: Mapping[str, str]) -> float:
     except ValueError:
         return 0.0
     return depth if math.isfinite(depth) else 0.0
-
-
-def _joined(parts: list[Drawn | str]) -> Drawn | str:
-    whole = []
-    for part in parts:
-        if isinstance(part, str):
-            return part
-        whole.append(part)
-    first = whole[0]
-    if len(whole) == 1:
-        return first
-    shape = Union(tuple(one.shape for one in whole))
-    where = f"{first.where} and the rest of its group"
-    return Drawn(first.name, shape, where, first.crowd, track=first.track, attributes=first.attributes)

@@ -50,7 +50,7 @@ class Track:
         Raises:
             DataError: a position between which it moves is broken.
         """
-        row = bisect_right([one.frame for one in self.positions], frame) - 1
+        row = bisect_right(self.positions, frame, key=lambda one: one.frame) - 1
         if row < 0 or self.positions[row].is_outside:
             return None
         here = self.positions[row]

@@ -21,6 +21,7 @@ from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.formats.cvat.file import MARK, survey
 from pixelwise.formats.cvat.shapes import CROWD, OCCLUDED, row_counts
+from pixelwise.formats.exports.note import first_splits
 from pixelwise.formats.losses import tell_losses
 from pixelwise.formats.output import require_names, store_image
 from pixelwise.formats.writing import Writing, Written, drop, staged
@@ -46,12 +47,9 @@ def write(dataset: Dataset, path: Path, writing: Writing | None = None) -> Writt
     path = Path(path)
     require_names(dataset)
     _require_xml([*dataset.labels.names, *dataset.splits, *(sample.name for sample in dataset)])
-    subsets: dict[str, list[str]] = {}
-    for name, rows in dataset.splits.items():
-        for row in rows:
-            subsets.setdefault(dataset[row].name, []).append(name)
+    work = partial(_write_one, subsets=first_splits(dataset))
     with staged(path, lambda name: name in ("images", _FILE), _is_ours, writing) as stage:
-        written = [one for one in stage.each(dataset, partial(_write_one, subsets=subsets)) if one is not None]
+        written = [one for one in stage.each(dataset, work) if one is not None]
         with replacing(stage.folder / _FILE) as file, open(file, "w", encoding="utf-8", newline="\n") as out:
             out.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n')
             out.write(_meta(dataset, written))
@@ -83,10 +81,15 @@ def _write_one(sample: Sample, folder: Path, subsets: Mapping[str, Sequence[str]
         drop(f"{sample.name}: it is in {', '.join(splits)}; CVAT knows one subset an image, so it stays in {splits[0]} alone")
     shapes: list[str] = []
     said: dict[str, list[str]] = {}
+    changed: set[str] = set()
     for index, name in enumerate(truth.names):
         attributes = _attributes(truth, index, sample.name)
         shapes.append(_mask(truth, index, attributes))
         said[name] = sorted({*said.get(name, ()), *attributes})
+        stated = truth.attributes[index] if truth.attributes else {}
+        changed |= {key for key in stated.keys() & attributes.keys() if _read_back(attributes[key]) != stated[key]}
+    if changed:
+        drop(f"{sample.name}: attributes that are read back as bare text, as CVAT has no other: {', '.join(sorted(changed))}")
     tell_losses(sample.name, truth, holds=("attributes",))
     return {"image": image, "shapes": shapes, "attributes": said}, len(truth)
 
@@ -98,9 +101,14 @@ def _attributes(truth: Segmentation, index: int, name: str) -> dict[str, str]:
         text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
         if key == CROWD or _NOT_XML.search(key) or _NOT_XML.search(text):
             drop(f"{name}: object {index + 1}: its attribute {key!r} is not kept, as CVAT cannot hold it")
-        elif key != OCCLUDED:
+        elif key != OCCLUDED or value is not True:  # which is CVAT's own mark
             found[key] = text
     return {**found, CROWD: "true"} if truth.is_crowd[index] else found
+
+
+def _read_back(text: str) -> str:
+    """Give what a reader of XML makes of a text."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
 def _mask(truth: Segmentation, index: int, attributes: Mapping[str, str]) -> str:

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 from msgspec import Raw
 
-from pixelwise.core.arrays import FloatArray, IntArray, Size
+from pixelwise.core.arrays import FloatArray, Size
 from pixelwise.core.errors import DataError, UnreadableFile
+from pixelwise.core.idmaps import encode_ids
 from pixelwise.core.runs import Runs, encode
-from pixelwise.formats.exports import number_in, take
+from pixelwise.formats.exports import by_name, number_in, take
 from pixelwise.formats.exports.note import KEY, drawn_fields
 from pixelwise.formats.exports.rings import Rings
 from pixelwise.formats.json_file import decode, decoded
 from pixelwise.formats.objects import Drawn
-from pixelwise.formats.shapes import Box, Ellipse, Shape
+from pixelwise.formats.shapes import Box, Coded, Ellipse, Shape
 
 AREAS = ("polygon", "complex_polygon", "mask", "ellipse", "bounding_box")  # a polygon's box is stated beside it
 _OTHERS = ("raster_layer", "tag", "keypoint", "line", "skeleton", "cuboid", "eye", "string", "graph", "table", "link")
@@ -61,18 +62,6 @@ def kind_of(annotation: Mapping[str, Raw]) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class LayerMask:
-    """A mask in a raster layer (H, W): where the layer has its value."""
-
-    layer: IntArray
-    value: int
-
-    def runs(self, size: Size) -> Runs:
-        """Take it out of the layer."""
-        return encode(np.asarray(self.layer == self.value))
-
-
-@dataclass(frozen=True, eq=False)
 class AnnotationDrawing:
     """What is drawn on the image of one file."""
 
@@ -110,28 +99,29 @@ class AnnotationDrawing:
         return found + [_drawn(where, one, layers) for where, one in own if kind_of(one) in AREAS]
 
 
-def _layers(annotations: Sequence[tuple[str, dict[str, Raw]]], size: Size) -> tuple[dict[str, LayerMask | str], list[str]]:
+def _layers(annotations: Sequence[tuple[str, dict[str, Raw]]], size: Size) -> tuple[dict[str, Coded | str], list[str]]:
     """Give the mask of every annotation that a raster layer names, or what is wrong with its layer."""
-    found: dict[str, LayerMask | str] = {}
+    found: dict[str, Coded | str] = {}
     for where, one in annotations:
         if kind_of(one) != "raster_layer":
             continue
         fields = take(one, "raster_layer", dict[str, Raw], {})
         values = take(fields, "mask_annotation_ids_mapping", dict[str, int], {})
         try:
-            layer = _layer(fields, size)
+            masks = _masks(fields, size)
         except DataError as error:
             found |= dict.fromkeys(values, f"its raster layer, {where}: {error}")
             continue
-        found |= {name: LayerMask(layer, value) for name, value in values.items()}
+        nothing = encode(np.zeros(size, bool))
+        found |= {name: Coded(masks.get(value, nothing)) for name, value in values.items()}
     there = {take(one, "id", str, "") for _, one in annotations}
     return found, [
         f"annotation {name}: a raster layer names it, but it is not in the file" for name in found if name not in there
     ]
 
 
-def _layer(fields: Mapping[str, Raw], size: Size) -> IntArray:
-    """Unpack the run lengths of a raster layer: value, count, value, count …, row by row."""
+def _masks(fields: Mapping[str, Raw], size: Size) -> dict[int, Runs]:
+    """Unpack the run lengths of a raster layer (value, count, value, count …, row by row) to a mask for each of its values."""
     try:
         flat = np.array(decode(fields["dense_rle"], list[int]), np.int64)
     except (KeyError, DataError, OverflowError):
@@ -141,10 +131,12 @@ def _layer(fields: Mapping[str, Raw], size: Size) -> IntArray:
     total = sum(flat[1::2].tolist())  # of Python's numbers, which do not overflow
     if total != size[0] * size[1]:
         raise DataError(f"its run lengths add up to {total}; expected {size[0]} x {size[1]} = {size[0] * size[1]}")
-    return np.repeat(flat[::2], flat[1::2]).reshape(size)
+    values, rows = np.unique(flat[::2], return_inverse=True)
+    layer = np.repeat(rows + 1, flat[1::2]).reshape(size)
+    return dict(zip(values.tolist(), encode_ids(layer, len(values)), strict=True))
 
 
-def _drawn(where: str, one: Mapping[str, Raw], layers: Mapping[str, LayerMask | str]) -> Drawn | str:
+def _drawn(where: str, one: Mapping[str, Raw], layers: Mapping[str, Coded | str]) -> Drawn | str:
     try:
         kind = kind_of(one)
         shape = _mask(one, layers) if kind == "mask" else _shape(kind, take(one, kind, dict[str, Any], {}))
@@ -157,7 +149,7 @@ def _drawn(where: str, one: Mapping[str, Raw], layers: Mapping[str, LayerMask | 
     return Drawn(take(one, "name", str, ""), shape, where, **fields)
 
 
-def _mask(one: Mapping[str, Raw], layers: Mapping[str, LayerMask | str]) -> LayerMask:
+def _mask(one: Mapping[str, Raw], layers: Mapping[str, Coded | str]) -> Coded:
     mask = layers.get(take(one, "id", str, ""))
     if mask is None:
         raise DataError("no raster layer of the file holds the pixels of its mask; export the file again")
@@ -198,8 +190,7 @@ def _sides(box: Mapping[str, Any]) -> tuple[float, float, float, float]:
 def _attributes(one: Mapping[str, Raw]) -> dict[str, Any]:
     """Give the attributes of an annotation, which are words, its properties and its text."""
     found: dict[str, Any] = dict.fromkeys(take(one, "attributes", list[str], []), True)
-    for each in take(one, "properties", list[dict[str, Any]], []):
-        if isinstance(name := each.get("name"), str):
-            found[name] = each.get("value")
+    properties = take(one, "properties", list[dict[str, Any]], [])
+    found |= by_name((name, each.get("value")) for each in properties if isinstance(name := each.get("name"), str))
     text = take(one, "text", dict[str, Any], {}).get("text")
     return found if text is None else {**found, "text": text}

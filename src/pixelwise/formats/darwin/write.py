@@ -16,11 +16,12 @@ from pixelwise.core.masks import as_disjoint
 from pixelwise.core.runs import Runs, decode
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.formats.exports.note import KEPT, KEY, NOTE, first_splits, is_ours, kept_of, refuse_regions, write_note
+from pixelwise.formats.exports.note import KEPT, KEY, NOTE, first_splits, kept_of, write_note
 from pixelwise.formats.exports.rings import are_exact, rings_of
+from pixelwise.formats.exports.stage import export_staged
 from pixelwise.formats.losses import tell_losses
-from pixelwise.formats.output import require_names, store_image
-from pixelwise.formats.writing import Writing, Written, drop, staged
+from pixelwise.formats.output import store_image
+from pixelwise.formats.writing import Writing, Written, drop
 
 FORM = "darwin"
 _SCHEMA = "https://darwin-public.s3.eu-west-1.amazonaws.com/darwin_json/2.0/schema.json"
@@ -34,11 +35,9 @@ def write(dataset: Dataset, path: Path, writing: Writing | None = None) -> Writt
         DataError: it holds regions, or several truths an image, a name cannot be a file's, or an image cannot be stored.
         StorageError: the folder holds something else, or cannot be written.
     """
-    path = Path(path)
-    refuse_regions(dataset, path, "Darwin JSON")
-    require_names(dataset)
+    own = ("images", "annotations", NOTE).__contains__
     work = partial(_write_one, splits=first_splits(dataset))
-    with staged(path, ("images", "annotations", NOTE).__contains__, is_ours(FORM), writing) as stage:
+    with export_staged(dataset, Path(path), FORM, "Darwin JSON", own, writing) as stage:
         for _ in stage.each(dataset, work):
             pass
         write_note(stage.folder, FORM, dataset)

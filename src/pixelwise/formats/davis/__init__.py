@@ -93,7 +93,7 @@ def sniff(path: Path) -> Claim | None:
     count = sum(frame.annotation is not None for frame in videos.frames)
     if not count:
         return None
-    dialect = "YouTube-VOS, objects followed through videos" if videos.meta else "DAVIS, objects followed through videos"
+    dialect = "YouTube-VOS, objects followed through videos" if videos.metas else "DAVIS, objects followed through videos"
     sequences = len({frame.sequence for frame in videos.frames})
     return Claim(dialect, f"JPEGImages and Annotations hold {sequences} sequences of the same names, {count} frames annotated")
 
@@ -113,7 +113,7 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
         raise UnknownLayout(
             f"{path}: expected videos as DAVIS has them, found {listing.describe()}. Tried: {'; '.join(LAYOUTS)}"
         )
-    names = read_names(None if videos.meta is None else root / videos.meta, _voids(root, videos))
+    names = read_names([root / one for one in videos.metas], _voids(root, videos))
     samples = []
     for frame, name in zip(videos.frames, _sample_names(videos.frames, names), strict=True):
         image = root / frame.image
@@ -130,7 +130,7 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
 
 def _voids(root: Path, videos: Videos) -> frozenset[str]:
     """List the sequences in which 255 is void: those whose first annotation holds other numbers."""
-    if videos.meta is not None:  # YouTube-VOS and we ourselves have no void
+    if videos.metas:  # YouTube-VOS and we ourselves have no void
         return frozenset()
     first: dict[str, Frame] = {}
     for frame in videos.frames:

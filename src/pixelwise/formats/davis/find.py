@@ -32,11 +32,11 @@ class Frame:
 
 @dataclass(frozen=True)
 class Videos:
-    """All frames in order, the splits (indices into them), ``meta.json`` where there is one, and what was left out."""
+    """All frames in order, the splits (indices into them), each ``meta.json`` there is, and what was left out."""
 
     frames: tuple[Frame, ...]
     splits: dict[str, tuple[int, ...]]
-    meta: PurePosixPath | None
+    metas: tuple[PurePosixPath, ...]
     notes: tuple[str, ...]
 
 
@@ -50,7 +50,7 @@ def find_videos(listing: Listing) -> Videos:
     masks = {one.with_suffix(""): one for one in listing.pictures if _place(one, _MASKS) is not None}
     pictures = [(one, at) for one in listing.pictures if (at := _place(one, _IMAGES)) is not None]
     if not masks or not pictures:
-        return Videos((), {}, None, ())
+        return Videos((), {}, (), ())
     by_base: dict[PurePosixPath, list[Frame]] = defaultdict(list)
     folders = {mask.parent for mask in masks}
     for picture, at in pictures:
@@ -63,13 +63,13 @@ def find_videos(listing: Listing) -> Videos:
     kept, notes = _best(by_base)
     frames = tuple(sorted(kept, key=lambda one: natural(one.image)))
     splits, missing = _splits(listing, frames)
-    meta = next((one for one in listing.texts if one.name == "meta.json" and len(one.parts) <= 2), None)
+    metas = tuple(one for one in listing.texts if one.name == "meta.json" and len(one.parts) <= 2)
     taken = {one.annotation for one in frames if one.annotation is not None}
     used = {one.parent for one in taken}
     lone = [one for one in masks.values() if one.parent in used and one not in taken]
     if lone:
         notes.append(LostLabels(f"{listing.root}: {len(lone)} annotations ({lone[0]} …) have no frame in {_IMAGES}; left out"))
-    return Videos(frames, splits, meta, (*notes, *missing))
+    return Videos(frames, splits, metas, (*notes, *missing))
 
 
 def _place(picture: PurePosixPath, word: str) -> int | None:
@@ -110,11 +110,12 @@ def _splits(listing: Listing, frames: tuple[Frame, ...]) -> tuple[dict[str, tupl
     notes = []
     for path in _lists(listing):
         missing = []
-        lines = [words for line in _text(listing.root / path).splitlines() if (words := line.split())]
-        for words in lines:
-            rows = by_name.get(" ".join(words)) or by_image.get("/".join(words[0].split("/")[-3:]), [])
+        lines = [stripped for line in _text(listing.root / path).splitlines() if (stripped := line.strip())]
+        for line in lines:  # a sequence, a frame, or a frame and its annotation as in DAVIS 2016; names may have spaces
+            entries = ("/".join(entry.split("/")[-3:]) for entry in (line, line.split()[0]))
+            rows = by_name.get(line) or next((by_image[entry] for entry in entries if entry in by_image), [])
             found[path.stem] += rows
-            missing += [] if rows else [" ".join(words)]
+            missing += [] if rows else [line]
         if missing:
             notes.append(f"{path}: {len(missing)} of {len(lines)} entries name no sequence here, the first: {missing[0]!r}")
     if not any(found.values()):

@@ -4,7 +4,7 @@ YouTube-VOS states a category for each object of a video. Pixelwise writes that 
 the pictures cannot hold: the label set, the name of each sample, and its objects in order with class and crowd mark.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,28 +55,28 @@ class ObjectNames:
         return None if name is None else (name, False)
 
 
-def read_names(path: Path | None, voids: frozenset[str]) -> ObjectNames:
-    """Read ``meta.json``; without one, all objects are of the class ``object``.
+def read_names(paths: Sequence[Path], voids: frozenset[str]) -> ObjectNames:
+    """Read every ``meta.json``, as YouTube-VOS has one a split; without one, all objects are of the class ``object``.
 
     Raises:
-        UnreadableFile: it is no JSON, or not of that form.
+        UnreadableFile: one is no JSON, or not of that form.
     """
-    data = None if path is None else read_json(path, _MOST_BYTES)
-    if path is None or not isinstance(data, Mapping) or not isinstance(data.get("videos"), Mapping):
-        return ObjectNames(things([CLASS]), voids=voids)
-    try:
-        categories = {
-            str(sequence): {int(number): str(one.get("category", CLASS)) for number, one in video["objects"].items()}
-            for sequence, video in data["videos"].items()
-        }
-        ours = data.get(MARK)
-        if isinstance(ours, Mapping) and ours.get("format") == FORMAT:
-            labels = LabelSet.from_json(ours["labels"])
-            return ObjectNames(
-                labels, categories, frames={key: _frame(one, len(labels)) for key, one in ours["frames"].items()}
-            )
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise UnreadableFile(f"{path}: expected videos with objects and their categories, but {_words(error)}") from None
+    categories: dict[str, dict[int, str]] = {}
+    for path in paths:
+        data = read_json(path, _MOST_BYTES)
+        if not isinstance(data, Mapping) or not isinstance(data.get("videos"), Mapping):
+            continue
+        try:
+            for sequence, video in data["videos"].items():
+                of_video = {int(number): str(one.get("category", CLASS)) for number, one in video["objects"].items()}
+                categories.setdefault(str(sequence), {}).update(of_video)
+            ours = data.get(MARK)
+            if isinstance(ours, Mapping) and ours.get("format") == FORMAT:
+                labels = LabelSet.from_json(ours["labels"])
+                frames = {key: _frame(one, len(labels)) for key, one in ours["frames"].items()}
+                return ObjectNames(labels, categories, frames=frames)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise UnreadableFile(f"{path}: expected videos with objects and their categories, but {_words(error)}") from None
     names = sorted({name for video in categories.values() for name in video.values()})
     return ObjectNames(things([*names, CLASS] if voids else names or [CLASS]), categories, voids)
 

@@ -19,6 +19,7 @@ from pixelwise.formats.davis.meta import FORMAT, MARK, VOID, is_ours
 from pixelwise.formats.losses import tell_losses
 from pixelwise.formats.numbered import flattened
 from pixelwise.formats.output import require_names, store_image
+from pixelwise.formats.voc.labels import COLOURS
 from pixelwise.formats.writing import Writing, Written, staged
 
 _SIZE = "Full-Resolution"
@@ -87,7 +88,7 @@ def _write_one(sample: Sample, folder: Path, places: Mapping[str, tuple[str, str
             )
         table: IntArray = np.zeros(len(truth) + 1, np.uint8)
         table[1:] = numbers
-        write_ids(folder / "Annotations" / _SIZE / sequence / f"{stem}.png", table[ids], palette())
+        write_ids(folder / "Annotations" / _SIZE / sequence / f"{stem}.png", table[ids], COLOURS)
         rows = zip(numbers[seen].tolist(), truth.class_ids[seen].tolist(), truth.is_crowd[seen].tolist(), strict=True)
         entry["objects"] = [list(row) for row in rows]
     entry["image"] = store_image(replace(sample, name=stem), folder / "JPEGImages" / _SIZE / sequence)
@@ -137,17 +138,3 @@ def _lines(
             sequence = entry["sequence"]
             lines.append(sequence if whole[sequence] <= there else f"JPEGImages/{_SIZE}/{sequence}/{entry['image']}")
     return list(dict.fromkeys(lines))
-
-
-def palette() -> IntArray:
-    """Give the colours (256, 3) of VOC and DAVIS: the bits of a number, three at a time, are the high bits of its colour.
-
-    >>> palette()[:3].tolist()
-    [[0, 0, 0], [128, 0, 0], [0, 128, 0]]
-    """
-    numbers = np.arange(256)
-    colours: IntArray = np.zeros((256, 3), np.uint8)
-    for bit in range(8):
-        for band in range(3):
-            colours[:, band] |= ((numbers >> (3 * bit + band) & 1) << (7 - bit)).astype(np.uint8)
-    return colours

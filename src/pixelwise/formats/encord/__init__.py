@@ -103,12 +103,13 @@ def _listed(path: Path, file: PurePosixPath, split: str | None, seen: _Seen) -> 
         if not units:
             seen.media[take(row, "data_type", str, "") or "unknown"] += 1
         digest = hashlib.sha256(item.text()).digest() if units else b""
+        answers = take(row, "classification_answers", dict[str, Any], {})
         for key, unit in units.items():
             _scan(unit, seen)
             title = take(unit, "data_title", str, "") or take(row, "data_title", str, "")
             shown = f"label row {title or take(row, 'label_hash', str, '') or number}"
             drawing = UnitDrawing(item, key, shown)
-            meta = answers_about(row, take(take(unit, "labels", Fields, {}), "classifications", list[Any], []))
+            meta = answers_about(answers, take(take(unit, "labels", Fields, {}), "classifications", list[Any], []))
             yield Listed(tuple(_names(row, unit, title)), (drawing,), file, split, (digest, key), meta)
 
 

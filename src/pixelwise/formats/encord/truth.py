@@ -12,10 +12,10 @@ import numpy as np
 from msgspec import Raw
 
 from pixelwise.core.arrays import BoolArray, FloatArray, Size
-from pixelwise.core.errors import DataError
+from pixelwise.core.errors import DataError, UnreadableFile
 from pixelwise.core.runs import decode as unpacked
 from pixelwise.core.runs import encode, from_text
-from pixelwise.formats.exports import Item, number_in, scaled, take
+from pixelwise.formats.exports import Item, number_in, once, scaled, take
 from pixelwise.formats.exports.note import KEY, drawn_fields
 from pixelwise.formats.json_file import decode
 from pixelwise.formats.objects import Drawn
@@ -44,9 +44,8 @@ def shape_name(one: Mapping[str, Raw]) -> str:
     return next((key for key in AREAS if key in one and bytes(memoryview(one[key])) not in _NOTHING), "")
 
 
-def answers_about(row: Fields, stated: list[Any]) -> dict[str, Any]:
-    """Give the answers about an image, by their questions' names."""
-    answers = take(row, "classification_answers", dict[str, Any], {})
+def answers_about(answers: Mapping[str, Any], stated: list[Any]) -> dict[str, Any]:
+    """Give the answers about an image, by their questions' names; ``answers`` are all those of its row."""
     found: dict[str, Any] = {}
     for one in stated:
         if isinstance(one, dict):
@@ -67,6 +66,13 @@ def _answers(entry: object) -> dict[str, Any]:
     return found
 
 
+@once
+def _opened(item: Item) -> tuple[dict[str, Fields], dict[str, Any]]:
+    """Give the data units of a label row, and the answers about their objects; a group may have thousands of images."""
+    row = item.decoded(Fields)
+    return units_of(row), take(row, "object_answers", dict[str, Any], {})
+
+
 @dataclass(frozen=True, eq=False)
 class UnitDrawing:
     """What is drawn on the image of a data unit."""
@@ -80,31 +86,32 @@ class UnitDrawing:
         """The export."""
         return self.item.path
 
-    def _unit(self) -> tuple[Fields, Fields]:
-        row = self.item.decoded(Fields)
+    def _unit(self) -> tuple[Fields, Mapping[str, Any]]:
+        """Give the data unit, and the answers about the objects of its row."""
         try:
-            unit = units_of(row).get(self.unit)
+            units, answers = _opened(self.item)
+        except UnreadableFile:
+            raise
         except DataError as error:
             raise DataError(f"{self.path}: {self.row}: expected data units, but {error}; export it again") from None
-        if unit is None:
+        if self.unit not in units:
             raise DataError(f"{self.path}: {self.row}: its data unit {self.unit} is no longer there; read the data set again")
-        return row, unit
+        return units[self.unit], answers
 
     def stated(self) -> Size | None:
         """Give (H, W) as the data unit states it."""
-        _, unit = self._unit()
+        unit, _ = self._unit()
         height, width = take(unit, "height", int, 0), take(unit, "width", int, 0)
         return (height, width) if height > 0 and width > 0 else None
 
     def drawn(self, size: Size) -> list[Drawn | str]:
         """List the objects with an area."""
-        row, unit = self._unit()
+        unit, answers = self._unit()
         labels = take(unit, "labels", Fields, {})
         try:
             raws = decode(labels["objects"], list[Raw]) if "objects" in labels else []
         except DataError as error:
             raise DataError(f"{self.path}: {self.row}: expected a list of objects, but {error}; export it again") from None
-        answers = take(row, "object_answers", dict[str, Any], {})
         found: list[Drawn | str] = []
         for number, raw in enumerate(raws, start=1):
             try:

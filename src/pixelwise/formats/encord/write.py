@@ -14,10 +14,11 @@ from pixelwise.core.runs import decode
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.formats.encord.truth import rle_string
-from pixelwise.formats.exports.note import KEPT, KEY, NOTE, files_of, is_ours, kept_of, refuse_regions, write_note
+from pixelwise.formats.exports.note import KEPT, KEY, NOTE, kept_of, write_note
+from pixelwise.formats.exports.stage import entries_by_file, export_staged
 from pixelwise.formats.losses import tell_losses
-from pixelwise.formats.output import require_names, store_image
-from pixelwise.formats.writing import Writing, Written, staged
+from pixelwise.formats.output import store_image
+from pixelwise.formats.writing import Writing, Written
 
 FORM = "encord"
 _ONTOLOGY = "ontology.json"
@@ -31,13 +32,9 @@ def write(dataset: Dataset, path: Path, writing: Writing | None = None) -> Writt
         DataError: it holds regions, or several truths an image, a name cannot be a file's, or an image cannot be stored.
         StorageError: the folder holds something else, or cannot be written.
     """
-    path = Path(path)
-    refuse_regions(dataset, path, "Encord")
-    require_names(dataset)
-    with staged(path, _is_own, is_ours(FORM), writing) as stage:
+    with export_staged(dataset, Path(path), FORM, "Encord", _is_own, writing) as stage:
         rows = list(stage.each(dataset, partial(_write_one, title=dataset.name)))
-        for name, members in files_of(dataset, _REST).items():
-            there = [rows[row] for row in members if rows[row] is not None]
+        for name, there in entries_by_file(dataset, rows, _REST).items():
             write_bytes(stage.folder / f"{name}.json", msgspec.json.encode(there))
         write_json(stage.folder / _ONTOLOGY, _ontology(dataset.labels))
         write_note(stage.folder, FORM, dataset)

@@ -3,8 +3,9 @@
 A file is a list of items, one item, or one item a line (NDJSON). Items stay on the disk until they are asked for.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, wraps
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
@@ -19,7 +20,7 @@ from pixelwise.formats.json_file import decode, decoded, keys_of
 
 SUFFIXES = (".json", ".ndjson", ".jsonl")
 _FOLDERS = ("annotations", "annotation", "labels", "anns", "ann", "json", "exports", "export")
-_MOST_OTHERS = 32  # files of another make that are looked into before the rest is taken for such
+_MOST_OTHERS = 32  # files of another make that come first, before the rest is taken for such
 
 _T = TypeVar("_T")
 Keys = frozenset[str] | None
@@ -62,7 +63,7 @@ def find_export(path: Path, is_own: Callable[[Keys], bool]) -> Export | None:
     for one in (*listing.texts, *listing.others):
         if one.suffix.lower() not in SUFFIXES:
             continue
-        if others >= _MOST_OTHERS:
+        if others >= _MOST_OTHERS and not found:
             break
         keys = keys_of(listing.root / one)
         if keys is not None and is_own(keys):
@@ -113,6 +114,26 @@ class Item:
             if isinstance(error, UnreadableFile):
                 raise
             raise UnreadableFile(f"{self.path}: the item at byte {self.place[0]} is not as expected: {error}") from None
+
+    def require_unchanged(self) -> None:
+        """Check that the file is still the one that was listed, as where a part of it is kept.
+
+        Raises:
+            MissingFile, UnreadableFile: as ``text``.
+        """
+        read_pieces(self.path, self.stamp, np.zeros((1, 2), np.int64))
+
+
+def once(read: Callable[[Item], _T]) -> Callable[[Item], _T]:
+    """Keep what ``read`` makes of the last item, as the truths of one are asked for one after the other."""
+    kept = lru_cache(maxsize=1)(read)
+
+    @wraps(read)
+    def found(item: Item) -> _T:
+        item.require_unchanged()
+        return kept(item)
+
+    return found
 
 
 def items_of(path: Path, what: str) -> list[Item]:
@@ -171,6 +192,18 @@ def objects_in(raws: Sequence[Raw]) -> list[dict[str, Raw]]:
         except DataError:
             continue
     return found
+
+
+def by_name(said: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Collect what is said under names; a name that comes again, as where several values may be chosen, gets a list.
+
+    >>> by_name([("colour", "red"), ("age", 2), ("colour", "blue")])
+    {'colour': ['red', 'blue'], 'age': 2}
+    """
+    found: dict[str, list[Any]] = {}
+    for name, value in said:
+        found.setdefault(name, []).append(value)
+    return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
 
 
 def is_null(raw: Raw) -> bool:

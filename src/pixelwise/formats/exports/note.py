@@ -5,14 +5,13 @@ What belongs to one object (a crowd mark, a number, a stated box) is kept in the
 which the platforms ignore.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from PIL import ImageColor
 
-from pixelwise.core.errors import DataError
 from pixelwise.core.labels import Colour, LabelSet
 from pixelwise.core.sample import Dataset
 from pixelwise.core.segmentation import Kind, Segmentation
@@ -71,16 +70,6 @@ def is_ours(form: str) -> Callable[[Path], bool]:
     return lambda folder: is_stated(folder, _mark(form))
 
 
-def files_of(dataset: Dataset, rest: str) -> dict[str, Sequence[int]]:
-    """List the rows of each label file: one a split, and one called ``rest`` for what is in none."""
-    taken = {row for rows in dataset.splits.values() for row in rows}
-    others = [row for row in range(len(dataset)) if row not in taken]
-    files: dict[str, Sequence[int]] = dict(dataset.splits)
-    while rest in files:
-        rest += "_"
-    return {**files, rest: others} if others or not files else files
-
-
 def first_splits(dataset: Dataset) -> dict[str, list[str]]:
     """List the splits of each sample that is in one, by its name, the first first."""
     found: dict[str, list[str]] = {}
@@ -88,19 +77,6 @@ def first_splits(dataset: Dataset) -> dict[str, list[str]]:
         for row in rows:
             found.setdefault(dataset[row].name, []).append(name)
     return found
-
-
-def refuse_regions(dataset: Dataset, path: Path, tool: str) -> None:
-    """Refuse what has no classes.
-
-    Raises:
-        DataError: the data set holds regions.
-    """
-    if dataset.kind == "regions":
-        raise DataError(
-            f"{path}: {tool} names a class for each object, and regions have none: what makes them regions would be lost. "
-            f"Match them with classes first"
-        )
 
 
 def kept_of(truth: Segmentation, index: int) -> dict[str, Any]:

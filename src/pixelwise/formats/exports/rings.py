@@ -12,7 +12,8 @@ import numpy as np
 from pixelwise.core.arrays import BoolArray, FloatArray, Size
 from pixelwise.core.errors import DataError
 from pixelwise.core.polygons import borders, rasterise
-from pixelwise.core.runs import Runs, decode, encode
+from pixelwise.core.runs import Runs
+from pixelwise.formats.shapes import odd_parity
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,12 +26,10 @@ class Rings:
         """Fill them, each by COCO's rule."""
         if not self.rings:
             raise DataError("it has no outline; draw one")
-        whole = np.zeros(size, bool)
         for one in self.rings:
             if len(one) < 3:
                 raise DataError(f"a polygon has {len(one)} points; expected at least 3")
-            whole ^= decode(rasterise([one], size))
-        return encode(whole)
+        return odd_parity([rasterise([one], size) for one in self.rings], size)
 
 
 def rings_of(mask: BoolArray) -> list[FloatArray]:

@@ -13,7 +13,7 @@ from pixelwise.core.arrays import IntArray, Size
 from pixelwise.core.errors import DataError
 from pixelwise.core.image import SUFFIXES
 from pixelwise.core.labels import LabelSet
-from pixelwise.core.sample import Dataset, ImageFile, LostLabels, Salvaged, Sample, Source
+from pixelwise.core.sample import Dataset, ImageFile, Salvaged, Sample, Source
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.formats.absent import labels_alone
 from pixelwise.formats.coco.find import split_names
@@ -21,9 +21,8 @@ from pixelwise.formats.exports import Export
 from pixelwise.formats.exports.note import Note
 from pixelwise.formats.names import place_of, sample_names
 from pixelwise.formats.objects import Drawing, ObjectTruth
-from pixelwise.formats.pictures import Pictures, attempts, unnamed
+from pixelwise.formats.pictures import Pictures, attempts, named_twice, not_found, told, unnamed
 
-_TOLD = 20  # images that are missing, a sentence each; the rest are counted
 _LONGEST = 120  # characters of a name in a message; addresses may carry long keys
 
 
@@ -124,11 +123,8 @@ def dataset_of(
             _add(found, pictures, one, root)
     if not found.pictures:
         raise DataError(_none_there(export, listed))
-    told = [*export.listing.refused, *notes, *found.missing[:_TOLD]]
-    if len(found.missing) > _TOLD:
-        more = len(found.missing) - _TOLD
-        told.append(LostLabels(f"{root}: {more} more of the images that the label files name are not there"))
-    told += unnamed(export.listing, found.pictures) if export.whole else ()
+    noted = [*export.listing.refused, *notes, *told(found.missing, root), *named_twice(found.pictures, root)]
+    noted += unnamed(export.listing, found.pictures) if export.whole else ()
     samples = []
     for picture, one, name in zip(found.pictures, found.listed, sample_names(found.pictures), strict=True):
         truths = tuple(ObjectTruth(each, root / picture, own, note.kind) for each in one.drawings)
@@ -136,7 +132,7 @@ def dataset_of(
         source = Source(root / picture, (root / one.file,), "json")
         samples.append(Sample(name, ImageFile(root / picture), truth, labels, source, dict(one.meta)))
     members = {name: list(dict.fromkeys(rows)) for name, rows in found.splits.items()}
-    dataset = Dataset(samples, labels, note.kind, members, root.resolve().name or "data", told)
+    dataset = Dataset(samples, labels, note.kind, members, root.resolve().name or "data", noted)
     return labels_alone(dataset, own, export.listing) if pictures.are_absent else dataset
 
 
@@ -150,10 +146,8 @@ def _add(found: _Found, pictures: Pictures, one: Listed, root: Path) -> None:
         there = pictures.of_stem(name, one.file)
         if there:
             break
-    shown = next(iter(one.names), "")[:_LONGEST] or "an image without a name"
     if len(there) != 1:
-        why = f"{there[0]} and {there[1]} may both be meant" if there else f"there is no such image in {root}"
-        found.missing.append(LostLabels(f"{shown}: {root / one.file} names it, but {why}; it is left out"))
+        found.missing.append(not_found(next(iter(one.names), ""), root / one.file, there))
         return
     key = (there[0], one.content)
     place = None if one.content is None else found.places.get(key)

@@ -39,16 +39,18 @@ class Place:
     def pixels(self, points: FloatArray, crs: str) -> FloatArray:
         """Turn points (P, 2) x, y of the reference system ``crs`` into columns and rows.
 
+        None of them is finite where the picture's system has no place for any, as for what is across the earth.
+
         Raises:
             MissingExtra: the system is not the picture's, and rasterio is not installed.
-            DataError: the points cannot be converted.
+            DataError: the points cannot be converted, or some of them only.
         """
         if self.crs and self.crs != crs:
             points = _converted(points, crs, self)
         a, b, c, d, e, f = self.affine
         with np.errstate(all="ignore"):
             found = np.linalg.solve(np.array([[a, b], [d, e]]), (points - np.array([c, f])).T).T
-        if not np.isfinite(found).all():
+        if np.isfinite(found).any() and not np.isfinite(found).all():
             raise DataError("a coordinate is beyond all numbers once it is on the picture")
         return np.ascontiguousarray(found)
 

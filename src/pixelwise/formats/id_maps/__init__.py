@@ -37,7 +37,7 @@ from pixelwise.formats.numbered import flattened
 from pixelwise.formats.objects import ObjectTruth, things
 from pixelwise.formats.output import require_names, store_image
 from pixelwise.formats.splits import find_splits, write_lists
-from pixelwise.formats.stated import NAME, Stated, is_stated, state, stated_in
+from pixelwise.formats.stated import NAME, Stated, claim_ours, is_stated, state, stated_in
 from pixelwise.formats.writing import Writing, Written, staged
 
 __all__ = ["LAYOUTS", "read", "sniff", "write"]
@@ -51,9 +51,9 @@ def sniff(path: Path) -> Claim | None:
     path = Path(path)
     if not path.is_dir():
         return None
+    if ours := claim_ours(path, _FORMAT, "maps of object numbers, as Pixelwise writes them"):
+        return ours
     listing = list_folder(path)
-    if is_stated(path, _FORMAT):
-        return Claim("maps of object numbers, as Pixelwise writes them", f"{NAME} says so")
     found = find_maps(listing)
     if not found.pairs or has_pairs(listing) or not _are_numbers(path, found):
         return None

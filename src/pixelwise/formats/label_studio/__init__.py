@@ -3,6 +3,7 @@
 Each annotation of a task that was not cancelled is a truth of its image: usually one, several where several people annotated
 it, and only the one marked as ground truth where there is one. Predictions are no truth; they are left out and counted. A
 region of several labels is an object of each. Answers about a region are its attributes, those about the image its ``meta``.
+Where a task shows several pictures the export does not say which is which, so the regions on them are told as wrong.
 
 Pictures are looked up by what the task calls them: an upload (``/data/upload/1/3f9b2c01-photo.jpg``, also without the prefix
 that uploading adds), a file of local storage (``?d=photos/photo.jpg``), or an address of a cloud storage. A labelling
@@ -27,11 +28,19 @@ from pixelwise.core.image import SUFFIXES
 from pixelwise.core.labels import Colour, LabelSet
 from pixelwise.core.sample import Dataset
 from pixelwise.formats.claim import Claim
-from pixelwise.formats.exports import Export, Item, Keys, find_export, items_of, take
+from pixelwise.formats.exports import Export, Item, Keys, find_export, is_null, items_of, take
 from pixelwise.formats.exports.note import colour_in, read_note
 from pixelwise.formats.exports.samples import Listed, dataset_of, splits_of
 from pixelwise.formats.json_file import keys_of
-from pixelwise.formats.label_studio.truth import Fields, Region, TaskDrawing, controls_of, regions_of, truths_of
+from pixelwise.formats.label_studio.truth import (
+    Fields,
+    Region,
+    TaskDrawing,
+    controls_of,
+    drawn_under,
+    regions_of,
+    truths_of,
+)
 from pixelwise.formats.label_studio.write import FORM, write
 from pixelwise.formats.objects import left_out
 from pixelwise.formats.xml_file import elements, root_tag
@@ -41,6 +50,7 @@ __all__ = ["LAYOUTS", "read", "sniff", "write"]
 LAYOUTS = ("Label Studio's JSON or JSON-MIN export beside or above its images",)
 _CONTROLS = frozenset({"PolygonLabels", "RectangleLabels", "EllipseLabels", "BrushLabels", "BitmaskLabels", "Labels"})
 _HEX = frozenset("0123456789abcdef")
+_LONGEST_ID = 64  # bytes of a task's id that count
 _OTHERS = frozenset({"id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement"})
 
 
@@ -109,15 +119,13 @@ def _told(path: Path, seen: _Seen) -> Iterator[str]:
 
 def _listed(path: Path, file: PurePosixPath, split: str | None, seen: _Seen) -> Iterator[Listed]:
     """List the images of an export; entries of JSON-MIN about one task are its truths by several people."""
-    groups: dict[str, list[tuple[Item, Fields]]] = {}
+    groups: dict[object, tuple[str, list[tuple[Item, Fields]]]] = {}
     for number, item in enumerate(items_of(path, "tasks of Label Studio"), start=1):
         fields = item.decoded(Fields)
-        is_min = "data" not in fields
-        key = str(take(fields, "id", int, 0)) if is_min and "id" in fields else f"number {number}"
-        groups.setdefault(key, []).append((item, fields))
-    for key, entries in groups.items():
+        name = _identity(fields) or f"number {number}"
+        groups.setdefault(number if "data" in fields else name, (f"task {name}", []))[1].append((item, fields))
+    for task, entries in groups.values():
         fields = entries[0][1]
-        task = f"task {take(fields, 'id', int, 0) if 'id' in fields else key}"
         drawings, meta = [], {}
         for item, each in entries:
             count, answers = _scanned(each, seen)
@@ -126,6 +134,13 @@ def _listed(path: Path, file: PurePosixPath, split: str | None, seen: _Seen) -> 
         seen.unlabelled += not drawings
         content = tuple(hashlib.sha256(item.text()).digest() for item, _ in entries)
         yield Listed(tuple(_names(fields)), tuple(drawings), file, split, content, meta)
+
+
+def _identity(fields: Fields) -> str:
+    """Give the id of a task as text; empty where it has none."""
+    if "id" not in fields or is_null(fields["id"]):
+        return ""
+    return take(fields, "id", str, "") or bytes(memoryview(fields["id"])[:_LONGEST_ID]).decode("utf-8", "replace")
 
 
 def _scanned(fields: Fields, seen: _Seen) -> tuple[int, dict[str, Any]]:
@@ -147,8 +162,10 @@ def _scanned(fields: Fields, seen: _Seen) -> tuple[int, dict[str, Any]]:
             else:
                 answers.update(region.answers)
     if "data" not in fields:
-        rest = {key: take(fields, key, str, "") for key in fields if key not in _OTHERS}
-        answers |= {key: text for key, text in rest.items() if text and not _is_picture(text)}
+        for key in [one for one in fields if one not in _OTHERS]:
+            said: object = take(fields, key, Any, None)
+            if said not in ("", None, [], {}) and not _is_picture(said) and not drawn_under(fields, key):
+                answers[key] = said
     return len(truths), answers
 
 
@@ -187,7 +204,9 @@ def _spellings(text: str) -> Iterator[str]:
         yield rest
 
 
-def _is_picture(text: str) -> bool:
+def _is_picture(text: object) -> bool:
+    if not isinstance(text, str):
+        return False
     bare = text.partition("?")[0]
     return any(PurePosixPath(one).suffix.lower() in SUFFIXES for one in (bare, text.rpartition("=")[2]))
 

@@ -4,6 +4,7 @@ Coordinates are in percent of the picture's width and height. A region is told i
 answers and its shape come from several controls; here they are one again.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +13,8 @@ from typing import Any
 from msgspec import Raw
 
 from pixelwise.core.arrays import Size
-from pixelwise.core.errors import DataError
-from pixelwise.formats.exports import Item, is_null, number_in, scaled, take
+from pixelwise.core.errors import DataError, UnreadableFile
+from pixelwise.formats.exports import Item, is_null, number_in, once, scaled, take
 from pixelwise.formats.exports.note import KEY, drawn_fields
 from pixelwise.formats.exports.png import from_base64, mask_of_png
 from pixelwise.formats.json_file import decode
@@ -24,6 +25,8 @@ from pixelwise.formats.shapes import Bitmap, Box, Ellipse, Polygons, Shape, poin
 Fields = dict[str, Raw]
 _SHAPES = ({"points"}, {"rle"}, {"imageDataURL"}, {"radiusX", "radiusY"}, {"x", "y", "width", "height"})
 _SHARED = frozenset({"original_width", "original_height", "image_rotation"})
+_ANSWERS = frozenset({"choices", "text", "rating", "number", "datetime", "taxonomy"})  # told beside the region's shape again
+_GEOMETRY = ("points", "rle", "imageDataURL", "radiusX", "radiusY", "x", "y", "width", "height", "rotation")
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +50,11 @@ class Region:
     def classes(self) -> tuple[str, ...]:
         """Its classes; one drawn without a label is of the class that its control is called."""
         return self.names or ((self.control,) if self.control else ())
+
+    @property
+    def picture(self) -> str:
+        """The image, of those that the task shows, that it is drawn on; empty where that is not said."""
+        return take(self.shape or {}, "to_name", str, "")
 
     def size(self) -> Size | None:
         """Give (H, W) of the picture as the result states it."""
@@ -78,32 +86,50 @@ def truths_of(fields: Fields) -> list[list[Raw]]:
 
 def _entries(fields: Fields) -> Iterator[Raw]:
     """Give the regions of an entry of JSON-MIN: lists of objects under the names of the controls."""
-    for raw in fields.values():
-        try:
-            yield from decode(raw, list[Raw])
-        except DataError:
-            continue
+    for key in fields:
+        yield from drawn_under(fields, key)
+
+
+def drawn_under(fields: Fields, key: str) -> list[Raw]:
+    """Give what an entry of JSON-MIN has drawn with one control; a list without an object in it is of answers or texts."""
+    results = take(fields, key, list[Raw], [])
+    return results if any(bytes(memoryview(one)[:1]) == b"{" for one in results) else []
 
 
 def controls_of(fields: Fields) -> list[str]:
     """Name the control of every region that ``truths_of`` gives of an entry of JSON-MIN."""
-    return [key for key in fields for _ in take(fields, key, list[Raw], [])]
+    return [key for key in fields for _ in drawn_under(fields, key)]
 
 
 def regions_of(results: Sequence[Raw], controls: Sequence[str] = ()) -> list[Region | str]:
-    """Join results to regions, in the order in which they begin; what is no result is a sentence in its place."""
-    found: dict[str, Region | str] = {}
-    for number, raw in enumerate(results):
+    """Join results to regions, in the order in which they begin; what is no result is a sentence in its place.
+
+    Results of one id are one region. Those of JSON-MIN have none: there a region that two controls tell has one geometry.
+    """
+    found: dict[object, Region | str] = {}
+    told: Counter[tuple[str, object]] = Counter()
+    for number, raw in enumerate(results, start=1):
         try:
             fields = decode(raw, Fields)
         except DataError as error:
-            found[f"number {number + 1}"] = f"result {number + 1}: expected an object, but {error}"
+            found[number] = f"result {number}: expected an object, but {error}"
             continue
-        name = take(fields, "id", str, "") or f"number {number + 1}"
-        before = found.get(name)
-        control = controls[number] if number < len(controls) else take(fields, "from_name", str, "")
-        found[name] = _joined(before if isinstance(before, Region) else Region(f"region {name}"), fields, control)
+        control = controls[number - 1] if number <= len(controls) else take(fields, "from_name", str, "")
+        name = take(fields, "id", str, "")
+        key: object = name or number
+        if controls and not name and (place := _place(fields)):
+            told[control, place] += 1
+            key = place, told[control, place]  # a region drawn twice with one control is two
+        before = found.get(key)
+        found[key] = _joined(
+            before if isinstance(before, Region) else Region(f"region {name or f'number {number}'}"), fields, control
+        )
     return list(found.values())
+
+
+def _place(fields: Fields) -> tuple[tuple[str, bytes], ...]:
+    """Give the geometry of an entry of JSON-MIN, to be compared; empty where it has none."""
+    return tuple((key, bytes(memoryview(fields[key]))) for key in _GEOMETRY if key in fields)
 
 
 def _joined(region: Region, fields: Fields, control: str) -> Region:
@@ -112,11 +138,12 @@ def _joined(region: Region, fields: Fields, control: str) -> Region:
     names = [name for key in value if key.endswith("labels") for name in take(value, key, list[str], [])]
     kind = take(fields, "type", str, "") or next((key for key in value if key.endswith("labels")), "")
     is_shape = any(keys <= value.keys() for keys in _SHAPES)
-    answers = {} if is_shape or names or not control else {control: _answer(value)}
+    said = {key: raw for key, raw in value.items() if key in _ANSWERS} if is_shape else value
+    answers = {control: _answer(said)} if said and control and not names else {}
     return Region(
         region.where,
         region.kind or kind,
-        region.control if region.has_area else control,
+        region.control or ("" if answers else control),
         tuple(dict.fromkeys((*region.names, *names))),
         fields if is_shape and region.shape is None else region.shape,
         value if is_shape and region.shape is None else region.value,
@@ -173,6 +200,13 @@ def _bitmap(text: str, size: Size) -> Bitmap:
     return Bitmap(mask)
 
 
+@once
+def _truths(item: Item) -> tuple[list[list[Raw]], list[str]]:
+    """Give the results of every truth of an item, and of JSON-MIN the controls that they were drawn with."""
+    fields = item.decoded(Fields)
+    return truths_of(fields), [] if "data" in fields else controls_of(fields)
+
+
 @dataclass(frozen=True, eq=False)
 class TaskDrawing:
     """What one person drew on the picture of a task: its truth number ``row``."""
@@ -187,14 +221,15 @@ class TaskDrawing:
         return self.item.path
 
     def _regions(self) -> list[Region | str]:
-        fields = self.item.decoded(Fields)
         try:
-            truths = truths_of(fields)
+            truths, controls = _truths(self.item)
+        except UnreadableFile:
+            raise
         except DataError as error:
             raise DataError(f"{self.path}: {self.task}: its annotations are not as expected: {error}") from None
         if self.row >= len(truths):
             raise DataError(f"{self.path}: {self.task}: expected annotation {self.row + 1}, found {len(truths)}")
-        return regions_of(truths[self.row], () if "data" in fields else controls_of(fields))
+        return regions_of(truths[self.row], controls)
 
     def stated(self) -> Size | None:
         """Give (H, W) as the first region states it."""
@@ -204,9 +239,16 @@ class TaskDrawing:
     def drawn(self, size: Size) -> list[Drawn | str]:
         """List the regions with an area; one of several classes is as many objects."""
         found: list[Drawn | str] = []
-        for region in self._regions():
+        regions = self._regions()
+        pictures = {one.picture: None for one in regions if isinstance(one, Region) and one.has_area}
+        for region in regions:
             if isinstance(region, str):
                 found.append(f"{self.task}, {region}")
+            elif region.has_area and len(pictures) > 1:
+                found.append(
+                    f"{self.task}, {region.where}: it is drawn on '{region.picture}', but the task shows several pictures "
+                    f"({', '.join(pictures)}), and the export does not say which is which; make it a task a picture"
+                )
             elif region.has_area:
                 found += self._objects(region, size)
         return found

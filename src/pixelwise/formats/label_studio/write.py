@@ -12,11 +12,12 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.runs import decode
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.formats.exports.note import KEPT, KEY, NOTE, files_of, is_ours, kept_of, refuse_regions, write_note
+from pixelwise.formats.exports.note import KEPT, KEY, NOTE, kept_of, write_note
+from pixelwise.formats.exports.stage import entries_by_file, export_staged
 from pixelwise.formats.label_studio.brush import pack
 from pixelwise.formats.losses import tell_losses
-from pixelwise.formats.output import require_names, store_image
-from pixelwise.formats.writing import Writing, Written, staged
+from pixelwise.formats.output import store_image
+from pixelwise.formats.writing import Writing, Written
 
 FORM = "label_studio"
 _CONFIG = "label_config.xml"
@@ -29,16 +30,12 @@ def write(dataset: Dataset, path: Path, writing: Writing | None = None) -> Writt
         DataError: it holds regions, a name cannot be a file's, or an image cannot be stored.
         StorageError: the folder holds something else, or cannot be written.
     """
-    path = Path(path)
-    refuse_regions(dataset, path, "Label Studio")
-    require_names(dataset)
-    with staged(path, _is_own, is_ours(FORM), writing) as stage:
+    with export_staged(dataset, Path(path), FORM, "Label Studio", _is_own, writing) as stage:
         tasks = list(stage.each(dataset, _write_one))
         for row, task in enumerate(tasks, start=1):
             if task is not None:
                 task["id"] = task["inner_id"] = row
-        for name, rows in files_of(dataset, "tasks").items():
-            there = [tasks[row] for row in rows if tasks[row] is not None]
+        for name, there in entries_by_file(dataset, tasks, "tasks").items():
             write_bytes(stage.folder / f"{name}.json", msgspec.json.encode(there))
         write_text(stage.folder / _CONFIG, _config(dataset.labels))
         write_note(stage.folder, FORM, dataset)

@@ -15,7 +15,7 @@ from msgspec import Raw
 
 from pixelwise.core.arrays import FloatArray, Size
 from pixelwise.core.errors import DataError, UnreadableFile
-from pixelwise.formats.exports import Item, is_null, number_in, objects_in, take
+from pixelwise.formats.exports import Item, is_null, number_in, objects_in, once, take
 from pixelwise.formats.exports.note import KEY, drawn_fields
 from pixelwise.formats.exports.png import from_base64, mask_of_png
 from pixelwise.formats.json_file import decode
@@ -171,6 +171,12 @@ def _said(answer: object) -> object:
     return _name(answer) or answer.get("content")
 
 
+@once
+def _opened(item: Item) -> list[Label]:
+    """List the labels of an item."""
+    return labels_of(item.decoded(Fields))
+
+
 @dataclass(frozen=True, eq=False)
 class RowDrawing:
     """What one person drew on the image of a data row: labels, by item and number within it."""
@@ -181,7 +187,7 @@ class RowDrawing:
     def _objects(self) -> Iterator[Raw]:
         for item, number in self.labels:
             try:
-                stated = labels_of(item.decoded(Fields))
+                stated = _opened(item)
             except UnreadableFile:
                 raise
             except DataError as error:

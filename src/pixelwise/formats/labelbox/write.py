@@ -11,11 +11,12 @@ from pixelwise.core.files import write_bytes
 from pixelwise.core.runs import decode
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.formats.exports.note import KEPT, KEY, NOTE, files_of, is_ours, kept_of, refuse_regions, write_note
+from pixelwise.formats.exports.note import KEPT, KEY, NOTE, kept_of, write_note
 from pixelwise.formats.exports.png import png_of_mask
+from pixelwise.formats.exports.stage import entries_by_file, export_staged
 from pixelwise.formats.losses import tell_losses
-from pixelwise.formats.output import require_names, store_image
-from pixelwise.formats.writing import Writing, Written, staged
+from pixelwise.formats.output import store_image
+from pixelwise.formats.writing import Writing, Written
 
 FORM = "labelbox"
 _REST = "labels"  # the file of what is in no split
@@ -28,14 +29,10 @@ def write(dataset: Dataset, path: Path, writing: Writing | None = None) -> Writt
         DataError: it holds regions, or several truths an image, a name cannot be a file's, or an image cannot be stored.
         StorageError: the folder holds something else, or cannot be written.
     """
-    path = Path(path)
-    refuse_regions(dataset, path, "Labelbox")
-    require_names(dataset)
-    with staged(path, _is_own, is_ours(FORM), writing) as stage:
+    with export_staged(dataset, Path(path), FORM, "Labelbox", _is_own, writing) as stage:
         rows = list(stage.each(dataset, _write_one))
         empty: dict[str, list[str]] = {}
-        for name, members in files_of(dataset, _REST).items():
-            there = [rows[row] for row in members if rows[row] is not None]
+        for name, there in entries_by_file(dataset, rows, _REST).items():
             empty[name] = [row["picture"] for row in there if not row["lines"]]
             if lines := [line for row in there for line in row["lines"]]:
                 write_bytes(stage.folder / f"{name}.ndjson", b"".join(msgspec.json.encode(line) + b"\n" for line in lines))

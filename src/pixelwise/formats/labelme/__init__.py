@@ -1,6 +1,6 @@
 """The format ``labelme``: a JSON file beside each image, and the XML of the LabelMe web tool.
 
-Every shape is an object unless ``group_id`` joins several (``labelme_file``). Classes come in the order of ``labels.txt`` where
+Every shape is an object unless ``group_id`` joins several (``labelme.file``). Classes come in the order of ``labels.txt`` where
 there is one, else of the alphabet. Areas called ``__ignore__`` are void for labelme's own converters; here they are crowds, so
 that scores ignore them and class maps have void there. A broken file spoils its own image alone. Folders and list files called
 ``train``, ``val`` … are splits.
@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pixelwise.core.errors import DataError, MissingFile, PixelwiseError, UnknownLayout
+from pixelwise.core.errors import DataError, MissingFile, UnknownLayout
 from pixelwise.core.labels import LabelSet
-from pixelwise.core.sample import Dataset, ImageFile, ImageSource, LostLabels, Sample, Source, TruthSource
+from pixelwise.core.sample import Dataset, ImageFile, ImageSource, Sample, Source, TruthSource
 from pixelwise.core.segmentation import Kind
 from pixelwise.formats.absent import TruthAlone, labels_alone
 from pixelwise.formats.claim import Claim
-from pixelwise.formats.folder import Listing, list_folder
+from pixelwise.formats.folder import Listing, files_at, list_folder
 from pixelwise.formats.json_file import keys_of
 from pixelwise.formats.labelme.classes import FORM, Classes, classes_of
 from pixelwise.formats.labelme.file import IGNORE, LabelmeDrawing, has_area, heads, opened
@@ -27,7 +27,7 @@ from pixelwise.formats.labelme.web import WebDrawing, is_web, survey
 from pixelwise.formats.labelme.write import write
 from pixelwise.formats.names import sample_names
 from pixelwise.formats.objects import Drawing, ObjectTruth, left_out
-from pixelwise.formats.pictures import Pictures, attempts, unnamed
+from pixelwise.formats.pictures import Pictures, attempts, named_twice, not_found, told, unnamed
 from pixelwise.formats.splits import find_splits
 from pixelwise.formats.stated import stated_in
 
@@ -39,7 +39,6 @@ LAYOUTS = (
 )
 _LOOKED_INTO = 16  # files of a folder, before it is taken for another format's
 _KEYS = frozenset({"shapes", "imagePath"})
-_TOLD = 20  # images that are missing, a sentence each; the rest are counted
 
 
 @dataclass
@@ -58,12 +57,7 @@ class _Work:
 
 def sniff(path: Path) -> Claim | None:
     """Tell whether ``path`` is a file of labelme or of the web tool, or a folder with some."""
-    path = Path(path)
-    try:
-        listing = list_folder(path) if path.is_dir() else None
-    except PixelwiseError:
-        return None
-    named = [path] if listing is None else [listing.root / one for one in (*listing.texts, *listing.others)]
+    named = files_at(Path(path), (".json", ".xml"))
     if any(_is_labelme(one) for one in _first(named, ".json")):
         return Claim("labelme JSON", "its JSON holds shapes and an imagePath")
     if any(is_web(one) for one in _first(named, ".xml")):
@@ -135,7 +129,7 @@ def _add_json(work: _Work, file: PurePosixPath) -> None:
     there = work.index.find(content.image_path, file) if isinstance(content.image_path, str) else []
     there = there or beside[:1]
     if len(there) > 1 or not (there or content.has_photo):
-        work.missing.append(_missing(work, file, content.image_path, there))
+        work.missing.append(not_found(content.image_path, path, there))
         return
     meta = {"flags": content.flags} if isinstance(content.flags, dict) and content.flags else {}
     work.rows.append((there[0] if there else None, file, drawing, meta))
@@ -162,7 +156,7 @@ def _add_web(work: _Work, file: PurePosixPath) -> None:
         return
     there = work.index.find(f"{found.folder}/{found.filename}", file)
     if len(there) != 1:
-        work.missing.append(_missing(work, file, found.filename, there))
+        work.missing.append(not_found(found.filename, path, there))
         return
     masks = []
     for mask in found.masks:
@@ -171,11 +165,6 @@ def _add_web(work: _Work, file: PurePosixPath) -> None:
     work.rows.append((there[0], file, WebDrawing(path, tuple(masks)), {}))
     work.names.update(found.names)
     work.skipped["deleted object"] += found.deleted
-
-
-def _missing(work: _Work, file: PurePosixPath, name: object, there: Sequence[PurePosixPath]) -> str:
-    why = f"and {there[0]} and {there[1]} may both be meant" if there else "but there is no such image"
-    return LostLabels(f"{name}: {work.listing.root / file} names it, {why}; it is left out")
 
 
 def _no_picture(work: _Work, path: Path) -> str:
@@ -201,11 +190,8 @@ def _dataset(work: _Work, labels: LabelSet | None, classes: Classes, path: Path)
 
 
 def _notes(work: _Work, path: Path) -> Iterator[str]:
-    yield from work.missing[:_TOLD]
-    if len(work.missing) > _TOLD:
-        yield LostLabels(f"{path}: {len(work.missing) - _TOLD} more labelme files have no image; they are left out")
-    if twice := [one for one, count in Counter(one for one, _, _, _ in work.rows if one).items() if count > 1]:
-        yield f"{path}: {len(twice)} images have more than one file ({twice[0]}); each file is a sample of its own"
+    yield from told(work.missing, path)
+    yield from named_twice([one for one, _, _, _ in work.rows if one is not None], path)
     yield from left_out(path, {kind: count for kind, count in work.skipped.items() if count})
     if inside := sum(picture is None for picture, _, _, _ in work.rows):
         yield f"{path}: {inside} images are not there as files; the photos inside the JSON files are taken"

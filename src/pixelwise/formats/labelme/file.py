@@ -2,7 +2,8 @@
 
 Points are pixels, (0, 0) the top left corner of the top left one. A rectangle is two opposite corners; a circle is its centre
 and a point on its rim; a mask is a PNG in base64 together with the first and the last pixel of its box. Shapes of one label and
-one ``group_id`` are parts of one object. Lines and points have no area. X-AnyLabeling writes the same form with more keys.
+one ``group_id`` are parts of one object. Lines, points and cuboids have no area. X-AnyLabeling writes the same form with more
+shapes and keys.
 """
 
 import base64
@@ -23,14 +24,14 @@ from pixelwise.core.arrays import BoolArray, Size
 from pixelwise.core.errors import DataError, SizeMismatch
 from pixelwise.core.runs import Runs
 from pixelwise.formats.json_file import decode, decoded
-from pixelwise.formats.objects import Drawn
-from pixelwise.formats.shapes import Bitmap, Box, Ellipse, Polygons, Shape, Union, points_of
+from pixelwise.formats.objects import Drawn, joined
+from pixelwise.formats.shapes import Bitmap, Box, Ellipse, Polygons, Shape, is_number, points_of
 
 IGNORE = "__ignore__"  # labelme's own converters make void of it
 BACKGROUND = "_background_"  # and class 0 of this
 CROWD = "crowd"  # the flag of a shape that stands for a group
-_FLAT = frozenset({"line", "linestrip", "point", "points"})
-_OUTLINES = frozenset({"polygon", "oriented_rectangle", "rotation"})  # the last two are boxes by their four corners
+_FLAT = frozenset({"line", "linestrip", "point", "points", "cuboid"})
+_OUTLINES = frozenset({"polygon", "oriented_rectangle", "rotation", "quadrilateral"})  # the last three by their four corners
 _KNOWN = frozenset({"rectangle", "circle", "mask"}) | _OUTLINES | _FLAT
 _WHAT = "a labelme file (shapes, imagePath)"
 
@@ -102,7 +103,7 @@ class LabelmeDrawing:
             part = _part(raw, number)
             if part is not None and not (self.void and part.name == IGNORE):
                 groups.setdefault(part.key, []).append(part)
-        return [_object(parts) for parts in groups.values()]
+        return [joined([_drawn(part) for part in parts]) for parts in groups.values()]
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,25 +142,26 @@ def _name(label: object) -> str:
     return label
 
 
-def _object(parts: list[_Part]) -> Drawn | str:
-    numbers = [part.number for part in parts]
-    where = f"shape {numbers[0]}" if len(parts) == 1 else f"shapes {', '.join(map(str, numbers))}"
-    for part in parts:
-        if part.problem:
-            return f"shape {part.number}: {part.problem}"
-    shapes = tuple(part.shape for part in parts if part.shape is not None)
-    record = parts[0].record
+def _drawn(part: _Part) -> Drawn | str:
+    where = f"shape {part.number}"
+    if part.shape is None:
+        return f"{where}: {part.problem}"
+    record = part.record
     flags = found if isinstance(found := record.get("flags"), dict) else {}
     attributes = {key: value for key, value in flags.items() if key != CROWD}
+    if record.get("difficult") is True:
+        attributes["difficult"] = True
+    if is_number(score := record.get("score")):
+        attributes["score"] = score
     if isinstance(extra := record.get("attributes"), dict):
         attributes |= extra
     if isinstance(text := record.get("description"), str) and text:
         attributes["description"] = text
     return Drawn(
-        parts[0].name,
-        shapes[0] if len(shapes) == 1 else Union(shapes),
+        part.name,
+        part.shape,
         where,
-        crowd=flags.get(CROWD) is True or parts[0].name == IGNORE,
+        crowd=flags.get(CROWD) is True or part.name == IGNORE,
         id=_whole(record.get("id")),
         track=_whole(record.get("track_id")),
         attributes=attributes,

@@ -4,8 +4,8 @@
 number; with ``labels/``, class numbers; or with ``polygons/``, JSON files. Version 1.1 has no folder of its version. Of several
 versions the newest is read. Classes are those of ``config_v2.0.json`` at the root, in its order and by its names; those called
 ``void--…`` are void. Instances are panoptic truth, one object or stuff class a value; polygons are painted in their order, the
-later over the earlier. ``panoptic/`` says the same again; given alone, it is read as ``coco_panoptic``. ``write`` writes none:
-``coco_panoptic`` holds the same.
+later over the earlier, void ones too, and stuff is one segment a class. ``panoptic/`` says the same again; given alone, it is
+read as ``coco_panoptic``. ``write`` writes none: ``coco_panoptic`` holds the same.
 
 [1] Neuhold et al., The Mapillary Vistas Dataset, ICCV 2017.
 """
@@ -23,9 +23,9 @@ from pixelwise.formats.class_numbers import ClassNumbers
 from pixelwise.formats.folder import list_folder
 from pixelwise.formats.json_file import decoded
 from pixelwise.formats.mapillary.find import LAYOUTS, Found, config_of, find_vistas
-from pixelwise.formats.mapillary.polygons import PolygonDrawing, classes_in
+from pixelwise.formats.mapillary.polygons import VOID_NAMES, PolygonTruth, classes_in
 from pixelwise.formats.names import sample_names
-from pixelwise.formats.objects import ObjectTruth
+from pixelwise.formats.objects import things
 from pixelwise.formats.splits import find_splits
 from pixelwise.formats.writing import Writing, Written
 
@@ -60,10 +60,13 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
         raise UnknownLayout(f"{path}: expected Mapillary Vistas, found {listing.describe()}. Tried: {'; '.join(LAYOUTS)}")
     root, config = listing.root, config_of(listing, found.version)
     notes = [*listing.refused, *found.notes]
+    void: list[str] = []
     if config is not None:
-        own = _classes(root / config)
+        own, void = _classes(root / config)
     elif found.form == "polygons":
-        own = classes_in([root / one for one in found.pairs.values() if one is not None])
+        named = classes_in([root / one for one in found.pairs.values() if one is not None])
+        void = [name for name in named if name.startswith(VOID_NAMES)]
+        own = things(name for name in named if name not in void)
     else:
         names = [Label(f"class {number}", True, colour_of(number)) for number in range(_WITHOUT_NAMES)]
         own = LabelSet(tuple(names), {number: number for number in range(_WITHOUT_NAMES)})
@@ -75,21 +78,21 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
     samples = []
     for image, name in zip(images, sample_names(images), strict=True):
         file = found.pairs[image]
-        truth = None if file is None else _truth(root / file, root / image, own, found)
+        truth = None if file is None else _truth(root / file, root / image, own, void, found)
         source = Source(root / image, () if file is None else (root / file,), "json" if found.form == "polygons" else "id")
         samples.append(Sample(name, ImageFile(root / image), truth, labels or own, source))
     splits, told = find_splits(listing, images)
     return Dataset(samples, labels or own, kind, splits, root.resolve().name or "data", [*notes, *told])
 
 
-def _truth(file: Path, image: Path, own: LabelSet, found: Found) -> TruthSource:
+def _truth(file: Path, image: Path, own: LabelSet, void: Sequence[str], found: Found) -> TruthSource:
     if found.form == "polygons":
-        return ObjectTruth(PolygonDrawing(file), image, own, "panoptic")
+        return PolygonTruth.of(file, image, own, void)
     return ClassNumbers(file, image, own, 1 if found.form == "labels" else _STEP)
 
 
-def _classes(path: Path) -> LabelSet:
-    """Read the classes of a config.
+def _classes(path: Path) -> tuple[LabelSet, list[str]]:
+    """Read the classes of a config, and the names of those that are void.
 
     Raises:
         MissingFile, UnreadableFile: it is not there, or of another form.
@@ -99,15 +102,17 @@ def _classes(path: Path) -> LabelSet:
     if not isinstance(rows, list) or not all(isinstance(one, dict) and isinstance(one.get("name"), str) for one in rows):
         raise DataError(f"{path}: expected labels, each with a name; copy the config again")
     found: list[Label] = []
+    void: list[str] = []
     values = {}
     for number, one in enumerate(rows):
-        if one["name"].startswith("void--"):
+        if one["name"].startswith(VOID_NAMES):
             values[number] = VOID
+            void.append(one["name"])
             continue
         values[number] = len(found)
         found.append(Label(one["name"], one.get("instances") is True, _colour(one.get("color"), number)))
     try:
-        return LabelSet(tuple(found), values)
+        return LabelSet(tuple(found), values), list(dict.fromkeys(void))
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
 

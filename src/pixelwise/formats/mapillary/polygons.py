@@ -1,20 +1,27 @@
 """The polygons of Mapillary Vistas 2.0: a JSON file an image, objects with a label and an outline."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from msgspec import Raw
 
-from pixelwise.core.arrays import FloatArray, Size
+from pixelwise.core.arrays import FloatArray, IntArray, Size
 from pixelwise.core.errors import DataError, PixelwiseError
-from pixelwise.core.labels import LabelSet
+from pixelwise.core.idmaps import lookup
+from pixelwise.core.image import read_size
+from pixelwise.core.labels import Label, LabelSet
+from pixelwise.core.masks import DisjointMasks, smallest_dtype
+from pixelwise.core.sample import Salvaged, relabelled, stored_values
+from pixelwise.core.segmentation import Segmentation
 from pixelwise.formats.exports import objects_in, take
 from pixelwise.formats.json_file import decode, decoded
-from pixelwise.formats.objects import Drawn, things
+from pixelwise.formats.objects import Drawn, ObjectTruth
 from pixelwise.formats.shapes import Polygons, points_of
 
+VOID_NAMES = "void--"  # how the names of classes begin that stand for none
 _WHAT = "polygons of Mapillary Vistas (width, height, objects)"
 
 
@@ -67,9 +74,66 @@ def _outline(polygon: object) -> FloatArray:
     return points_of(polygon)
 
 
-def classes_in(files: Sequence[Path]) -> LabelSet:
-    """List the classes that files of polygons name, by the alphabet; what is void by its name is left out with its objects."""
-    return things(sorted({name for path in files for name in _names(path)}))
+@dataclass(frozen=True)
+class PolygonTruth:
+    """The polygons of one image as panoptic truth: void ones cover what lies below, and stuff is one segment a class.
+
+    Attributes:
+        polygons: all of them, under the classes of the data set and those that are void.
+        own: the classes of the data set alone.
+    """
+
+    polygons: ObjectTruth
+    own: LabelSet
+
+    @classmethod
+    def of(cls, path: Path, image: Path, own: LabelSet, void: Iterable[str]) -> "PolygonTruth":
+        """Take the polygons of ``path``; ``void`` names the classes that are void."""
+        labels = (*own.labels, *(Label(name) for name in void))
+        every = LabelSet(labels, {index: index for index in range(len(labels))})
+        return cls(ObjectTruth(PolygonDrawing(path), image, every, "panoptic"), own)
+
+    def read(self, labels: LabelSet, size: Size) -> tuple[Segmentation, ...]:
+        """Read them under ``labels``, joined by name.
+
+        Raises:
+            SizeMismatch, DataError: as ``ObjectTruth.read``.
+        """
+        return self._joined(self.polygons.read(self.polygons.own, size), labels)
+
+    def salvage(self, labels: LabelSet, size: Size) -> Salvaged:
+        """Read those that are good, and say of each other one what is wrong."""
+        truths, problems = self.polygons.salvage(self.polygons.own, size)
+        return self._joined(truths, labels), problems
+
+    def raw(self) -> list[IntArray]:
+        """Paint them as a map (H, W) of class numbers."""
+        return [stored_values(one) for one in self.read(self.own, read_size(self.polygons.image))]
+
+    def _joined(self, truths: Iterable[Segmentation], labels: LabelSet) -> tuple[Segmentation, ...]:
+        return tuple(relabelled(_panoptic(one, self.own), labels) for one in truths)
+
+
+def _panoptic(painted: Segmentation, own: LabelSet) -> Segmentation:
+    """Leave out the segments of classes beyond ``own``, and join those of one class of stuff."""
+    table: IntArray = np.zeros(len(painted) + 1, smallest_dtype(len(painted)))
+    kept: list[int] = []
+    places: dict[int, int] = {}  # of stuff by class
+    for row, index in enumerate(painted.class_ids.tolist()):
+        if index >= len(own):
+            continue
+        if index not in places:
+            kept.append(row)
+        table[row + 1] = places.get(index, len(kept))
+        if index not in own.things:
+            places[index] = int(table[row + 1])
+    masks = DisjointMasks(lookup(table, painted.panoptic_ids()), len(kept))
+    return replace(painted[kept], masks=masks, labels=own)
+
+
+def classes_in(files: Sequence[Path]) -> list[str]:
+    """List the classes that files of polygons name, by the alphabet."""
+    return sorted({name for path in files for name in _names(path)})
 
 
 def _names(path: Path) -> Iterator[str]:

@@ -5,13 +5,13 @@ names from a class file. ``write`` makes ``images/``, ``masks/`` (class numbers,
 list a split, all at once: what was there before stays until the new folder is whole.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from pixelwise.core.arrays import IntArray, Size
 from pixelwise.core.errors import DataError, SizeMismatch, UnknownLayout
-from pixelwise.core.files import write_json, write_text
+from pixelwise.core.files import write_json
 from pixelwise.core.image import write_ids
 from pixelwise.core.labels import VOID, Encoding, LabelSet
 from pixelwise.core.sample import Dataset, ImageFile, Salvaged, Sample, Source
@@ -23,6 +23,7 @@ from pixelwise.formats.classes import find_classes
 from pixelwise.formats.coco.find import panoptic_files
 from pixelwise.formats.davis.find import has_videos
 from pixelwise.formats.folder import Listing, list_folder
+from pixelwise.formats.losses import tell_class_map
 from pixelwise.formats.mapillary.find import find_vistas
 from pixelwise.formats.masks.pairs import LAYOUTS, LOSSY, Pairs, find_pairs
 from pixelwise.formats.masks.scan import Progress, Scan, read_values, scan_masks
@@ -31,7 +32,8 @@ from pixelwise.formats.names import sample_names
 from pixelwise.formats.object_masks.find import has_objects
 from pixelwise.formats.output import require_names, store_image
 from pixelwise.formats.prepared.parts import is_prepared
-from pixelwise.formats.stated import form_in
+from pixelwise.formats.splits import write_lists
+from pixelwise.formats.stated import form_in, is_stated
 from pixelwise.formats.writing import Writing, Written, staged
 
 __all__ = ["LAYOUTS", "MaskFile", "read", "scan", "sniff", "write"]
@@ -176,12 +178,10 @@ def write(dataset: Dataset, path: Path, writing: Writing | None = None) -> Writt
     require_names(dataset)
     labels = dataset.labels
     stored = replace(labels, values={**{index: index for index in range(len(labels))}, labels.void: VOID}, encoding="id")
-    with staged(path, _is_own, _is_ours, writing) as stage:
+    with staged(path, _is_own, partial(is_stated, form=_MARK), writing) as stage:
         images = list(stage.each(dataset, _write_one))
         write_json(stage.folder / "classes.json", {"format": _MARK, **stored.to_json()})
-        for name, rows in dataset.splits.items():
-            lines = [f"images/{images[row]}\n" for row in rows if images[row] is not None]
-            write_text(stage.folder / f"{name}.txt", "".join(lines))
+        write_lists(dataset, stage.folder, [one and f"images/{one}" for one in images])
     return stage.written
 
 
@@ -189,20 +189,10 @@ def _write_one(sample: Sample, folder: Path) -> tuple[str, int]:
     """Write an image and its mask; give the image's name."""
     truth = None if sample.truth_source is None else sample.truth
     if truth is not None:
+        tell_class_map(sample.name, truth)
         write_ids(folder / "masks" / f"{sample.name}.png", truth.class_map(), sample.labels.colours)
     return store_image(sample, folder / "images"), 0 if truth is None else len(truth)
 
 
 def _is_own(name: str) -> bool:
     return name in ("images", "masks", "classes.json") or name.endswith(".txt")
-
-
-def _is_ours(folder: Path) -> bool:
-    from pixelwise.core.errors import PixelwiseError
-    from pixelwise.core.files import read_json
-
-    try:
-        data = read_json(folder / "classes.json")
-    except PixelwiseError:
-        return False
-    return isinstance(data, Mapping) and data.get("format") == _MARK

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from pixelwise.core.errors import DataError
+from pixelwise.core.sample import LostLabels
 from pixelwise.formats.folder import Listing, natural
 from pixelwise.formats.lists import Entry, FileList, read_lists
 from pixelwise.formats.names import LAST_IMAGES, MASK_MARKS, SHORT_MARKS, Place, image_core, mask_core, place_of, stem_of
@@ -227,7 +228,8 @@ def _note_lone(work: _Work) -> None:
         whole: dict[PurePosixPath, int] = defaultdict(int)
         for one in lone:
             if one.parent in used:
-                work.notes.append(f"{one}: {what} without {other}; it is left out")
+                note = f"{one}: {what} without {other}; it is left out"
+                work.notes.append(LostLabels(note) if what == "mask" else note)
             else:
                 whole[one.parent] += 1
         noun = "picture" if what == "image" else "mask"  # of a whole folder nobody knows whether it is images

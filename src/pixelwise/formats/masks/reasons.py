@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from pixelwise.core.labels import Encoding
+from pixelwise.core.percent import percent
 from pixelwise.formats.classes import ClassTable
 from pixelwise.formats.masks.scan import Scan
 
@@ -102,8 +103,3 @@ def listed(values: Iterable[int]) -> str:
     if len(shown) > 2 and all(after == before + 1 for before, after in pairwise(shown)):
         return f"{shown[0]}..{shown[-1]}"
     return ", ".join(map(str, shown[:12])) + (" …" if len(shown) > 12 else "")
-
-
-def percent(share: float) -> str:
-    """Write a share of the pixels."""
-    return f"{100 * share:.2f} %" if share >= 0.0001 else "under 0.01 %"

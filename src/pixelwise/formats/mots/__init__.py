@@ -20,9 +20,10 @@ from pixelwise.core.image import read_ids
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.runs import from_text
 from pixelwise.core.sample import Dataset, ImageFile, LostLabels, Sample, Source
+from pixelwise.formats.absent import labels_alone
 from pixelwise.formats.claim import Claim
 from pixelwise.formats.folder import list_folder
-from pixelwise.formats.mots.find import LAYOUTS, Frame, Line, Lines, class_names, find_frames
+from pixelwise.formats.mots.find import LAYOUTS, Frame, Line, Lines, class_names, find_frames, frames_of
 from pixelwise.formats.names import sample_names
 from pixelwise.formats.numbered import masks_of
 from pixelwise.formats.objects import Drawing, Drawn, ObjectTruth, things
@@ -53,7 +54,10 @@ class FrameMap:
         stored, is_rgb = read_ids(self.path)
         if is_rgb or stored.shape != size:
             shown = "colours" if is_rgb else f"{stored.shape[0]} x {stored.shape[1]} (height x width)"
-            raise SizeMismatch(f"{self.path}: expected ids of its image's size {size[0]} x {size[1]}, found {shown}")
+            raise SizeMismatch(
+                f"{self.path}: expected ids of its image's size {size[0]} x {size[1]}, found {shown}; put the frames there "
+                f"that were annotated"
+            )
         try:
             masks, ids = masks_of(stored)
         except DataError as error:
@@ -111,6 +115,8 @@ def sniff(path: Path) -> Claim | None:
     if not path.is_dir():
         return None
     found = find_frames(list_folder(path))
+    if found.alone:
+        return Claim("MOTS, text files", f"{len(found.alone)} text files hold objects frame by frame; no picture is there")
     if not found.frames:
         return None
     where = "text files" if found.lines else "PNGs of class * 1000 + number"
@@ -127,27 +133,32 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
     """
     listing = list_folder(Path(path))
     found = find_frames(listing)
-    if not found.frames:
+    if not (found.frames or found.alone):
         raise UnknownLayout(f"{path}: expected MOTS, found {listing.describe()}. Tried: {'; '.join(LAYOUTS)}")
     root = listing.root
-    names = {one: class_names(root / one) for one in dict.fromkeys(frame.names for frame in found.frames) if one is not None}
-    known = [(_CLASSES if frame.names is None else names[frame.names]) for frame in found.frames]
-    notes = list(listing.refused)
-    texts = {file: Lines.of(root / file) for file in dict.fromkeys(frame.text for frame in found.frames) if file is not None}
-    notes += [note for text in texts.values() for note in text.notes]
-    drawings = [_drawing(root, frame, texts, each) for frame, each in zip(found.frames, known, strict=True)]
+    files = [frame.text for frame in found.frames if frame.text is not None] or [text for text, _ in found.alone]
+    texts = {file: Lines.of(root / file) for file in dict.fromkeys(files)}
+    frames = found.frames or tuple(
+        frame for text, sequence in found.alone for frame in frames_of(text, sequence, texts[text].by_frame)
+    )
+    names = {one: class_names(root / one) for one in dict.fromkeys(frame.names for frame in frames) if one is not None}
+    known = [(_CLASSES if frame.names is None else names[frame.names]) for frame in frames]
+    notes = [*listing.refused, *(note for text in texts.values() for note in text.notes)]
+    drawings = [_drawing(root, frame, texts, each) for frame, each in zip(frames, known, strict=True)]
     own = things(_classes(drawings, known))
-    images = [frame.image for frame in found.frames]
-    notes += _lost(root, found.frames, texts)
+    images = [frame.image for frame in frames]
+    notes += _lost(root, frames, texts)
     samples = []
-    for frame, drawing, name in zip(found.frames, drawings, sample_names(images), strict=True):
+    for frame, drawing, name in zip(frames, drawings, sample_names(images), strict=True):
         truth = None if drawing is None else ObjectTruth(drawing, root / frame.image, own)
-        files = () if drawing is None else (drawing.path,)
-        source = Source(root / frame.image, files, "id" if frame.text is None else "text")
+        source = Source(root / frame.image, () if drawing is None else (drawing.path,), "id" if frame.text is None else "text")
         meta = {"sequence": frame.sequence, "frame": int(stem) if (stem := frame.image.stem).isdecimal() else stem}
         samples.append(Sample(name, ImageFile(root / frame.image), truth, labels or own, source, meta))
     splits, told = find_splits(listing, images)
-    return Dataset(samples, labels or own, "instance", splits, root.resolve().name or "data", [*notes, *found.notes, *told])
+    told = [*notes, *found.notes, *told]
+    dataset = Dataset(samples, labels or own, "instance", splits, root.resolve().name or "data", told)
+    sizes = [one.lines[0].size if isinstance(one, FrameLines) and one.lines else None for one in drawings]
+    return labels_alone(dataset, own, listing, sizes) if found.alone else dataset
 
 
 def _lost(root: Path, frames: Sequence[Frame], texts: Mapping[PurePosixPath, Lines]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Find the frames of MOTS and where their objects are: PNGs, or lines of a text file a video."""
 
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -12,9 +13,11 @@ from pixelwise.core.image import read_ids
 from pixelwise.core.sample import LostLabels
 from pixelwise.formats.folder import Listing, natural
 from pixelwise.formats.mapillary.find import find_vistas
+from pixelwise.formats.names import split_of
 
 LAYOUTS = (
     "MOTS: images/<video>/000001.jpg (image_02/) + instances/<video>/000001.png (labels.txt)",
+    "KITTI MOTS: training/image_02/<video>/000001.png + instances/<video>/000001.png, or instances_txt/<video>.txt",
     "MOTS: <video>/img1/000001.jpg + <video>/gt/gt.txt, or images/<video>/ + instances_txt/<video>.txt",
 )
 _IMAGES, _MAPS, _TEXTS = ("images", "image_02"), "instances", "instances_txt"
@@ -38,11 +41,15 @@ class Frame:
 
 @dataclass(frozen=True)
 class Found:
-    """The frames, whether lines of text hold their objects, and what was noticed."""
+    """The frames, whether lines of text hold their objects, and what was noticed.
+
+    ``alone`` are texts without any picture, and their videos: which frames there are is for their lines to say.
+    """
 
     frames: tuple[Frame, ...] = ()
     lines: bool = False
     notes: tuple[str, ...] = ()
+    alone: tuple[tuple[PurePosixPath, str], ...] = ()
 
 
 def find_frames(listing: Listing) -> Found:
@@ -62,7 +69,25 @@ def find_frames(listing: Listing) -> Found:
     texts = list(dict.fromkeys(frame.text for frame in frames if frame.text is not None))
     if any(_holds_lines(listing.root / one) for one in texts[:_LOOKED_AT]):
         return Found(tuple(frames), True)
-    return Found()
+    alone = () if listing.pictures else tuple(_alone(listing))
+    return Found(lines=True, alone=alone) if any(_holds_lines(listing.root / one) for one, _ in alone[:_LOOKED_AT]) else Found()
+
+
+def _alone(listing: Listing) -> Iterator[tuple[PurePosixPath, str]]:
+    """List texts by the names that those of MOTS have, and their videos."""
+    for one in listing.texts:
+        if one.parts[-2:] == ("gt", "gt.txt"):
+            yield one, (listing.root.resolve() / one).parent.parent.name
+        elif one.suffix.lower() == ".txt" and (listing.root.resolve() / one).parent.name == _TEXTS:
+            yield one, one.stem
+
+
+def frames_of(text: PurePosixPath, sequence: str, numbers: Iterable[int]) -> Iterator[Frame]:
+    """List the frames of a video that is not there, by the numbers of its lines and the names that they would have."""
+    above = text.parent.parent
+    folder = above / "img1" if text.name == "gt.txt" else above / _IMAGES[0] / sequence
+    for number in sorted(numbers):
+        yield Frame(folder / f"{number:06}.jpg", sequence, None, text)
 
 
 def _with_maps(listing: Listing) -> list[Frame]:
@@ -75,11 +100,17 @@ def _with_maps(listing: Listing) -> list[Frame]:
         if at is None:
             continue
         above, inner = PurePosixPath(*picture.parts[:at]), picture.parts[at + 1 : -1]
-        file = PurePosixPath(above, _MAPS, *inner, f"{picture.stem}.png")
-        folders = (PurePosixPath(above, _MAPS), above, above.parent)
+        files = (PurePosixPath(one, _MAPS, *inner, f"{picture.stem}.png") for one in _bases(above))
+        file = next((one for one in files if one in there), None)
+        folders = (*(one / _MAPS for one in _bases(above)), above, above.parent)
         named = next((names[one] for one in folders if one in names), None)
-        frames.append(Frame(picture, "/".join(inner) or above.as_posix(), file if file in there else None, None, named))
+        frames.append(Frame(picture, "/".join(inner) or above.as_posix(), file, None, named))
     return sorted(frames, key=lambda one: natural(one.image))
+
+
+def _bases(above: PurePosixPath) -> tuple[PurePosixPath, ...]:
+    """List the folders that may hold the labels of images in ``above``: KITTI's archives have those of training/ beside it."""
+    return (above, above.parent) if split_of(above.name) == "train" else (above,)
 
 
 def _maps(listing: Listing) -> set[PurePosixPath]:
@@ -105,12 +136,13 @@ def _with_texts(listing: Listing) -> list[Frame]:
     for picture in listing.pictures:
         folder = picture.parent
         if folder.name == "img1":
-            sequence, text = folder.parent.name, folder.parent / "gt" / "gt.txt"
+            sequence, places = folder.parent.name, [folder.parent / "gt" / "gt.txt"]
         elif folder.parent.name in _IMAGES:
-            sequence, text = folder.name, folder.parent.parent / _TEXTS / f"{folder.name}.txt"
+            sequence, places = folder.name, [one / _TEXTS / f"{folder.name}.txt" for one in _bases(folder.parent.parent)]
         else:
             continue
-        if text in texts and picture.stem.isdecimal():
+        text = next((one for one in places if one in texts), None)
+        if text is not None and picture.stem.isdecimal():
             frames.append(Frame(picture, sequence, None, text))
     return sorted(frames, key=lambda one: natural(one.image))
 

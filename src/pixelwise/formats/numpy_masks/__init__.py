@@ -30,11 +30,11 @@ from pixelwise.formats.losses import tell_losses
 from pixelwise.formats.masks.pairs import has_pairs
 from pixelwise.formats.names import mask_core, place_of, sample_names, stem_of
 from pixelwise.formats.numpy_masks.file import MOST_BYTES, headers, save
-from pixelwise.formats.numpy_masks.truth import Arrays, Meaning, classes_in, meaning_of
+from pixelwise.formats.numpy_masks.truth import CLASS, Arrays, Meaning, classes_in, meaning_of
 from pixelwise.formats.objects import ObjectTruth, things
 from pixelwise.formats.output import require_names, store_image
 from pixelwise.formats.splits import find_splits, write_lists
-from pixelwise.formats.stated import NAME, Stated, is_stated, state, stated_in
+from pixelwise.formats.stated import NAME, Stated, claim_ours, is_stated, state, stated_in
 from pixelwise.formats.writing import Writing, Written, staged
 
 __all__ = ["LAYOUTS", "read", "sniff", "write"]
@@ -54,9 +54,9 @@ def sniff(path: Path) -> Claim | None:
     path = Path(path)
     if not path.is_dir():
         return None
+    if ours := claim_ours(path, _FORMAT, "NumPy arrays, as Pixelwise writes them"):
+        return ours
     listing = list_folder(path)
-    if is_stated(path, _FORMAT):
-        return Claim("NumPy arrays, as Pixelwise writes them", f"{NAME} says so")
     pairs = list(_pairs(listing))
     if not pairs or has_pairs(listing):
         return None
@@ -152,7 +152,8 @@ def _theirs(listing: Listing, files: list[PurePosixPath]) -> tuple[Kind, LabelSe
         )
     kept = sorted((numbers if kind == "instance" else numbers - voids) | set(stated))
     names = {value: stated.get(value, f"class {value}") for value in kept}
-    own = LabelSet.of(names.values()) if kind == "semantic" else things(list(names.values()) or ["object"])
+    is_bare = not names or any("class_ids" not in one.rows for one in found)
+    own = LabelSet.of(names.values()) if kind == "semantic" else things([*names.values(), *[CLASS] * is_bare])
     return kind, own, names, notes
 
 

@@ -34,7 +34,7 @@ _NAMES = (
 )
 _IDS = re.compile(r"(^|[_\-. ])(ids?|instance(s|_ids)?|inst)($|[_\-. ])")
 _ROWS = ("class_ids", "crowd", "boxes", "areas", "source_ids", "track_ids")
-_CLASS = "object"
+CLASS = "object"  # of what has no class
 _MOST_CLASSES = 2**16 - 1
 _MOST_MASKS = 100_000
 
@@ -149,7 +149,10 @@ class Arrays:
             for index, layer in enumerate(_stack(self.path, meaning.header, size)):
                 yield index + 1, encode(layer != 0)
             return
-        runs, values = masks_of(_whole(next(iter(layers(self.path, meaning.header)))))
+        stored = _whole(next(iter(layers(self.path, meaning.header))))
+        if meaning.what == "classes":
+            raise DataError("a map of classes among arrays of objects; if it numbers objects, add _ids to its name")
+        runs, values = masks_of(stored)
         if count is None:
             yield from zip(values, runs, strict=True)
             return
@@ -177,7 +180,7 @@ class Arrays:
         found: list[Drawn | str] = []
         for index, (runs, number) in enumerate(zip(masks, numbers, strict=True)):
             where = f"mask {number}"
-            label = _CLASS if classes is None else self.names.get(classes[index], f"class {classes[index]}")
+            label = CLASS if classes is None else self.names.get(classes[index], f"class {classes[index]}")
             told = {name: rows[name][index].tolist() for name in rows}
             found.append(
                 Drawn(

@@ -36,7 +36,7 @@ from pixelwise.formats.objects import Drawn, ObjectTruth, things
 from pixelwise.formats.output import require_names, store_image
 from pixelwise.formats.shapes import Bitmap
 from pixelwise.formats.splits import find_splits, write_lists
-from pixelwise.formats.stated import NAME, Stated, is_stated, state, stated_in
+from pixelwise.formats.stated import NAME, Stated, claim_ours, is_stated, state, stated_in
 from pixelwise.formats.writing import Writing, Written, staged
 
 __all__ = ["LAYOUTS", "read", "sniff", "write"]
@@ -83,9 +83,9 @@ def sniff(path: Path) -> Claim | None:
     path = Path(path)
     if not path.is_dir():
         return None
+    if ours := claim_ours(path, _FORMAT, "one mask picture an object, as Pixelwise writes it"):
+        return ours
     listing = list_folder(path)
-    if is_stated(path, _FORMAT):
-        return Claim("one mask picture an object, as Pixelwise writes it", f"{NAME} says so")
     found = has_objects(listing)
     if found is None:
         return None
@@ -113,7 +113,8 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
         things(sorted({file.label for unit in found.units for file in unit.files} or [_CLASS])) if ours is None else ours.labels
     )
     kind: Kind = "instance" if ours is None else ours.kind
-    unlabelled = set() if ours is None else set(map(str, ours.more.get("unlabelled") or ()))
+    stated = None if ours is None else ours.more.get("unlabelled")
+    unlabelled = set(map(str, stated)) if isinstance(stated, list) else set()
     images = [unit.image for unit in found.units]
     samples = []
     for unit, name in zip(found.units, sample_names(images), strict=True):

@@ -21,7 +21,7 @@ import msgspec
 
 from pixelwise.core.errors import DataError, MissingFile, PixelwiseError, UnknownLayout, UnreadableFile
 from pixelwise.core.labels import VOID, LabelSet
-from pixelwise.core.sample import Dataset, ImageFile, Sample, Source
+from pixelwise.core.sample import Dataset, ImageFile, LostLabels, Sample, Source
 from pixelwise.core.segmentation import KINDS, Kind
 from pixelwise.formats.claim import Claim
 from pixelwise.formats.json_file import decoded
@@ -130,7 +130,8 @@ def _samples(
         if entry.image not in there:
             missing += 1
             if missing <= _TOLD:
-                notes.append(f"{entry.image}: {SAMPLES} names it, but there is no such image in {root / 'images'}; left out")
+                told = f"{entry.image}: {SAMPLES} names it, but there is no such image in {root / 'images'}; left out"
+                notes.append(told if entry.segments is None else LostLabels(told))
             continue
         image = root / "images" / entry.image
         meta = entry.meta
@@ -144,7 +145,7 @@ def _samples(
             files = tuple(part_of(root, part, entry.name) for part in PARTS[kind])
             yield Sample(entry.name, ImageFile(image), truth, labels, Source(image, files, "json"), meta)
     if missing > _TOLD:
-        notes.append(f"{root}: {missing - _TOLD} more images that {SAMPLES} names are not there; left out")
+        notes.append(LostLabels(f"{root}: {missing - _TOLD} more images that {SAMPLES} names are not there; left out"))
 
 
 def _require_plain(root: Path, entry: _Entry) -> None:

@@ -19,6 +19,7 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.png import encode_ids
 from pixelwise.core.sample import Dataset, ImageFile, Sample
 from pixelwise.core.segmentation import PAINTED, Kind, Segmentation
+from pixelwise.formats.losses import tell_class_map
 from pixelwise.formats.output import require_names, store_image
 from pixelwise.formats.prepared.parts import FORMAT, MARKER, PARTS, SAMPLES, SEGMENTS
 from pixelwise.formats.writing import Writing, Written, drop, staged
@@ -167,8 +168,7 @@ def _write_truth(truth: Segmentation, name: str, kind: Kind, folder: Path) -> st
         _put(f"{folder}/panoptic/{name}.png", encode_ids(ids))
     if "segments" in parts:
         return msgspec.json.encode({"name": name, **_segments(truth)}).decode()
-    if truth.is_crowd.any() or (np.diff(truth.class_ids) <= 0).any() or not truth.masks.areas().all():
-        drop(f"{name}: the order of its classes, empty ones and crowd marks, which a class map cannot say")
+    tell_class_map(name, truth)
     return ""
 
 

@@ -14,7 +14,7 @@ from pixelwise.core.arrays import FloatArray, Size
 from pixelwise.core.errors import DataError, UnreadableFile
 from pixelwise.core.polygons import FAR
 from pixelwise.core.runs import Runs, encode
-from pixelwise.formats.exports import number_in, take
+from pixelwise.formats.exports import by_name, number_in, take
 from pixelwise.formats.exports.note import KEY, drawn_fields
 from pixelwise.formats.exports.png import from_base64, mask_of_png
 from pixelwise.formats.json_file import decode, decoded
@@ -94,10 +94,8 @@ def _drawn(figure: Mapping[str, Raw], number: int, size: Size) -> Drawn | str:
         shape = _shape(figure, size)
     except DataError as error:
         return f"{where}: {error}"
-    attributes: dict[str, Any] = {}
-    for tag in take(figure, "tags", list[Any], []):
-        if isinstance(tag, dict) and isinstance(tag.get("name"), str):
-            attributes[tag["name"]] = tag.get("value")
+    tags = [one for one in take(figure, "tags", list[Any], []) if isinstance(one, dict) and isinstance(one.get("name"), str)]
+    attributes = by_name((one["name"], one.get("value")) for one in tags)
     if description := take(figure, "description", str, ""):
         attributes["description"] = description
     own = {"id": identity} if identity >= 0 else {}

@@ -22,13 +22,13 @@ from pixelwise.formats.exports.note import (
     is_ours,
     kept_of,
     read_note,
-    refuse_regions,
     write_note,
 )
 from pixelwise.formats.exports.png import png_of_mask
+from pixelwise.formats.exports.stage import export_staged
 from pixelwise.formats.losses import tell_losses
-from pixelwise.formats.output import require_names, store_image
-from pixelwise.formats.writing import Writing, Written, drop, staged
+from pixelwise.formats.output import store_image
+from pixelwise.formats.writing import Writing, Written, drop
 
 FORM = "supervisely"
 META = "meta.json"
@@ -43,11 +43,9 @@ def write(dataset: Dataset, path: Path, writing: Writing | None = None) -> Writt
         StorageError: the folder holds something else, or cannot be written.
     """
     path = Path(path)
-    refuse_regions(dataset, path, "Supervisely")
-    require_names(dataset)
     there = {META, NOTE, _REST, *(read_note(path, FORM).splits if is_ours(FORM)(path) else ())}
     work = partial(_write_one, splits=first_splits(dataset))
-    with staged(path, there.__contains__, is_ours(FORM), writing) as stage:
+    with export_staged(dataset, path, FORM, "Supervisely", there.__contains__, writing) as stage:
         for _ in stage.each(dataset, work):
             pass
         write_json(stage.folder / META, _meta(dataset.labels))

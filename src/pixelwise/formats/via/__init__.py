@@ -1,6 +1,6 @@
 """The format ``via``: the VGG Image Annotator, versions 1 and 2, as project, JSON or CSV; and Make Sense's export of that name.
 
-Each region is an object; which of its attributes names the class is a stated rule (``via_regions``). A file lists many images,
+Each region is an object; which of its attributes names the class is a stated rule (``via.regions``). A file lists many images,
 so one that is broken is refused as a whole. Splits are those that the files' names or folders say. The same image with the
 same regions in two files is one sample, as where somebody exported JSON and CSV.
 """
@@ -8,19 +8,19 @@ same regions in two files is one sample, as where somebody exported JSON and CSV
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
-from pixelwise.core.errors import DataError, MissingFile, PixelwiseError, UnknownLayout
+from pixelwise.core.errors import DataError, MissingFile, UnknownLayout
 from pixelwise.core.labels import LabelSet
-from pixelwise.core.sample import Dataset, ImageFile, LostLabels, Sample, Source
+from pixelwise.core.sample import Dataset, ImageFile, Sample, Source
 from pixelwise.core.segmentation import KINDS, Kind
 from pixelwise.formats.absent import labels_alone
 from pixelwise.formats.claim import Claim
-from pixelwise.formats.folder import Listing, list_folder
+from pixelwise.formats.folder import Listing, files_at, own_files
 from pixelwise.formats.json_file import keys_of
 from pixelwise.formats.names import place_of, sample_names, split_of
 from pixelwise.formats.objects import ObjectTruth, left_out, things
-from pixelwise.formats.pictures import Pictures, attempts, unnamed
+from pixelwise.formats.pictures import Pictures, attempts, named_twice, not_found, told, unnamed
 from pixelwise.formats.splits import ordered
 from pixelwise.formats.via.file import ViaFile, ViaImage, dialect_of, open_via, ours
 from pixelwise.formats.via.regions import CLASS, Rule, ViaDrawing, choose, filled, has_area, kind_of, name_of, regions_of
@@ -32,8 +32,8 @@ LAYOUTS = (
     "VGG Image Annotator: via_region_data.json, via_project.json or via.csv beside or above its images (train/, val/)",
     "Make Sense: labels_….json in VGG form beside or above its images",
 )
+_SUFFIXES = (".json", ".csv")
 _LOOKED_INTO = 16  # files of a folder, before it is taken for another format's
-_TOLD = 20  # images that are missing, a sentence each; the rest are counted
 
 
 @dataclass
@@ -50,12 +50,7 @@ class _Work:
 
 def sniff(path: Path) -> Claim | None:
     """Tell whether ``path`` is a file of the VGG Image Annotator, or a folder with some."""
-    path = Path(path)
-    try:
-        listing = list_folder(path) if path.is_dir() else None
-    except PixelwiseError:
-        return None
-    for file in [path] if listing is None else [listing.root / one for one in _candidates(listing)][:_LOOKED_INTO]:
+    for file in sorted(files_at(Path(path), _SUFFIXES), key=_is_called_otherwise)[:_LOOKED_INTO]:
         if (dialect := dialect_of(file)) is not None:
             return Claim(dialect, f"{file.name} lists images with regions, each a shape with attributes")
         if _is_broken(file):
@@ -63,10 +58,13 @@ def sniff(path: Path) -> Claim | None:
     return None
 
 
-def _candidates(listing: Listing) -> list[PurePosixPath]:
-    """List the files that may be VIA's, those that are called so first."""
-    named = [one for one in listing.texts if one.suffix.lower() in (".json", ".csv")]
-    return sorted(named, key=lambda one: not one.name.casefold().startswith("via"))
+def _is_called_otherwise(path: PurePath) -> bool:
+    """Put files that are called as VIA calls its own before others."""
+    return not path.name.casefold().startswith("via")
+
+
+def _is_own(path: Path) -> bool:
+    return dialect_of(path) is not None or _is_broken(path)
 
 
 def _is_broken(path: Path) -> bool:
@@ -89,7 +87,10 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
     path = Path(path)
     if not path.exists():
         raise MissingFile(f"{path}: expected files of the VGG Image Annotator, found nothing there; check the path")
-    listing, names = _found(path)
+    listing, found = own_files(path, _SUFFIXES, _is_own)
+    if not found:
+        raise UnknownLayout(f"{path}: expected a file of the VGG Image Annotator, found none. Tried: {'; '.join(LAYOUTS)}")
+    names = sorted(found, key=_is_called_otherwise)
     files = [open_via(listing.root / one) for one in names]
     for pictures in attempts(listing):
         work = _Work(are_absent=pictures.are_absent)
@@ -101,18 +102,6 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
     return _dataset(work, listing, files, labels, path)
 
 
-def _found(path: Path) -> tuple[Listing, list[PurePosixPath]]:
-    if path.is_dir():
-        listing = list_folder(path)
-        names = [one for one in _candidates(listing) if dialect_of(listing.root / one) or _is_broken(listing.root / one)]
-    else:
-        listing = list_folder(path.resolve().parent)
-        names = [PurePosixPath(path.resolve().name)] if dialect_of(path) or _is_broken(path) else []
-    if not names:
-        raise UnknownLayout(f"{path}: expected a file of the VGG Image Annotator, found none. Tried: {'; '.join(LAYOUTS)}")
-    return listing, names
-
-
 def _add(work: _Work, pictures: Pictures, file: ViaFile, name: PurePosixPath) -> None:
     """Add a file's images; one that another file holds with the same regions is the same sample, in one more split."""
     stated = file.about.get("split") if file.about.get("format") == FORM else None
@@ -120,8 +109,7 @@ def _add(work: _Work, pictures: Pictures, file: ViaFile, name: PurePosixPath) ->
     for image in file.images:
         there = pictures.find(image.name, name)
         if len(there) != 1:
-            what = f"{there[0]} and {there[1]} may both be meant" if there else "there is no such image"
-            work.missing.append(LostLabels(f"{image.name}: {file.path} names it, but {what}; it is left out"))
+            work.missing.append(not_found(image.name, file.path, there))
             continue
         picture = there[0]
         same = [row for row in work.seen[picture] if work.found[row][0] is not file and work.found[row][1] == image]
@@ -194,11 +182,7 @@ def _surveyed(work: _Work, rule: Rule) -> tuple[Counter[str], Counter[str]]:
 
 
 def _notes(work: _Work, listing: Listing, path: Path) -> Iterator[str]:
-    yield from work.missing[:_TOLD]
-    if len(work.missing) > _TOLD:
-        yield LostLabels(f"{path}: {len(work.missing) - _TOLD} more of the images named are not there; they are left out")
-    for picture, rows in work.seen.items():
-        if len(rows) > 1:
-            yield f"{picture}: {len(rows)} files or keys hold it with different regions; each is a sample of its own"
+    yield from told(work.missing, path)
+    yield from named_twice(work.pictures, path)
     if path.is_dir():  # who gives one file means its images alone
         yield from unnamed(listing, work.pictures)

@@ -8,7 +8,7 @@ or none can be chosen, all regions are ``object``. A checkbox with one box ticke
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ from typing import Any
 from pixelwise.core.arrays import Size
 from pixelwise.core.errors import DataError
 from pixelwise.formats.json_file import decode
-from pixelwise.formats.objects import Drawn
-from pixelwise.formats.shapes import Box, Ellipse, Polygons, Shape, Union, is_number, points_of
+from pixelwise.formats.objects import Drawn, joined
+from pixelwise.formats.shapes import Box, Ellipse, Polygons, Shape, is_number, points_of
 from pixelwise.formats.via.file import ViaImage
 
 CLASS, OBJECT, CROWD = "class", "object", "crowd"  # the attributes that ``write`` uses
@@ -140,7 +140,7 @@ class ViaDrawing:
             joint = attributes_of(region).get(OBJECT) if self.rule.is_ours else None
             key = ("region", number) if joint in (None, "") else ("object", str(joint))
             groups.setdefault(key, []).append(self._drawn(number, region))
-        return [_joined(parts) for parts in groups.values()]
+        return [joined(parts) for parts in groups.values()]
 
     def _drawn(self, number: int, region: Any) -> Drawn | str:
         where = f"{self.image.name}: region {number}"
@@ -152,21 +152,6 @@ class ViaDrawing:
             return Drawn(name_of(region, self.rule.attribute), _shape(region), where, crowd, attributes=attributes)
         except DataError as error:
             return f"{where}: {error}"
-
-
-def _joined(parts: Sequence[Drawn | str]) -> Drawn | str:
-    """Make one object of its regions."""
-    whole = []
-    for part in parts:
-        if isinstance(part, str):
-            return part
-        whole.append(part)
-    if len(whole) == 1:
-        return whole[0]
-    first = whole[0]
-    outlines = [one.shape.parts[0] for one in whole if isinstance(one.shape, Polygons)]
-    shape: Shape = Polygons(tuple(outlines)) if len(outlines) == len(whole) else Union(tuple(one.shape for one in whole))
-    return Drawn(first.name, shape, first.where, first.crowd, attributes=first.attributes)
 
 
 def _shape(region: Any) -> Shape:

@@ -19,6 +19,7 @@ from pixelwise.core.polygons import keyholes, rasterise
 from pixelwise.core.runs import Runs, decode, intersection_over_union
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
+from pixelwise.formats.exports.stage import entries_by_file
 from pixelwise.formats.losses import tell_losses
 from pixelwise.formats.output import require_names, store_image
 from pixelwise.formats.via.file import MARK, METADATA, open_via
@@ -47,18 +48,10 @@ def write(dataset: Dataset, path: Path, writing: Writing | None = None) -> Writt
     require_names(dataset)
     with staged(path, _is_own, _is_ours, writing) as stage:
         written = list(stage.each(dataset, _write_one))
-        for split, rows in _files(dataset).items():
-            images = [one for row in rows if (one := written[row]) is not None]
+        for split, images in entries_by_file(dataset, written, "").items():
             name = f"via_{split}.json" if split else "via.json"
             write_json(stage.folder / name, _project(dataset, split, images))
     return stage.written
-
-
-def _files(dataset: Dataset) -> dict[str, Sequence[int]]:
-    """List the rows of each file: one a split, and one for what is in none."""
-    taken = {row for rows in dataset.splits.values() for row in rows}
-    rest = [row for row in range(len(dataset)) if row not in taken]
-    return {**dataset.splits, "": rest} if rest or not dataset.splits else dict(dataset.splits)
 
 
 def _write_one(sample: Sample, folder: Path) -> tuple[dict[str, Any] | None, int]:
@@ -71,6 +64,10 @@ def _write_one(sample: Sample, folder: Path) -> tuple[dict[str, Any] | None, int
     name = store_image(sample, images)
     regions = [region for index in range(len(truth)) for region in _regions(truth, index, sample.name)]
     tell_losses(sample.name, truth, holds=("attributes",))
+    if changed := {
+        key for said in truth.attributes for key, value in said.items() if key not in _OWN and not isinstance(value, str)
+    }:
+        drop(f"{sample.name}: attributes that are read back as text, as VIA has no other: {', '.join(sorted(changed))}")
     return {"filename": name, "size": (images / name).stat().st_size, "regions": regions, "file_attributes": {}}, len(truth)
 
 

@@ -16,6 +16,7 @@ from pixelwise.core.errors import UnknownLayout
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, ImageFile, Sample, Source
 from pixelwise.core.segmentation import Kind
+from pixelwise.formats.absent import labels_alone, sizes_of
 from pixelwise.formats.claim import Claim
 from pixelwise.formats.folder import Listing, list_folder
 from pixelwise.formats.names import sample_names
@@ -44,8 +45,9 @@ def sniff(path: Path) -> Claim | None:
     if not path.is_dir():
         return None
     listing = list_folder(path)
-    if pairs := find(listing).pairs:
-        return Claim("Pascal VOC", f"{len(pairs)} images of JPEGImages have a mask in SegmentationClass")
+    if pairs := (found := find(listing)).pairs:
+        what = "names of images" if found.are_absent else "images of JPEGImages"
+        return Claim("Pascal VOC", f"{len(pairs)} {what} have a mask in SegmentationClass")
     pages = pages_of(listing)
     looked_at = [is_voc_xml(path / one) for one in pages[:_LOOKED_AT]]
     if pages and 2 * sum(looked_at) >= len(looked_at):  # broken ones spoil their own images alone
@@ -70,7 +72,13 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
     found = find(listing)
     if not found.pairs and not pages:
         raise UnknownLayout(f"{path}: expected Pascal VOC, found {listing.describe()}. Tried: {'; '.join(LAYOUTS)}")
-    return _masks(listing, found, legend_of(listing), labels) if found.pairs else read_pages(listing, pages, labels)
+    if not found.pairs:
+        return read_pages(listing, pages, labels)
+    legend = legend_of(listing)
+    dataset = _masks(listing, found, legend, labels)
+    if not found.are_absent:
+        return dataset
+    return labels_alone(dataset, legend.labels, listing, sizes_of(one.source.truths[0] for one in dataset))
 
 
 def _masks(listing: Listing, found: Found, legend: Legend, labels: LabelSet | None) -> Dataset:

@@ -25,12 +25,13 @@ Key = tuple[PurePosixPath, str]  # the folder that holds JPEGImages, and the res
 
 @dataclass
 class Found:
-    """The files of a set by what they are."""
+    """The files of a set by what they are; where ``are_absent``, ``images`` are the names that they would have."""
 
     images: dict[Key, PurePosixPath] = field(default_factory=dict)
     classes: dict[Key, PurePosixPath] = field(default_factory=dict)
     objects: dict[Key, PurePosixPath] = field(default_factory=dict)
     pages: dict[Key, PurePosixPath] = field(default_factory=dict)
+    are_absent: bool = False
 
     @property
     def pairs(self) -> list[Key]:
@@ -48,6 +49,10 @@ def find(listing: Listing) -> Found:
     for one in pages_of(listing):
         if (place := _place(one)) is not None and place[0] == "page":
             found.pages.setdefault(place[1], one)
+    is_alone = not found.images and all(_place(one) is not None for one in listing.pictures)
+    if found.classes and is_alone:  # CVAT exports masks without pictures unless it is asked for them
+        found.images = {(base, stem): base / "JPEGImages" / f"{stem}.jpg" for base, stem in found.classes}
+        found.are_absent = True
     return found
 
 

@@ -23,6 +23,7 @@ from pixelwise.formats.classes import ClassTable, find_classes
 from pixelwise.formats.folder import Listing
 
 MARK = "# pixelwise voc 1 "  # the first words of a labelmap.txt that is ours; JSON follows
+IGNORE = "__ignore__"  # labelme's name of what is void
 BORDER = 255  # the value of what belongs to nothing
 NAMES = (
     *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
@@ -32,7 +33,7 @@ _MOST_BYTES = 16 * 2**20
 
 
 def colour_map() -> IntArray:
-    """Make VOC's colour map (256, 3): the bits of a value are dealt to red, green and blue, the highest places first.
+    """Make the colour map (256, 3) of VOC and DAVIS: the bits of a value are dealt to red, green and blue, the highest first.
 
     >>> colour_map()[[1, 2, 3, 15]].tolist()
     [[128, 0, 0], [0, 128, 0], [128, 128, 0], [192, 128, 128]]
@@ -42,7 +43,6 @@ def colour_map() -> IntArray:
     for place in range(8):
         for band in range(3):
             colours[:, band] |= ((values >> (3 * place + band) & 1) << (7 - place)).astype(np.uint8)
-    colours[BORDER] = 224, 224, 192
     return colours
 
 
@@ -89,10 +89,12 @@ def _stated(table: ClassTable) -> Legend:
     labels: list[Label] = []
     values: dict[int, int] = {BORDER: VOID}
     by_colour = {BORDER_COLOUR: BORDER}
-    for value, row in table.by_value().items():
+    is_labelme = table.rows[0].name == IGNORE and table.rows[0].value is None  # its classes count from -1 on
+    for number, row in table.by_value().items():
+        value = number - is_labelme
         if row.colour is not None:
             by_colour[row.colour] = value
-        if row.is_void or row.colour == BORDER_COLOUR or row.name in ("ignored", "__ignore__"):
+        if row.is_void or row.colour == BORDER_COLOUR or row.name in ("ignored", IGNORE):
             values[value] = VOID
             continue
         colour = _colour(value) if row.colour is None else unpack_colour(row.colour)

@@ -14,7 +14,7 @@ from pixelwise.core.sample import Salvaged, relabelled
 from pixelwise.core.segmentation import Kind, Segmentation
 from pixelwise.formats.boxed import Boxed
 from pixelwise.formats.voc.labels import BORDER, Legend, class_values, object_values
-from pixelwise.formats.voc.xml import Page, read_page, written_name
+from pixelwise.formats.voc.xml import CROWD, Page, read_page, written_name
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,12 @@ class VocTruth:
 
 
 def _with_page(truth: Segmentation, page: Page) -> Segmentation:
-    """Add boxes and flags from the XML, if its objects are those of the mask: the k-th is number k, of the same class."""
+    """Add boxes and flags from the XML, if its objects are those of the mask: the k-th is number k, of the same class.
+
+    Where one of them is broken nobody can tell which is the k-th, so nothing is added.
+    """
+    if page.problems:
+        return truth
     numbers = [] if truth.source_ids is None else truth.source_ids.tolist()
     pairs = [(number, name) for number, name in zip(numbers, truth.names, strict=True) if number]
     fits = all(number <= len(page.objects) and page.objects[number - 1].name == written_name(name) for number, name in pairs)
@@ -97,9 +102,9 @@ def _described(truth: Segmentation, objects: Sequence[Boxed | None]) -> Segmenta
     for row, one in enumerate(objects):
         if one is not None and one.box is not None:
             boxes[row] = one.box
-    crowd = np.array([one is not None and one.attributes.get("crowd") is True for one in objects], bool)
+    crowd = np.array([one is not None and one.attributes.get(CROWD) is True for one in objects], bool)
     attributes = tuple(
-        {} if one is None else {key: value for key, value in one.attributes.items() if key != "crowd"} for one in objects
+        {} if one is None else {key: value for key, value in one.attributes.items() if key != CROWD} for one in objects
     )
     return replace(truth, boxes=boxes, crowd=crowd if crowd.any() else None, attributes=attributes)
 

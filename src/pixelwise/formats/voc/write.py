@@ -20,10 +20,11 @@ from pixelwise.core.masks import as_disjoint
 from pixelwise.core.sample import Dataset, ImageArray, Sample
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.formats.boxed import Boxed
+from pixelwise.formats.disjoint import held, refuse_kinds
 from pixelwise.formats.losses import tell_losses
 from pixelwise.formats.output import require_names, store_image
 from pixelwise.formats.voc.labels import BORDER, BORDER_COLOUR, COLOURS, is_ours, labelmap
-from pixelwise.formats.voc.xml import FLAGS, page_text
+from pixelwise.formats.voc.xml import CROWD, FLAGS, page_text, written_name
 from pixelwise.formats.writing import Writing, Written, drop, staged
 
 _OWN = ("JPEGImages", "SegmentationClass", "SegmentationObject", "Annotations", "ImageSets", "labelmap.txt")
@@ -38,9 +39,7 @@ def write(dataset: Dataset, path: Path, writing: Writing | None = None) -> Writt
         StorageError: the folder holds something else, or cannot be written.
     """
     path = Path(path)
-    if dataset.kind in ("multilabel", "regions"):
-        reason = "classes that overlap" if dataset.kind == "multilabel" else "regions without classes"
-        raise DataError(f"{path}: VOC holds one class a pixel, so {reason} would be lost; write coco or masks instead")
+    refuse_kinds(dataset, path, "VOC")
     require_names(dataset)
     first = 1 if dataset.kind == "instance" else 0  # the value 0 is what lies under no object
     count = len(dataset.labels)
@@ -85,10 +84,10 @@ def _write_one(sample: Sample, folder: Path, first: int, colours: IntArray) -> t
     if truth is None:
         store_image(sample, folder / "JPEGImages")
         return sample.name, 0
-    tell_losses(sample.name, truth, holds=("attributes",) if truth.kind == "semantic" else ("boxes", "attributes"))
-    truth = _held(truth, sample.name)
+    truth = held(truth, sample.name, "VOC")
     masks = as_disjoint(truth.masks)
     numbers = _numbers(truth, sample.name)
+    _tell(truth, numbers, sample.name)
     image = store_image(sample, folder / "JPEGImages")
     table = np.full(len(truth) + 1, 0 if first else BORDER, np.uint8)
     table[1:] = truth.class_ids + first
@@ -108,27 +107,32 @@ def _bands(sample: Sample) -> int:
     return len(sample.image.bands) if isinstance(sample.pixels, ImageArray) else 3
 
 
-def _held(truth: Segmentation, name: str) -> Segmentation:
-    """Take what the masks can hold of a truth, and tell of the rest."""
-    try:
-        masks = as_disjoint(truth.masks)
-    except DataError:
-        raise DataError(
-            f"{name}: objects overlap, and VOC's masks hold one object a pixel: what lies below would be lost; write coco "
-            f"instead, or take .semantic() of the data set first"
-        ) from None
-    empty = masks.areas() == 0
-    for row in np.flatnonzero(empty).tolist():
-        drop(f"{name}: object {row + 1} ({truth.names[row]}) has no pixel, and a mask has no place for it: left out")
-    if truth.kind == "semantic" and truth.is_crowd.any():
-        drop(f"{name}: crowd marks, which a class mask cannot hold: left out")
-    if others := sorted({key for one in truth.attributes for key in one} - {*FLAGS, "pose"}):
-        drop(f"{name}: the attributes {', '.join(map(str, others))}, which VOC does not know: left out")
-    return truth[~empty] if empty.any() else truth
+def _tell(truth: Segmentation, numbers: IntArray, name: str) -> None:
+    """Tell what is lost of the fields beside masks: the XML has a place for objects that have a number."""
+    stuff = truth[numbers == 0]
+    is_boxed = stuff.boxes is not None and not np.array_equal(stuff.boxes, stuff.masks.boxes())
+    tell_losses(name, truth, holds=("attributes",) if is_boxed else ("boxes", "attributes"))
+    others = {
+        key
+        for one, number in zip(truth.attributes, numbers.tolist(), strict=False)
+        for key, value in one.items()
+        if not (number and _is_held(key, value))
+    }
+    if others:
+        drop(f"{name}: the attributes {', '.join(sorted(map(str, others)))}, which VOC has no place for: left out")
+
+
+def _is_held(key: str, value: object) -> bool:
+    """Tell whether an attribute comes back from the XML: a flag of VOC's that is set or not, or a pose in words."""
+    if key == "pose":
+        return isinstance(value, str) and value != "" and written_name(value) == value
+    return key in FLAGS and key != CROWD and isinstance(value, int | float) and value in (0, 1)
 
 
 def _numbers(truth: Segmentation, name: str) -> IntArray:
-    """Number the objects from 1; stuff, once a class, has 0, as background has in VOC."""
+    """Number the objects from 1; stuff, once a class, has 0, as background has in VOC, and so have classes alone."""
+    if truth.kind == "semantic":
+        return np.zeros(len(truth), np.int64)
     is_thing = np.isin(truth.class_ids, truth.labels.things) if truth.kind == "panoptic" else np.ones(len(truth), bool)
     numbers = np.zeros(len(truth), np.int64)
     seen: set[int] = set()
@@ -139,7 +143,7 @@ def _numbers(truth: Segmentation, name: str) -> IntArray:
             numbers[row] = count
         else:
             seen.add(index)
-    if truth.kind != "semantic" and count >= BORDER:
+    if count >= BORDER:
         raise DataError(
             f"{name}: it has {count} objects, and VOC's masks number {BORDER - 1} in 8 bits: the rest would be lost; write coco"
         )
@@ -151,9 +155,10 @@ def _boxed(truth: Segmentation, numbers: IntArray) -> list[Boxed]:
     boxes = truth.stated_boxes()
     found = []
     for row in np.flatnonzero(numbers).tolist():
-        attributes = dict(truth.attributes[row]) if truth.attributes else {}
+        stated = truth.attributes[row] if truth.attributes else {}
+        attributes = {key: value for key, value in stated.items() if _is_held(key, value)}
         if truth.is_crowd[row]:
-            attributes |= {"difficult": True, "crowd": True}
+            attributes |= {"difficult": True, CROWD: True}
         left, top, right, bottom = boxes[row].tolist()
         found.append(Boxed(truth.names[row], (left, top, right, bottom), attributes))
     return found

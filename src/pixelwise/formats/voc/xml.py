@@ -18,7 +18,8 @@ from pixelwise.formats.boxed import Boxed
 from pixelwise.formats.xml_file import elements, root_tag
 
 _MOST_BYTES = 16 * 2**20
-FLAGS = ("truncated", "difficult", "occluded", "crowd")
+CROWD = "crowd"  # an element of our own
+FLAGS = ("truncated", "difficult", "occluded", CROWD)
 _FOREIGN = frozenset({"pt", "segm", "sourceImage", "imagesize"})  # LabelMe's XML has the same outermost element
 
 
@@ -147,7 +148,7 @@ def page_text(filename: str, size: Size, bands: int, objects: Sequence[Boxed], o
         SubElement(entry, "name").text = written_name(one.name)
         SubElement(entry, "pose").text = str(one.attributes.get("pose", "Unspecified"))
         for flag in FLAGS:
-            if flag in ("truncated", "difficult") or one.attributes.get(flag):
+            if flag in ("truncated", "difficult") or flag in one.attributes:
                 SubElement(entry, flag).text = str(int(bool(one.attributes.get(flag, False))))
         if one.box is not None:
             left, top, right, bottom = one.box

@@ -13,12 +13,18 @@ from pathlib import Path
 from pixelwise.core.errors import DataError, PlaceTaken, StorageError
 from pixelwise.core.files import locked, make_folder
 
+_STAMP = "[0-9a-f]" * 16  # in the name of a folder that can be gone on with; that of ``out.2`` is none of those of ``out``
 _TEMPORARY = re.compile(r"\..*\.[0-9a-f]{8}(\.[^.]*)?")  # as ``core.files.replacing`` calls a file until it is whole
 
 
 @contextlib.contextmanager
 def folder_beside(path: Path, resume: str) -> Iterator[Path]:
-    """Give a folder beside ``path``: a new one, or the one that an interrupted work of the same kind left behind."""
+    """Give a folder beside ``path``: a new one, or the one that an interrupted work of the same kind left behind.
+
+    Raises:
+        StorageError: it cannot be made.
+        RunInUse: another process writes to ``path``.
+    """
     if not resume:
         try:
             made = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
@@ -31,9 +37,10 @@ def folder_beside(path: Path, resume: str) -> Iterator[Path]:
             shutil.rmtree(made, ignore_errors=True)
         return
     stamp = hashlib.sha256(resume.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    for other in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+    for other in path.parent.glob(f".{glob.escape(path.name)}.{_STAMP}.part"):
         if other.name != f".{path.name}.{stamp}.part":  # of another source or other options: it can never be gone on with
-            shutil.rmtree(other, ignore_errors=True)
+            with locked(other):  # unless another process is at it just now
+                shutil.rmtree(other, ignore_errors=True)
     made = make_folder(path.parent / f".{path.name}.{stamp}.part")
     with locked(made):
         _sweep(made)
@@ -79,6 +86,7 @@ def put_in_place(made: Path, path: Path) -> None:
     aside = made.with_name(f"{made.name}.old")
     try:
         if path.exists():
+            shutil.rmtree(aside, ignore_errors=True)  # left by a process that was killed in the next lines
             os.replace(path, aside)
         try:
             os.replace(made, path)
@@ -88,5 +96,6 @@ def put_in_place(made: Path, path: Path) -> None:
             raise
     except OSError as error:
         raise StorageError(f"{path}: cannot be put in place: {error.strerror or error}") from None
-    with contextlib.suppress(OSError):  # the new data is in place; a leftover of the old is no failure
-        shutil.rmtree(aside)
+    left_behind = path.parent.glob(f".{glob.escape(path.name)}.{_STAMP}.part.old")
+    for old in (aside, *left_behind):  # the new data is in place; a leftover of the old is no failure
+        shutil.rmtree(old, ignore_errors=True)
