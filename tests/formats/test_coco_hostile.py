@@ -180,6 +180,19 @@ def test_text_that_is_no_number_is_named(key: str, value: str, tmp_path: Path) -
         read(put(tmp_path / "pets", [one(), one(id=2, **{key: value})]))
 
 
+def test_an_image_whose_id_is_a_fraction_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableFile, match=r"in images\[0\]\.id: expected a whole number or a text, found 1\.5"):
+        read(put(tmp_path / "pets", [one()], images=[{**IMAGES[0], "id": 1.5}]))
+
+
+def test_sizes_in_text_are_sizes(tmp_path: Path) -> None:
+    images = [{**IMAGES[0], "height": "5", "width": "7"}, {**IMAGES[1], "height": "five", "width": ""}]
+    data = read(put(tmp_path / "pets", [one(image_id=12)], images=images))
+    assert data[1].truth.masks.areas().tolist() == [6]
+    with pytest.raises(SizeMismatch, match="stated as 5 x 7"):
+        _ = data[0].truth
+
+
 def test_a_category_whose_id_is_a_word_is_named(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFile, match="as the id of category 'dog', found 'first'"):
         read(put(tmp_path / "pets", [], categories=[{"id": "first", "name": "dog"}]))
@@ -274,6 +287,10 @@ def test_whole_numbers_written_as_fractions_are_read(tmp_path: Path) -> None:
     images = [{**image, "height": 5.0, "width": 6.0} for image in IMAGES]
     data = read(put(tmp_path, [one(iscrowd=1.0)], images=images))
     assert data[0].truth.is_crowd.tolist() == [True]
+    floats = {"images": [{**image, "id": float(image["id"])} for image in IMAGES], "categories": [{"id": 7.0, "name": "dog"}]}
+    data = read(put(tmp_path / "ids", [one(id=1.0, image_id=11.0, category_id=7.0)], **floats))
+    assert (data[0].meta["image_id"], data[0].truth.names) == (11, ["dog"])
+    assert isinstance(data[0].meta["image_id"], int)
     other = put(tmp_path / "other", [one()], images=[{**IMAGES[0], "height": 7.0}])
     with pytest.raises(SizeMismatch):
         _ = read(other)[0].truth

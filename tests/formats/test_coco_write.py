@@ -162,9 +162,10 @@ def test_images_without_labels_are_listed_apart_and_come_back_so(tmp_path: Path)
     assert ([one["id"] for one in document["images"]], "annotations" in document) == ([2], False)
 
 
-def test_a_set_without_any_labels_comes_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("labels", [LABELS, LabelSet(())])
+def test_a_set_without_any_labels_comes_back(labels: LabelSet, tmp_path: Path) -> None:
     image = Image(np.zeros((1, 2, 3), np.uint8))
-    coco.write(Dataset([Sample.of("bare", image)], LABELS, "instance"), tmp_path / "out")
+    coco.write(Dataset([Sample.of("bare", image)], labels, "instance"), tmp_path / "out")
     assert recognise(tmp_path / "out")[0] == "coco"
     assert [(one.name, one.truths) for one in read(tmp_path / "out")] == [("bare", ())]
 

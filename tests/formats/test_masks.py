@@ -318,6 +318,13 @@ def test_an_unknown_split_names_those_there_are(put) -> None:
         read(put("train/a.jpg", "trainannot/a.png"), split="trian")
 
 
+def test_a_label_set_that_is_none_is_named_with_its_file(put) -> None:
+    root = put("images/a.png", "masks/a.png")
+    (root / "classes.json").write_text('{"classes": 5, "values": {}, "encoding": "id"}')
+    with pytest.raises(UnreadableFile, match=r"classes\.json: expected a label set"):
+        read(root)
+
+
 def test_a_class_file_that_cannot_be_read_is_an_error(put) -> None:
     folder = put("images/a.png", "masks/a.png")
     (folder / "classes.json").write_text("{broken")

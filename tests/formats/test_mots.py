@@ -1,5 +1,6 @@
 """MOTS by hand, as its description has it: PNGs of class * 1000 + number, and lines of run lengths."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,18 @@ def test_lines_are_read_without_their_pictures(place: str, tmp_path: Path) -> No
         _ = data[0].image
 
 
+def test_maps_with_their_classes_are_read_without_their_pictures(tmp_path: Path) -> None:
+    """As CVAT exports them where it is not told to save images."""
+    shutil.rmtree(maps(tmp_path, IDS) / "train" / "images")
+    assert FORMATS["mots"].sniff(tmp_path) is None  # folders of that name are common
+    (tmp_path / "train" / "instances" / "labels.txt").write_text("cat\ndog\n")
+    assert recognise(tmp_path)[0] == "mots"
+    [sample] = read(tmp_path, split="train")
+    assert (sample.size, sample.truth.names[:2]) == ((2, 3), ["cat", "dog"])
+    with pytest.raises(MissingFile, match=r"train/images/0002/000000\.jpg"):
+        _ = sample.image
+
+
 def test_a_wrong_line_spoils_itself_and_is_named(tmp_path: Path) -> None:
     data = read(lines(tmp_path, "1 2001 2 2 3 123\n1 2002 2 2 3 99\n1 2003 2 9 9 x1\nend\n"))
     with pytest.raises(DataError, match=r"gt\.txt: line 2: .*\(1 more"):
@@ -136,6 +149,15 @@ def test_a_map_of_another_size_is_named(tmp_path: Path) -> None:
 def test_a_text_without_a_line_of_mots_is_refused(tmp_path: Path) -> None:
     (tmp_path / "gt.txt").write_text("nothing\n")
     with pytest.raises(DataError, match="expected lines of frame, id, class"):
+        Lines.of(tmp_path / "gt.txt")
+
+
+def test_more_lines_than_any_video_has_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pixelwise.formats.mots.find._MOST_LINES", 2)
+    (tmp_path / "gt.txt").write_text("1 2001 2 2 3 123\n" * 2)
+    assert len(Lines.of(tmp_path / "gt.txt").by_frame[1]) == 2
+    (tmp_path / "gt.txt").write_text("1 2001 2 2 3 123\n" * 3)
+    with pytest.raises(DataError, match="more than 2 lines; divide"):
         Lines.of(tmp_path / "gt.txt")
 
 

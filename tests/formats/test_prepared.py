@@ -308,6 +308,22 @@ def test_a_broken_list_is_refused_as_a_whole(file: str, text: bytes, tmp_path: P
         prepared.read(root)
 
 
+def test_a_text_that_names_no_image_is_noted_and_no_split(tmp_path: Path) -> None:
+    root = by_hand(tmp_path / "hand")
+    (root / "readme.txt").write_text("Dear reader")
+    data = read(root)
+    assert data.splits == {"val": (0,)}
+    assert any("readme.txt: 1 lines name no image of the set" in note for note in data.notes)
+
+
+@pytest.mark.parametrize("key", ["labels", "semantic"])
+def test_a_label_set_that_is_none_is_named_with_its_file(key: str, tmp_path: Path) -> None:
+    root = by_hand(tmp_path / "hand")
+    edited(root, "prepared.json", lambda marker: marker[key].update(classes=5))
+    with pytest.raises(UnreadableFile, match=r"prepared\.json: expected a label set"):
+        read(root)
+
+
 def test_a_later_version_is_refused_and_said_so(tmp_path: Path) -> None:
     root = by_hand(tmp_path / "hand")
     edited(root, "prepared.json", lambda marker: marker.update(format="pixelwise prepared 2"))

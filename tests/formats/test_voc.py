@@ -192,7 +192,7 @@ def test_masks_beside_other_pictures_are_not_taken_for_masks_without_any(tmp_pat
 
 @pytest.mark.parametrize("names", ["__ignore__\n_background_\ncat\n", "_background_\ncat\n"])
 def test_classes_of_labelme_count_from_its_background(names: str, tmp_path: Path) -> None:
-    root = put(tmp_path / "VOC", PIL.Image.fromarray, np.where(CLASSES == 8, 1, CLASSES * 0).astype(np.uint8), None, None)
+    root = put(tmp_path / "VOC", lambda stored: PIL.Image.fromarray((stored == 8).astype(np.uint8)), None, None)
     (root / "labels.txt").write_text(names)
     truth = read(root)[0].truth
     assert (truth.names, truth.masks.areas().tolist()) == (["_background_", "cat"], [17, 1])

@@ -28,14 +28,6 @@ def _explain(path: Path, error: OSError) -> StorageError:
     return StorageError(f"{path}: cannot be written: {reason}")
 
 
-def is_file(text: str | Path) -> bool:
-    """Tell whether a text names a file that is there; one too long to be a name, or with a zero byte in it, names none."""
-    try:
-        return Path(text).is_file()
-    except (OSError, ValueError):
-        return False
-
-
 def make_folder(path: Path) -> Path:
     """Make the folder ``path`` and its parents.
 

@@ -1,5 +1,6 @@
 """A sample (an image and its truth) and a data set of them, both read lazily."""
 
+import os.path
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -327,6 +328,7 @@ class Dataset(Sequence[Sample]):
         """
         if name not in self.splits:
             hint = nearest(name, self.splits) if self.splits else "this data set has none; a fraction such as 0.2 makes one"
+            hint = f"that is a folder: give the lists in it with --lists {name}" if os.path.isdir(name) else hint
             raise OptionError(f"{self.name}: no split is called '{name}'; {hint}")
         return self.take(self.splits[name])
 

@@ -116,7 +116,7 @@ def read_classes(path: Path) -> ClassTable:
     if path.suffix.lower() == ".json":
         data = read_json(path, _MOST_BYTES)
         if isinstance(data, Mapping) and {"classes", "values", "encoding"} <= set(data):
-            labels = LabelSet.from_json(data)
+            labels = _label_set(path, data)
             rows = [ClassName(name) for name in labels.names]
         else:
             rows = _from_json(path, data)
@@ -131,6 +131,13 @@ def read_classes(path: Path) -> ClassTable:
         raise UnreadableFile(f"{path}: expected class names, one a line, found none")
     _refuse_twins(path, rows)
     return ClassTable(path, tuple(rows), labels)
+
+
+def _label_set(path: Path, data: Mapping[str, Any]) -> LabelSet:
+    try:
+        return LabelSet.from_json(data)
+    except DataError as error:
+        raise UnreadableFile(f"{path}: {error}; correct it, or give the names with --classes") from None
 
 
 def _refuse_twins(path: Path, rows: Sequence[ClassName]) -> None:

@@ -134,17 +134,18 @@ class ObjectTruth:
         """
         self._require_size(size)
         classes = self.own.map_to(labels)
+        places = {name: place for place, name in enumerate(self.own.names)}
         rows: list[_Row] = []
         problems = []
         for one in self.drawing.drawn(size):
             if isinstance(one, str):
                 problems.append(f"{self.drawing.path}: {one}")
                 continue
-            if self.kind != "regions" and one.name not in self.own.names:
+            if self.kind != "regions" and one.name not in places:
                 known = ", ".join(self.own.names[:8]) + (" …" if len(self.own) > 8 else "")
                 problems.append(f"{self.drawing.path}: {one.where}: the class '{one.name}' is none of the data set's ({known})")
                 continue
-            index = int(classes[self.own.names.index(one.name)]) if self.kind != "regions" else 0  # regions have no classes
+            index = int(classes[places[one.name]]) if self.kind != "regions" else 0  # regions have no classes
             if index == VOID:
                 continue
             try:

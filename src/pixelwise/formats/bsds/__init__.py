@@ -29,6 +29,7 @@ from pixelwise.core.sample import Dataset, ImageFile, Salvaged, Sample, Source
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.formats.bsds.mat import has_truths, read_truths
 from pixelwise.formats.claim import Claim
+from pixelwise.formats.exports.note import first_splits
 from pixelwise.formats.folder import Listing, list_folder, natural
 from pixelwise.formats.losses import tell_losses
 from pixelwise.formats.names import SPLITS, sample_names
@@ -162,12 +163,9 @@ def write(dataset: Dataset, path: Path, writing: Writing | None = None) -> Writt
             f"lost. Write coco or masks"
         )
     require_names(dataset)
-    splits: dict[str, list[str]] = defaultdict(list)
-    for split, rows in dataset.splits.items():
-        for row in rows:
-            splits[dataset[row].name].append(split)
+    work = partial(_write_one, splits=first_splits(dataset))
     with staged(path, lambda name: name in (_IMAGES, _TRUTHS, NAME), lambda one: is_stated(one, _FORMAT), writing) as stage:
-        list(stage.each(dataset, partial(_write_one, splits=splits)))
+        list(stage.each(dataset, work))
         state(stage.folder, _FORMAT, Stated("regions", LABELS))
     return stage.written
 

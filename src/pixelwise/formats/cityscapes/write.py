@@ -27,6 +27,7 @@ from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.formats.cityscapes.labels import NAME, VOID_IDS, ids_for, is_ours, state
 from pixelwise.formats.disjoint import held, refuse_kinds
+from pixelwise.formats.exports.note import first_splits
 from pixelwise.formats.losses import tell_losses
 from pixelwise.formats.output import require_names, store_image
 from pixelwise.formats.writing import Writing, Written, drop, staged
@@ -50,10 +51,7 @@ def write(dataset: Dataset, path: Path, writing: Writing | None = None) -> Writt
     ids = ids_for(dataset.labels)
     values = {**dict.fromkeys(VOID_IDS, VOID), **{number: index for index, number in ids.items()}}
     labels = replace(dataset.labels, values=values, encoding="id")
-    splits: dict[str, list[str]] = {}
-    for name, rows in dataset.splits.items():
-        for row in rows:
-            splits.setdefault(dataset[row].name, []).append(name)
+    splits = first_splits(dataset)
     with staged(path, lambda name: name in ("leftImg8bit", "gtFine", NAME), is_ours, writing) as stage:
         for _ in stage.each(dataset, partial(_write_one, ids=ids, splits=splits)):
             pass

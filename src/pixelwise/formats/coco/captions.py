@@ -24,7 +24,7 @@ _WHAT = "COCO captions (images, annotations with a caption each)"
 
 
 class _Image(msgspec.Struct, gc=False):
-    id: int | str
+    id: int | float | str
     file_name: str
 
 

@@ -6,7 +6,7 @@ and must not change meanwhile: each later look checks its size and time.
 """
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -29,15 +29,15 @@ _LISTED = "COCO (images, categories)"
 
 
 class _Image(msgspec.Struct, gc=False):
-    id: int | str
+    id: int | float | str
     file_name: str | UnsetType = UNSET
     coco_url: str | UnsetType = UNSET  # LVIS has this alone
-    height: int | float | None = None  # tables of pandas write 640.0
-    width: int | float | None = None
+    height: int | float | str | None = None  # tables of pandas write 640.0
+    width: int | float | str | None = None
 
 
 class _Category(msgspec.Struct, gc=False):
-    id: int | str
+    id: int | float | str
     name: str
     supercategory: str | None = None
     isthing: int | bool | None = None
@@ -186,9 +186,10 @@ def read_results(path: Path, info: Path) -> CocoFile:
 
 def _columns(path: Path, listed: Path, head: _Info, stated: Stated, *, is_truth: bool) -> CocoFile:
     """Put the annotations of ``path`` in the order of the images, which ``listed`` lists."""
-    image_rows: dict[object, int] = {image.id: row for row, image in enumerate(head.images)}
+    image_ids = _image_ids(listed, head.images)
+    image_rows: dict[object, int] = {id_: row for row, id_ in enumerate(image_ids)}
     known = tuple(_category(listed, one) for one in head.categories)
-    refuse_twins(listed, "image", [image.id for image in head.images])
+    refuse_twins(listed, "image", image_ids)
     refuse_twins(listed, "category", [category.id for category in known])
     category_rows: dict[object, int] = {category.id: row for row, category in enumerate(known)}
     homes = rows_of(stated.images, image_rows)
@@ -210,8 +211,8 @@ def _columns(path: Path, listed: Path, head: _Info, stated: Stated, *, is_truth:
     lost, unknown = np.flatnonzero(homes < 0), np.flatnonzero(categories < 0)
     return CocoFile(
         path=path,
-        image_ids=tuple(image.id for image in head.images),
-        image_names=tuple(_name(listed, row, image) for row, image in enumerate(head.images)),
+        image_ids=image_ids,
+        image_names=_names(listed, head.images),
         sizes=sizes,
         categories=known,
         rows=columns,
@@ -238,12 +239,30 @@ def about_of(info: object) -> Mapping[str, Any]:
     return about if isinstance(info, dict) and isinstance(about := info.get(MARK), dict) else {}
 
 
-def _name(path: Path, row: int, image: _Image) -> str:
-    """Give the name of a picture, else the address it is at, which ends in its name."""
-    for one in (image.file_name, image.coco_url):
-        if not isinstance(one, UnsetType):
-            return one
-    raise UnreadableFile(f"{path}: in images[{row}]: expected a file_name (or a coco_url), found neither; name the picture")
+def _image_ids(path: Path, images: Sequence[_Image]) -> tuple[int | str, ...]:
+    """Give the ids of images; text stays text, as ``0012`` may be another image than 12."""
+    found: list[int | str] = []
+    for row, image in enumerate(images):
+        id_ = image.id
+        if isinstance(id_, float):
+            if not id_.is_integer():
+                what = "expected a whole number or a text"
+                raise UnreadableFile(f"{path}: in images[{row}].id: {what}, found {id_}; number the image")
+            id_ = int(id_)
+        found.append(id_)
+    return tuple(found)
+
+
+def _names(path: Path, images: Sequence[_Image]) -> tuple[str, ...]:
+    """Give the names of pictures, else the addresses they are at, which end in their names."""
+    found = []
+    for row, image in enumerate(images):
+        name = image.file_name if image.file_name is not UNSET else image.coco_url
+        if name is UNSET:
+            what = "expected a file_name (or a coco_url), found neither"
+            raise UnreadableFile(f"{path}: in images[{row}]: {what}; name the picture")
+        found.append(name)
+    return tuple(found)
 
 
 def _category(path: Path, one: _Category) -> Category:

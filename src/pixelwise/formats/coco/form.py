@@ -96,7 +96,7 @@ def _of_head(head: _Head) -> Form | None:
     if images != b"[":
         return None
     if not annotations:
-        return "info" if has_categories else None
+        return "info" if has_categories or about_of(head.info) else None
     if annotations[:1] != b"[":
         return None
     if b"{" not in annotations[:64]:  # nothing is annotated yet

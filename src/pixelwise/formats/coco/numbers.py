@@ -14,12 +14,13 @@ _DIGITS = 18  # of a number in text: one of so many fits a column
 
 
 def whole_in(text: object) -> object:
-    """Give the whole number that a text holds, as Label Studio's import files have them; anything else as it is.
+    """Give the whole number that a text holds, as Label Studio's import files have them, or a fraction; all else as it is.
 
-    >>> whole_in("12"), whole_in("0012a"), whole_in(3.0)
-    (12, '0012a', 3.0)
+    >>> whole_in("12"), whole_in("0012a"), whole_in(3.0), whole_in(3.5)
+    (12, '0012a', 3, 3.5)
     """
-    return int(text) if isinstance(text, str) and is_whole(text) else text
+    is_number = is_whole(text) if isinstance(text, str) else isinstance(text, float) and text.is_integer()
+    return int(text) if is_number else text  # type: ignore[call-overload]
 
 
 def is_whole(text: str) -> bool:
@@ -76,7 +77,7 @@ def strange_text(stated: Sequence[object], is_good: Callable[[str], bool]) -> tu
 
 def _whole(value: object) -> int:
     """Give a whole number that a column can hold, or -1."""
-    number = int(value) if isinstance(value, float) and value.is_integer() else whole_in(value)
+    number = whole_in(value)
     return number if isinstance(number, int) and 0 <= number < 2**63 else -1
 
 

@@ -4,7 +4,8 @@
 object numbers: 0 is background, a number is the same object in all frames of its sequence, and so its track. Where a sequence
 holds lower numbers, 255 is void, kept as a crowd of the class ``object``; alone it is the one object, as in DAVIS 2016. Frames
 have their ``sequence`` and ``frame`` in ``meta``; those without annotation have no truth. Splits are the lists in
-``ImageSets``, of sequences or of frames. Classes are those of ``meta.json``, as YouTube-VOS has it; else ``object``.
+``ImageSets``, of sequences or of frames. Classes are those of ``meta.json``, as each split of YouTube-VOS has one; else
+``object``.
 
 ``write`` makes such folders, with lists in ``ImageSets/2017`` and a ``meta.json``. Of instances, it holds disjoint ones, up to
 254 a frame, bit for bit.

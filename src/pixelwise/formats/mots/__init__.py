@@ -2,9 +2,11 @@
 
 A frame's objects are in a PNG of 16 bits, class * 1000 + number, in a folder ``instances`` beside ``images`` or ``image_02``;
 or in lines of a text file a video, ``frame id class height width run-lengths``: ``gt/gt.txt`` beside ``img1/``, or
-``instances_txt/<video>.txt`` beside the folder of videos. Class 1 is ``car`` and 2 ``pedestrian``, unless ``labels.txt`` beside
-the PNGs names others, from 1 on. An id is the same object in all frames of a video, and so its track. Id 10000 marks what is to
-be ignored, of whatever class: it becomes a crowd of each class, so that scores ignore it and class maps have void there.
+``instances_txt/<video>.txt`` beside the folder of videos; lines, and maps with ``labels.txt``, are read without their pictures
+too. In KITTI's archives the labels of ``training/image_02/`` lie beside ``training/``. Class 1 is ``car`` and 2
+``pedestrian``, unless ``labels.txt`` beside the PNGs names others, from 1 on. An id is the same object in all frames of a
+video, and so its track. Id 10000 marks what is to be ignored, of whatever class: it becomes a crowd of each class, so that
+scores ignore it and class maps have void there.
 ``write`` writes none: ``davis`` holds the same and more.
 
 [1] Voigtlaender et al., MOTS: Multi-Object Tracking and Segmentation, CVPR 2019.
@@ -20,7 +22,7 @@ from pixelwise.core.image import read_ids
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.runs import from_text
 from pixelwise.core.sample import Dataset, ImageFile, LostLabels, Sample, Source
-from pixelwise.formats.absent import labels_alone
+from pixelwise.formats.absent import labels_alone, sizes_of
 from pixelwise.formats.claim import Claim
 from pixelwise.formats.folder import list_folder
 from pixelwise.formats.mots.find import LAYOUTS, Frame, Line, Lines, class_names, find_frames, frames_of
@@ -157,8 +159,11 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
     splits, told = find_splits(listing, images)
     told = [*notes, *found.notes, *told]
     dataset = Dataset(samples, labels or own, "instance", splits, root.resolve().name or "data", told)
-    sizes = [one.lines[0].size if isinstance(one, FrameLines) and one.lines else None for one in drawings]
-    return labels_alone(dataset, own, listing, sizes) if found.alone else dataset
+    if images[0] in set(listing.pictures):
+        return dataset
+    sizes = sizes_of(root / frame.map for frame in frames if frame.map is not None)
+    sizes = sizes or [one.lines[0].size if isinstance(one, FrameLines) else None for one in drawings]
+    return labels_alone(dataset, own, listing, sizes)
 
 
 def _lost(root: Path, frames: Sequence[Frame], texts: Mapping[PurePosixPath, Lines]) -> Iterator[str]:

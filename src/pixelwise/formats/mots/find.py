@@ -23,7 +23,8 @@ LAYOUTS = (
 _IMAGES, _MAPS, _TEXTS = ("images", "image_02"), "instances", "instances_txt"
 _NAMES = "labels.txt"
 _LOOKED_AT = 8  # maps that are opened before a folder is claimed
-_MOST_BYTES = 2**31
+_MOST_BYTES = 2**29
+_MOST_LINES = 2**20  # of one video, which has some ten thousand
 _MOST_NAMES = 2**20
 _TOLD = 5  # lines in a message
 
@@ -56,7 +57,7 @@ def find_frames(listing: Listing) -> Found:
     """List the frames of all videos; none where no file of objects is of MOTS."""
     if find_vistas(listing) is not None:  # its maps are called the same
         return Found()
-    frames = _with_maps(listing)
+    frames = _with_maps(listing) or _maps_alone(listing)
     maps = [frame for frame in frames if frame.map is not None]
     if any(_is_of_mots(listing.root, frame) for frame in maps[:_LOOKED_AT]):
         notes: list[str] = []
@@ -106,6 +107,20 @@ def _with_maps(listing: Listing) -> list[Frame]:
         named = next((names[one] for one in folders if one in names), None)
         frames.append(Frame(picture, "/".join(inner) or above.as_posix(), file, None, named))
     return sorted(frames, key=lambda one: natural(one.image))
+
+
+def _maps_alone(listing: Listing) -> list[Frame]:
+    """List the maps where all pictures are maps in a folder that names its classes, as CVAT exports them without images."""
+    named = {one.parent: one for one in listing.texts if one.name == _NAMES and one.parent.name == _MAPS}
+    frames = []
+    for one in listing.pictures:
+        folder = next((above for above in one.parents if above in named), None)
+        if folder is None:
+            return []
+        inner = one.relative_to(folder)
+        image = folder.parent / _IMAGES[0] / inner.with_suffix(".jpg")
+        frames.append(Frame(image, "/".join(inner.parts[:-1]) or folder.parent.as_posix(), one, None, named[folder]))
+    return frames
 
 
 def _bases(above: PurePosixPath) -> tuple[PurePosixPath, ...]:
@@ -198,6 +213,8 @@ class Lines:
                 raise UnreadableFile(f"{path}: {size:,} bytes; at most {_MOST_BYTES:,} are read as the objects of one video")
             with path.open("rb") as file:
                 for number, text in enumerate(file, start=1):
+                    if number > _MOST_LINES:
+                        raise UnreadableFile(f"{path}: more than {_MOST_LINES:,} lines; divide the video")
                     one = _line(text, number)
                     if one is not None:
                         found[one.frame].append(one)

@@ -35,6 +35,7 @@ __all__ = ["LAYOUTS", "read", "sniff", "write"]
 LAYOUTS = ("prepared.json + samples.json + segments.jsonl + images/, semantic/, panoptic/ (made by 'pixelwise data prepare')",)
 _TOLD = 20
 _LONGEST = 240  # bytes of a name; file systems hold 255
+_MOST_BYTES = 2**30  # of a list of images
 
 
 class _Marker(msgspec.Struct):
@@ -91,8 +92,8 @@ def read(path: Path, labels: LabelSet | None = None) -> Dataset:
     if marker.format != FORMAT:
         raise UnknownLayout(f"{root / MARKER}: expected '{FORMAT}', found '{marker.format[:40]}'; prepare the set again")
     kind = _kind(root, marker.kind)
-    own = LabelSet.from_json(marker.labels)
-    painted = None if marker.semantic is None else _stored(LabelSet.from_json(marker.semantic))
+    own = _labels(root, marker.labels)
+    painted = None if marker.semantic is None else _stored(_labels(root, marker.semantic))
     if kind == "semantic":
         own = _stored(own)
     notes: list[str] = []
@@ -107,6 +108,13 @@ def _kind(root: Path, stated: str) -> Kind:
         if kind == stated:
             return kind
     raise DataError(f"{root / MARKER}: expected a kind of {', '.join(KINDS)}, found '{stated[:40]}'")
+
+
+def _labels(root: Path, stated: Mapping[str, Any]) -> LabelSet:
+    try:
+        return LabelSet.from_json(stated)
+    except DataError as error:
+        raise UnreadableFile(f"{root / MARKER}: {error}; prepare the set again") from None
 
 
 def _stored(labels: LabelSet) -> LabelSet:
@@ -176,10 +184,13 @@ def _splits(root: Path, samples: list[Sample], notes: list[str]) -> Mapping[str,
     for file in sorted(root.glob("*.txt")):
         refuse_link(file)
         try:
+            if (size := file.stat().st_size) > _MOST_BYTES:
+                raise UnreadableFile(f"{file}: expected a list of images, found {size:,} bytes; prepare the set again")
             lines = file.read_text("utf-8", "surrogateescape").splitlines()
         except OSError as error:
             raise UnreadableFile(f"{file}: cannot be read: {error.strerror or error}") from None
-        splits[file.stem] = [rows[line] for line in lines if line in rows]
+        if found := [rows[line] for line in lines if line in rows]:
+            splits[file.stem] = found
         if strange := [line for line in lines if line and line not in rows]:
             notes.append(f"{file}: {len(strange)} lines name no image of the set, such as {strange[0][:80]}; left out")
     return splits

@@ -3,7 +3,8 @@
 ``SegmentationClass/`` holds a class a pixel. Where every image has an object mask in ``SegmentationObject/`` too, the set is
 read as panoptic, not as instances: its pixels of 255, the border around objects, are void and belong to no segment, and those
 of 0 are the stuff class ``background``; instances on background could not tell the two apart. Boxes, ``difficult``,
-``truncated`` and ``pose`` come from ``Annotations/*.xml`` where its objects are, by number and class, those of the mask.
+``truncated`` and ``pose`` come from ``Annotations/*.xml`` where its objects are, by number and class, those of the mask. Masks
+without any picture, as CVAT exports them by default, are read alone.
 
 XML alone, as LabelImg and Roboflow write it, holds boxes and no masks: the images are read without a truth, the boxes stand in
 ``meta["boxes"]``, and ``notes`` say so; where Roboflow adds polygons, these are read as instances. Splits are the lists of
