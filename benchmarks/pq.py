@@ -31,7 +31,6 @@ import PIL.Image
 
 from pixelwise.core.arrays import IntArray
 from pixelwise.core.masks import DisjointMasks
-from pixelwise.core.sample import Dataset
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.formats import coco_panoptic
 from pixelwise.metrics import panoptic_quality
@@ -251,8 +250,8 @@ def main() -> None:
     asked = parser.parse_args()
     if not DATA.is_dir():
         sys.exit(f"{DATA}: the truths are not there; set PIXELWISE_SHARED_DATA")
-    dataset: Dataset = coco_panoptic.read(DATA / "val20")
-    truths = [replace(sample.truth, boxes=None, areas=None, source_ids=None, attributes=()) for sample in dataset]
+    samples = [*coco_panoptic.read(DATA / "val20"), *coco_panoptic.read(DATA / "sample2" / "panoptic_examples.json")]
+    truths = [replace(each.truth, boxes=None, areas=None, source_ids=None, attributes=()) for each in samples]
     rng = np.random.default_rng(0)
     pairs = [(worse(one, rng), one) for _ in range(asked.copies) for one in truths]
     print(f"{len(pairs)} images of {len(truths)} truths, {sum(len(one) for _, one in pairs):,} segments")

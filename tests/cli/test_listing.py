@@ -33,3 +33,9 @@ def test_formats_that_are_written_say_so() -> None:
 def test_a_table_is_printed_a_row_a_name() -> None:
     assert "is written too" in listed("formats")
     assert listed("methods").startswith(tuple(json.loads(listed("methods", "--json"))[0]["name"]))
+
+
+def test_every_score_of_a_metric_is_told_with_its_rule() -> None:
+    text = listed("metrics")
+    assert "miou: mean IoU = TP / (TP + FP + FN) over the classes in the truth or the prediction" in text
+    assert "[1]" not in text

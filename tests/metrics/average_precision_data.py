@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
-from tests.metrics.noisy import Noise, noisy
+from noisy import Noise, noisy
 
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.masks import OverlappingMasks

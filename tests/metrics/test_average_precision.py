@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from average_precision_data import LABELS, SIZE, counted, drawn
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.metrics.average_precision_data import LABELS, SIZE, counted, drawn
 
 from pixelwise.core.errors import DataError, SizeMismatch
 from pixelwise.core.labels import LabelSet

@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from tests.metrics.average_precision_data import LABELS, counted, drawn, with_boxes
-from tests.metrics.average_precision_oracle import BoundaryEval, evaluated, listed, results
-from tests.metrics.noisy import Noise, noisy
+from average_precision_data import LABELS, counted, drawn, with_boxes
+from average_precision_oracle import BoundaryEval, evaluated, listed, results
+from noisy import Noise, noisy
 
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.formats import coco, coco_results

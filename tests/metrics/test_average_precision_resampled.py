@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from tests.metrics.average_precision_data import counted, drawn
+from average_precision_data import counted, drawn
 
 from pixelwise.metrics import average_precision
 from pixelwise.metrics.average_precision import boundary, box
-from pixelwise.metrics.average_precision.tables import Counts
+from pixelwise.metrics.average_precision.resampling import _recalls_up_to
+from pixelwise.metrics.average_precision.tables import RECALLS, Counts
 from pixelwise.metrics.interval import Bootstrap, draws
 
 
@@ -53,3 +54,8 @@ def test_draws_do_not_depend_on_the_order_of_adding():
     turned = Counts(counts.labels, counts.images[::-1])
     found = average_precision.resampled(turned, weights[:, ::-1]).scores["ap"]
     assert found == pytest.approx(average_precision.resampled(counts, weights).scores["ap"], abs=1e-12)
+
+
+def test_recalls_are_counted_as_a_search_counts_them():
+    shares = np.array([[found / max(number, 1) if found <= number else 0.0 for found in range(401)] for number in range(401)])
+    assert (_recalls_up_to(shares) == np.searchsorted(RECALLS, shares, side="right")).all()

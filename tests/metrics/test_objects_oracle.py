@@ -1,7 +1,7 @@
 """Object scores against a slow implementation with one mask an object, written from the published rules.
 
 Hits and average precision: the evaluation page of the Data Science Bowl 2018. Aggregated Jaccard index: Kumar et al., IEEE TMI
-36(7), 2017, algorithm 1. Splits and merges: Caicedo et al., Cytometry Part A 95(9), 2019. Crowds: as COCO's evaluation has them.
+36(7), 2017, algorithm 1. Splits and merges: Caicedo et al., Cytometry Part A 95(9), 2019. Crowds: as in evaluations of COCO.
 """
 
 import itertools
@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 import pytest
-from tests.metrics.noisy import Noise, noisy
+from noisy import Noise, noisy
 
 from pixelwise.core import runs
 from pixelwise.core.labels import LabelSet
@@ -22,8 +22,8 @@ LABELS = LabelSet.of(["cell", "dust"], things=["cell", "dust"])
 
 
 def iou(one, other):
-    either = (one | other).sum()
-    return int((one & other).sum()) / int(either) if either else 0.0
+    both = int((one & other).sum())
+    return both / int((one | other).sum()) if both else 0.0
 
 
 def best_matching(pairs):
@@ -197,7 +197,7 @@ def near(truth, rng):
 
 def test_scores_equal_the_oracle_on_drawn_objects():
     rng = np.random.default_rng(0)
-    truths = [drawn(rng) for _ in range(60)]
+    truths = [drawn(rng) for _ in range(40)]
     found = require_equal_to_the_oracle(
         [(drawn(rng, crowds=False) if rng.random() < 0.2 else near(one, rng), one) for one in truths]
     )
@@ -216,9 +216,9 @@ def test_scores_equal_the_oracle_on_nuclei(shared_data):
     import pixelwise as pw
 
     rng = np.random.default_rng(2)
-    truths = [sample.truth for sample in list(pw.read(shared_data / "nuclei"))[:12]]
-    truths = [one for one in truths if len(one) < 50]
-    found = require_equal_to_the_oracle([(noisy(one, rng, Noise(shift=2)), one) for one in truths])
+    truths = [sample.truth for sample in pw.read(shared_data / "nuclei")[:10]]
+    truths = [one for one in truths if len(one) < 40][:3]
+    found = require_equal_to_the_oracle([(noisy(one, rng, Noise(shift=2, merged=0.3)), one) for one in truths])
     assert found["split_rate"] > 0
     assert found["merge_rate"] > 0
 

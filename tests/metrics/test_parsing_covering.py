@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.metrics.noisy import noisy
-from tests.metrics.panoptic_oracle import covering, segments_of
+from noisy import noisy
+from panoptic_oracle import covering, segments_of
 
 from pixelwise.core.errors import DataError, SizeMismatch
 from pixelwise.core.labels import LabelSet

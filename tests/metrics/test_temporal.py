@@ -93,7 +93,7 @@ class TestFlow:
         from sklearn.metrics import jaccard_score
 
         now, then = shifted()
-        flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(
+        flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(
             *(np.ascontiguousarray(one.pixels[..., 0]) for one in (now, then)), None
         )
         prediction, before, unknown = square(23, 33), square(20, 30), seg(np.full((60, 80), VOID))
@@ -109,6 +109,13 @@ class TestFlow:
     def test_truth_is_consistent_with_itself_where_the_flow_can_be_trusted(self):
         found = scores(square(20, 30), square(20, 30), square(20, 30), square(20, 30), shifted())
         assert found["temporal_consistency"] == 1
+
+    def test_pixels_of_no_predicted_class_are_one_class_more(self):
+        unknown = seg(np.full((60, 80), VOID))
+        found = scores(square(23, 35, around=VOID), unknown, square(20, 30, around=VOID), unknown, shifted())
+        assert found == pytest.approx(
+            scores(square(23, 35), unknown, square(20, 30), unknown, shifted()), rel=0, abs=0, nan_ok=True
+        )
 
     def test_how_far_the_flow_was_trusted_is_told(self):
         counts = temporal.count(square(20, 30), square(20, 30), after(square(20, 30), square(20, 30), shifted()))

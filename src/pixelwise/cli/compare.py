@@ -3,7 +3,7 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pixelwise.cli.subject import Chosen, Subject, Wrap
     from pixelwise.metrics.comparison import Comparison
     from pixelwise.metrics.interval import Bootstrap
+    from pixelwise.metrics.tally import Tally
 
 _SOURCE = "A run folder, a checkpoint, a method's name, or predictions as evaluate takes them."
 
@@ -41,7 +42,7 @@ def compare(
         typer.Option(help="Draw images of one group together: sequence (as the data says), or name (less its last number)."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for comparison.json and comparison.html.", metavar="DIR")
+        Path | None, typer.Option("--out", help="Folder for comparison.html, .json, .md and .csv.", metavar="DIR")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON, alone on stdout.")] = False,
 ) -> None:
@@ -67,11 +68,11 @@ def compare(
     left, right = _opened(a, b, chosen, names, batch, wrapping(tile, overlap, flips, turns) if asked else None)
     if out is not None:
         make_folder(out)  # one that cannot be made is told before the work, not after
-    found = _compared(left, right, list(left.metrics), Bootstrap(resamples=resamples, group=group), dataset.notes)
+    found, tallies = _compared(left, right, list(left.metrics), Bootstrap(resamples=resamples, group=group), dataset.notes)
     if asked:
         found = replace(found, about={**found.about, "predicted_with": asked}, notes=(*found.notes, *sentence(asked)))
     if out is not None:
-        _write(found, left, right, out)
+        _write(found, left, right, tallies, out)
     tell(found, as_json, dataset.notes)
 
 
@@ -90,24 +91,41 @@ def _opened(
 
 def _compared(
     left: "Subject", right: "Subject", names: list[str], bootstrap: "Bootstrap", notes: tuple[str, ...]
-) -> "Comparison":
+) -> "tuple[Comparison, list[Tally]]":
     from pixelwise.cli.progress import progress_bar
     from pixelwise.metrics.comparison import compare as compared
     from pixelwise.metrics.tally import families_of
+    from pixelwise.metrics.truths import drawn_as
 
     families, tallies = families_of(names), []
+    drawn = drawn_as(bootstrap, families, left.dataset)
+    assert drawn is not None
     for who, subject in (("A", left), ("B", right)):
         with progress_bar(f"{who}: {subject.name}") as progress:
-            tallies.append(subject.count(families, bootstrap.group, progress))
-    found = compared(*tallies, families, names, bootstrap)
+            tallies.append(subject.count(families, drawn.group, progress))
+    found = compared(*tallies, families, names, drawn)
     said = [f"{who}: {note}" for who, subject in (("A", left), ("B", right)) for note in subject.notes]
     about = {"a": left.name, "b": right.name, "data": left.dataset.name, "split": right.chosen.split}
-    return replace(found, about=about, notes=(*found.notes, *said, *notes))
+    return replace(found, about=about, notes=(*found.notes, *said, *notes)), tallies
 
 
-def _write(found: "Comparison", left: "Subject", right: "Subject", out: Path) -> None:
+def _write(found: "Comparison", left: "Subject", right: "Subject", tallies: "Sequence[Tally]", out: Path) -> None:
     from pixelwise.core.files import write_json
     from pixelwise.report.comparison import write_comparison
+    from pixelwise.report.tables import write_comparison_tables
 
     write_json(out / "comparison.json", found.to_json())
-    write_comparison(out / "comparison.html", found, left.dataset, left.segment, right.segment)
+    write_comparison_tables(out, found)
+    a, b = ({} if len(one.names) != found.count else _details(left.metrics, one) for one in tallies)
+    write_comparison(out / "comparison.html", found, left.dataset, left.segment, right.segment, (a, b))
+
+
+def _details(names: "Sequence[str]", one: "Tally") -> "dict[str, Any]":
+    """Take the tables that the page draws curves from."""
+    from pixelwise.metrics.tally import families_of
+
+    found: dict[str, Any] = {}
+    for family, module in families_of(names).items():
+        if hasattr(module, "details"):
+            found |= module.details(one.counts[family], one.names)
+    return found

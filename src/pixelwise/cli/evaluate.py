@@ -63,7 +63,9 @@ def evaluate(
         Path | None,
         typer.Option(help="CSV file with a header and a row an image, its name first: columns for --slices.", metavar="CSV"),
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for scores.json and report.html.", metavar="DIR")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for report.html, and scores.json, .md and .csv.", metavar="DIR")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON, alone on stdout.")] = False,
 ) -> None:
     """Score predictions against labels: IoU, Dice, AP, PQ … by class, image and data set, each with its interval.
@@ -137,8 +139,10 @@ def score(
     from pixelwise.metrics.evaluate import with_about
     from pixelwise.metrics.slices import with_slices
     from pixelwise.metrics.tally import families_of, report_of
+    from pixelwise.metrics.truths import drawn_as
 
     families = families_of(names)
+    bootstrap = drawn_as(bootstrap, families, subject.dataset)
     with progress_bar("evaluate") as progress:
         found = subject.count(families, None if bootstrap is None else bootstrap.group, progress)
     about = {"model": subject.name, "data": subject.chosen.dataset.name, "split": subject.chosen.split}
@@ -151,9 +155,11 @@ def _write(report: "Report", subject: "Subject", model: str, out: Path) -> None:
     from pixelwise.draw.curves import read_history
     from pixelwise.report.evaluation import page_of
     from pixelwise.report.page import write_page
+    from pixelwise.report.tables import write_tables
 
     history = Path(model) / "history.csv"
     rows = read_history(history) if history.is_file() else []
     title = f"{report.about['model']} on {subject.dataset.name}"
     write_json(out / "scores.json", report.to_json())
+    write_tables(out, report, title)
     write_page(out / "report.html", page_of(report, subject.dataset, subject.segment, title, subject.facts, rows))

@@ -1,5 +1,6 @@
 """``pixelwise list``: what there is by name."""
 
+import re
 from typing import Annotated, Any
 
 import typer
@@ -19,7 +20,8 @@ def list_rows(
     if what not in WHAT:
         raise UnknownName(f"there is no list of '{what}'; {nearest(what, WHAT)}")
     rows = _encoders() if what == "encoders" else _rows(what)
-    more = {name: _format(name) for name, _ in rows} if what == "formats" else {}
+    told = {"formats": _format, "metrics": _metric}.get(what)
+    more = {name: told(name) for name, _ in rows} if told else {}
     if as_json:
         typer.echo(
             json.dumps([{"name": name, "about": about, **more.get(name, {})} for name, about in rows], ensure_ascii=False)
@@ -28,11 +30,25 @@ def list_rows(
     width = max(len(name) for name, _ in rows)
     for name, about in rows:
         typer.echo(f"{name:<{width}}  {about}".rstrip())
-        if name in more:
-            for layout in more[name]["layouts"]:
-                typer.echo(f"{'':<{width}}    reads {layout}")
-            typer.echo(f"{'':<{width}}    {'is written too' if more[name]['writes'] else 'is read, and not written'}")
+        for line in _lines(more.get(name, {})):
+            typer.echo(f"{'':<{width}}    {line}")
     return 0
+
+
+def _lines(more: dict[str, Any]) -> list[str]:
+    """Write what else is told of a format or a metric."""
+    if "layouts" in more:
+        last = "is written too" if more["writes"] else "is read, and not written"
+        return [*(f"reads {layout}" for layout in more["layouts"]), last]
+    return [f"{name}: {rule}" for name, rule in more.get("scores", {}).items()]
+
+
+def _metric(name: str) -> dict[str, Any]:
+    """Tell what a metric scores, and the rule of each of its scores."""
+    from pixelwise.metrics import METRICS
+
+    module = METRICS[name]
+    return {"kind": module.KIND, "scores": dict(module.RULES), "lower_is_better": sorted(module.LOWER_IS_BETTER)}
 
 
 def _format(name: str) -> dict[str, Any]:
@@ -76,7 +92,7 @@ def _first_sentence(module: str) -> str:
     if spec is None or spec.origin is None:
         return "(not installed)"
     text = ast.get_docstring(ast.parse(Path(spec.origin).read_text("utf-8"))) or ""
-    return " ".join(text.split("\n\n")[0].split())
+    return re.sub(r" \[\d+\]", "", " ".join(text.split("\n\n")[0].split()))  # the sources are listed in the module
 
 
 def _encoders() -> list[tuple[str, str]]:

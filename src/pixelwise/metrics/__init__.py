@@ -9,9 +9,11 @@ It may have more:
 
 - ``WANTS_CONTEXT = True``: ``count(prediction, truth, context)`` is told what else is known of the image (``context.Context``):
   a key that puts images in one order wherever they were counted, the spacing of pixels, the frame before in a film.
+- ``UNIT = "clip"``: what is scored are films, of which images are frames; intervals draw whole films.
 - ``SEVERAL_TRUTHS = True``: ``truth`` may also be a tuple, of an image that several people have labelled.
 - ``SEVERAL_LEVELS = True``: ``prediction`` may also be a tuple, of one method at several settings, coarse to fine or not.
 - ``NEEDS_PROBABILITIES = True``: predictors are asked for them.
+- ``LIMITED``: scores that count so few objects an image that truth itself may not be perfect.
 - ``resampled(counts, weights) -> Resampled`` scores many drawn data sets at once from what a sum of counts keeps of each image,
   in the order they were added; without it intervals are made by adding the counts of images draw by draw.
 - ``details(counts, names)`` gives tables for the report as plain values.

@@ -37,7 +37,7 @@ RULES: dict[str, str] = {
     "boundary_f1_per_image": "mean over images of boundary_f1 of one image, which is the mean used in the literature (BF)",
 }
 NOTES: dict[str, str] = {
-    "boundaries": (
+    "boundary scores": (
         "void pixels of the truth do not count, and where a class meets them is no boundary; pixels left void, or given a "
         "class the truth does not know, are outside every class; for boundary_iou so is what is beyond the image, for "
         "boundary_f1 the border of the image is no boundary"

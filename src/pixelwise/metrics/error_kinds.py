@@ -12,6 +12,8 @@ a thin segment a little beside its place is both. A wrong pixel lies in one of t
 - ``borders``: both segments are right as wholes, and a border between classes of the truth is within 2 pixels [2];
 - ``extent``: both are right as wholes, and the pixel is further in: a segment reaches too far, or not far enough.
 
+Void in the prediction is no segment that could be wrong: where a found segment is left void, its border or its extent is.
+
 An image keeps eleven whole numbers for each class in it (104 bytes); while it is counted, about 15 bytes a pixel are used.
 
 [1] Bolya et al., TIDE: A General Toolbox for Identifying Object Detection Errors, ECCV 2020.

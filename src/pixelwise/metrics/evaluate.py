@@ -16,7 +16,7 @@ from pixelwise.metrics.interval import PLAIN, Bootstrap
 from pixelwise.metrics.result import Report
 from pixelwise.metrics.slices import columns, with_slices
 from pixelwise.metrics.tally import Predicted, Tally, families_of, needs_probabilities, report_of, tally
-from pixelwise.metrics.truths import Families, Truths, is_film, require_kind, usual
+from pixelwise.metrics.truths import Families, Truths, drawn_as, is_film, require_kind, usual
 
 Progress = Callable[[int, int], None]  # called with (images done, images in all)
 
@@ -66,6 +66,7 @@ def evaluate(
     families = families_of(metrics)
     truths = known_truths(dataset, card, families)
     by = columns(dataset, slices, table)
+    intervals = drawn_as(intervals, families, dataset)
     group = None if intervals is None else intervals.group
     found = count(predictors, truths, families, batch=batch, threshold=threshold, group=group, progress=progress)
     about = {"model": card.name, "data": dataset.name}

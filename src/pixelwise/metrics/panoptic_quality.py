@@ -101,15 +101,14 @@ def overlaps(prediction: Segmentation, truth: Segmentation) -> Overlaps:
     """
     require_comparable(prediction, truth, ("panoptic",))
     first, second, pixels = joint(truth.panoptic_ids(), prediction.panoptic_ids(), (len(truth), len(prediction)))
-    is_void = first == 0
-    is_pair = ~is_void & (second > 0)
-    areas, void = (
-        np.bincount(second[kept], pixels[kept], len(prediction) + 1)[1:].astype(np.int64) for kept in (slice(None), is_void)
-    )
     true_areas = np.bincount(first, pixels, len(truth) + 1)[1:].astype(np.int64)
-    pairs = first[is_pair] - 1, second[is_pair] - 1, pixels[is_pair]
+    areas = np.bincount(second, pixels, len(prediction) + 1)[1:].astype(np.int64)
+    void = np.zeros(len(prediction) + 1, np.int64)
+    begin = int(np.searchsorted(first, 1))  # pairs are in order, those with void first
+    void[second[:begin]] = pixels[:begin]
+    first, second, pixels = (each[begin:][second[begin:] > 0] for each in (first, second, pixels))
     classes = classes_under(prediction, truth.labels)
-    return Overlaps(*pairs, truth.class_ids, true_areas, classes, areas, void, truth.is_crowd)
+    return Overlaps(first - 1, second - 1, pixels, truth.class_ids, true_areas, classes, areas, void[1:], truth.is_crowd)
 
 
 def count(prediction: Segmentation, truth: Segmentation) -> Counts:
@@ -122,24 +121,22 @@ def count(prediction: Segmentation, truth: Segmentation) -> Counts:
     found = overlaps(prediction, truth)
     truths, predictions, shared = found.truths, found.predictions, found.shared
     union = found.true_areas[truths] + (found.areas - found.void)[predictions] - shared
+    ious = shared / union
     of_one_class = found.true_classes[truths] == found.classes[predictions]
-    ious = np.divide(shared, union, out=np.zeros(len(shared)), where=of_one_class & ~found.is_crowd[truths])
-    hits = np.flatnonzero(ious > 0.5)
+    hits = np.flatnonzero((ious > 0.5) & of_one_class & ~found.is_crowd[truths])
     is_missed = (found.true_areas > 0) & ~found.is_crowd
     is_missed[truths[hits]] = False
     is_extra = (found.areas > 0) & (found.classes != VOID)
     is_extra[predictions[hits]] = False
     is_left_out = is_extra & (2 * (found.void + _in_crowds(found, len(truth.labels))) > found.areas)
     length, classes = len(truth.labels), found.true_classes[truths[hits]]
-    columns = [
-        np.bincount(classes, minlength=length),
-        np.bincount(found.classes[is_extra & ~is_left_out], minlength=length),
-        np.bincount(found.true_classes[is_missed], minlength=length),
-        ordered_sums(classes, ious[hits], length),
-        np.bincount(found.classes[is_left_out], minlength=length),
-    ]
-    unknown = int(np.count_nonzero((found.areas > 0) & (found.classes == VOID)))
-    return Counts(ClassRows.of(truth.labels, np.stack(columns, axis=1)), unknown)
+    table = np.empty((5, length))
+    table[_TP] = np.bincount(classes, minlength=length)
+    table[_FP] = np.bincount(found.classes[is_extra & ~is_left_out], minlength=length)
+    table[_FN] = np.bincount(found.true_classes[is_missed], minlength=length)
+    table[_IOU] = ordered_sums(classes, ious[hits], length)
+    table[_LEFT_OUT] = np.bincount(found.classes[is_left_out], minlength=length)
+    return Counts(ClassRows.of(truth.labels, table.T), int(np.count_nonzero(found.areas[found.classes == VOID])))
 
 
 def _in_crowds(found: Overlaps, length: int) -> IntArray:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from pixelwise.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
+from pixelwise.core.arrays import AnyArray, FloatArray, IntArray
 from pixelwise.core.errors import DataError, SizeMismatch
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind, Segmentation
@@ -19,7 +19,7 @@ from pixelwise.metrics.class_rows import ClassRows
 
 _STRIP = 2**19  # pixels
 _MOST_CELLS = 2**18  # of a table of all pairs; above, only the pairs that occur are kept
-_LEAST_RUN = 8  # a strip of fewer pixels a run than this is counted pixel by pixel
+_MOST_CHANGED = 0.6  # of the eights of pixels in a strip; where more hold a border, it is counted pixel by pixel
 
 
 class Pairs(NamedTuple):
@@ -47,41 +47,43 @@ def joint(first: IntArray, second: IntArray, highest: tuple[int, int]) -> Pairs:
 def _in_table(strips: Iterator[tuple[IntArray, IntArray]], cells: int, columns: int) -> tuple[IntArray, IntArray]:
     table = np.zeros(cells, np.int64)
     for one, other in strips:
-        changes = _changes(one, other)
-        are_bytes = one.dtype == other.dtype == np.uint8
-        if are_bytes and np.count_nonzero(changes) * _LEAST_RUN > one.size:
+        eights = _changes(one, other)
+        words = (eights != 0).nonzero()[0]
+        if one.dtype == other.dtype == np.uint8 and len(words) > _MOST_CHANGED * len(eights):
             size = [cells // columns, columns]
-            found = cv2.calcHist([one[None], other[None]], [0, 1], None, size, [0, size[0], 0, size[1]])
-            table += found.astype(np.int64).reshape(-1)  # float32 is exact up to 2^24, and a strip is smaller
+            found = cv2.calcHist([one[None], other[None]], [0, 1], None, size, [0, size[0], 0, size[1]]).reshape(-1)
         else:
-            table += np.bincount(*_runs(one, other, changes, columns), cells).astype(np.int64)
+            found = np.bincount(*_runs(one, other, eights, words, columns), cells)
+        table += found.astype(np.int64)  # float32, too, is exact up to 2^24, and a strip is smaller
     places = table.nonzero()[0]
     return places, table[places]
 
 
 def _in_list(strips: Iterator[tuple[IntArray, IntArray]], columns: int) -> tuple[IntArray, IntArray]:
-    found = [_added(*_runs(one, other, _changes(one, other), columns)) for one, other in strips]
+    found = []
+    for one, other in strips:
+        eights = _changes(one, other)
+        found.append(_added(*_runs(one, other, eights, (eights != 0).nonzero()[0], columns)))
     nothing = np.zeros(0, np.int64)
     return _added(*(np.concatenate([nothing, *(each[side] for each in found)]) for side in (0, 1)))
 
 
-def _changes(one: IntArray, other: IntArray) -> BoolArray:
-    """Mark the last pixel of each run, in which neither map changes, and fill up with False to a multiple of eight."""
+def _changes(one: IntArray, other: IntArray) -> IntArray:
+    """Mark the last pixel of each run, in which neither map changes: a byte a pixel, eight in a word, which is mostly 0."""
     size = one.size
-    changes = np.zeros(-(-size // 8) * 8, bool)
+    changes = np.empty(-(-size // 8) * 8, bool)
     inner = changes[: size - 1]
     np.not_equal(one[1:], one[:-1], out=inner)
     np.logical_or(inner, other[1:] != other[:-1], out=inner)
+    changes[size - 1 :] = False
     changes[size - 1] = True
-    return changes
+    return changes.view(np.uint64)
 
 
-def _runs(one: IntArray, other: IntArray, changes: BoolArray, columns: int) -> tuple[IntArray, IntArray]:
-    """Give the place of each run's pair in a table of all pairs, and the run's length."""
-    eights = changes.view(np.uint64)  # most are 0, and a word is looked at as quickly as a byte
-    words = (eights != 0).nonzero()[0]
-    within = eights[words].view(bool).nonzero()[0]
-    ends = words[within >> 3] * 8 + (within & 7)
+def _runs(one: IntArray, other: IntArray, eights: IntArray, words: IntArray, columns: int) -> tuple[IntArray, IntArray]:
+    """Give the place of each run's pair in a table of all pairs, and the run's length; ``words`` are those with changes."""
+    within = eights.take(words).view(bool).nonzero()[0]
+    ends = words.take(within >> 3) * 8 + (within & 7)
     lengths = ends.copy()
     lengths[1:] -= ends[:-1]
     lengths[:1] += 1

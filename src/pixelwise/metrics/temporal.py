@@ -45,6 +45,7 @@ from pixelwise.metrics.overlap import one_class_a_pixel
 
 KIND = "semantic"
 WANTS_CONTEXT = True
+UNIT = "clip"
 
 RULES: dict[str, str] = {
     "temporal_consistency": "mean IoU of a prediction with that of the frame before, carried along by optical flow",
@@ -141,7 +142,7 @@ def _flow(context: Context, before: Before, size: Size) -> FloatArray | None:
     if strange := [one.size for one in images if one.size != size]:
         raise SizeMismatch(f"the image is {strange[0]}, the truth {size} (height, width)")
     now, then = (_grey(one) for one in images)
-    return np.asarray(cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(now, then, None))
+    return np.asarray(cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(now, then, None))
 
 
 def _grey(image: Image) -> ByteArray:
@@ -184,7 +185,8 @@ def per_class(counts: Counts) -> dict[str, dict[str, float]]:
 
 def resampled(counts: Counts, weights: IntArray) -> Resampled:
     """Score B data sets in which frame n stands ``weights[b, n]`` times; a clip weighs as much as its frames on average."""
-    drawn, found = weights.astype(np.float64), {}
+    drawn = weights.astype(np.float64)
+    found: dict[str, FloatArray] = {}
     for column, name in enumerate(RULES):
         values = counts.rows[:, column]
         shares = np.zeros(len(values))  # of its clip

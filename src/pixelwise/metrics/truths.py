@@ -1,7 +1,7 @@
 """The truths of a data set as predictions are scored against them: under one label set, as each kind the scores want."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 
 from pixelwise.core.errors import OptionError
@@ -9,6 +9,7 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset
 from pixelwise.core.segmentation import PAINTED, Kind, Segmentation
 from pixelwise.metrics import METRICS
+from pixelwise.metrics.interval import Bootstrap
 from pixelwise.metrics.settle import require_settled, under_model, unknown_to
 from pixelwise.metrics.views import SURELY, as_kind, readable
 
@@ -105,6 +106,14 @@ def usual(truth: Kind, predicted: Kind, is_film: bool = False) -> tuple[str, ...
 def is_film(dataset: Dataset) -> bool:
     """Tell whether the samples are frames of films whose objects are followed."""
     return bool(len(dataset)) and all("sequence" in sample.meta and "frame" in sample.meta for sample in dataset)
+
+
+def drawn_as(bootstrap: Bootstrap | None, families: Families, dataset: Dataset) -> Bootstrap | None:
+    """Draw whole films where films are scored, unless somebody has said what is drawn together."""
+    of_films = any(getattr(module, "UNIT", "image") == "clip" for module in families.values())
+    if bootstrap is None or bootstrap.group is not None or not of_films or not is_film(dataset):
+        return bootstrap
+    return replace(bootstrap, group="sequence")
 
 
 def require_kind(kind: Kind, families: Families, name: str) -> None:

@@ -66,5 +66,5 @@ def _border(mask: Runs, width: int) -> Border:
     whole = coco.decode({"size": [*mask.size], "counts": mask.counts}).T  # turning it back would take longer than all else
     pixels = np.ascontiguousarray(whole[left:right, top:bottom])
     square = np.ones((3, 3), np.uint8)
-    inner = cv2.erode(pixels, square, iterations=width, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    inner = np.asarray(cv2.erode(pixels, square, iterations=width, borderType=cv2.BORDER_CONSTANT, borderValue=0), np.uint8)
     return Border(left, top, pixels - inner, int(np.count_nonzero(pixels)) - int(np.count_nonzero(inner)))

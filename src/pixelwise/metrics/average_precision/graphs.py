@@ -7,7 +7,7 @@ import numpy as np
 
 from pixelwise.core.arrays import FloatArray
 from pixelwise.metrics.average_precision.accumulation import Curves
-from pixelwise.metrics.average_precision.tables import RECALLS, THRESHOLDS
+from pixelwise.metrics.average_precision.tables import AREAS, RECALLS, THRESHOLDS
 
 MOST = 100  # classes that are drawn; those with most objects, since nobody looks at a thousand curves
 _DIGITS = 4
@@ -18,7 +18,8 @@ def graphs(found: Curves, names: Sequence[str]) -> dict[str, Any]:
 
     ``precision`` is the mean over IoU thresholds; ``precision50`` and ``precision75`` are at 0.50 and 0.75; ``score50`` is the
     lowest score that counts when that recall is reached at 0.50, None where it is not reached. Figures have four digits. At
-    most 100 classes have curves, those with most objects; ``left_out`` says how many have none.
+    most 100 classes have curves, those with most objects; ``left_out`` says how many have none. ``objects`` are the true ones
+    that count, by their area.
     """
     precision, scores = found.precision[:, :, :, 0, -1], found.scores[:, :, :, 0, -1]
     order = np.argsort(-found.objects[0], kind="stable")[:MOST]
@@ -32,6 +33,7 @@ def graphs(found: Curves, names: Sequence[str]) -> dict[str, Any]:
             }
             for row in sorted(order.tolist())
         },
+        "objects": dict(zip(AREAS, found.objects.sum(axis=1).tolist(), strict=True)),
         "left_out": len(found.classes) - len(order),
     }
 

@@ -33,8 +33,8 @@ def match(prediction: Segmentation, truth: Segmentation, key: Key, compare: Comp
     """
     homes = _classes_under(prediction, truth.labels)
     scores = scores_of(prediction)
-    rows = np.lexsort((-scores, homes))
-    rows = _best(rows[homes[rows] >= 0], homes)
+    order = np.lexsort((-scores, homes))
+    rows = _best(order[homes[order] >= 0], homes)
     classes = homes[rows]
     out_of_range = _outside(truth.stated_areas())
     unwanted = out_of_range | truth.is_crowd

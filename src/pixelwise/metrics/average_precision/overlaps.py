@@ -9,7 +9,7 @@ crowd may hold many of them [1].
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from pycocotools import mask as coco
@@ -77,8 +77,8 @@ def mask_iou() -> Callable[..., FloatArray]:
     try:
         from hotcoco.primitives import mask_iou as faster
     except ImportError:
-        return coco.iou
-    return faster
+        return cast(Callable[..., FloatArray], coco.iou)
+    return cast(Callable[..., FloatArray], faster)
 
 
 def sides(one: Segmentation) -> FloatArray:

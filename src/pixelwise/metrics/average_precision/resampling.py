@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from scipy import sparse
 
 from pixelwise.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from pixelwise.metrics.average_precision.accumulation import TINY, TWELVE, outcomes
@@ -39,7 +38,7 @@ def draws(counts: Counts, weights: IntArray) -> Iterator[tuple[dict[str, FloatAr
     """Score data sets in which image n stands ``weights[b, n]`` times, some at a time: the twelve (b,), and classes (L, b)."""
     ranked, most = ranking(counts), int(weights.max(initial=1))
     spread, copies = _laid_out(ranked, most)
-    wide = max(len(counts.images) * (most + 1), len(AREAS) * len(counts.labels), int(ranked.objects.sum()), 1)
+    wide = max(len(counts.images) * (most + 1), len(AREAS) * len(counts.labels), int(ranked.objects[0].sum()), 1)
     step = max(1, _CHUNK // wide)
     for start in range(0, len(weights), step):
         part = np.ascontiguousarray(weights[start : start + step].T, np.int32)
@@ -118,8 +117,7 @@ def _precision(right: BoolArray, wrong: BoolArray, layout: _Layout, area: int) -
         tops = _running(layout.times[layout.columns[places]], homes)
         bottoms = _running(_counted_between(places, homes, right | wrong, layout), homes)
         precision = _best_from_here(tops / (bottoms + TINY), homes)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            reached = np.searchsorted(RECALLS, tops / objects[homes], side="right")  # NaN is sorted behind all: masked below
+        reached = _recalls_up_to(tops / np.maximum(objects[homes], 1))  # without objects: masked below
         new = np.diff(reached, axis=0, prepend=0)
         firsts = np.flatnonzero(np.diff(homes, prepend=-1))
         new[firsts] = reached[firsts]
@@ -135,9 +133,16 @@ def _counted_between(places: IntArray, homes: IntArray, counted: BoolArray, layo
     rows, ends = rows[is_before], ends[is_before]
     is_own = homes[ends] == layout.ranked.classes[rows]
     rows, ends = rows[is_own], ends[is_own]
-    shape = (len(places), len(layout.times))
-    steps = sparse.csr_array((np.ones(len(rows), np.int32), (ends, layout.columns[rows])), shape=shape)
-    return np.asarray(steps @ layout.times)
+    return _added(ends, layout.columns[rows], len(places), layout.times)
+
+
+def _added(homes: IntArray, columns: IntArray, count: int, times: IntArray) -> IntArray:
+    """Add up the rows ``columns`` of ``times`` by their homes, which rise: (count, B)."""
+    from scipy import sparse  # on first use: looking metrics up stays light
+
+    ends = np.searchsorted(homes, np.arange(count + 1))
+    steps = sparse.csr_array((np.ones(len(homes), np.int32), columns, ends), shape=(count, len(times)))
+    return np.asarray(steps @ times)
 
 
 def _running(steps: IntArray, homes: IntArray) -> IntArray:
@@ -146,6 +151,14 @@ def _running(steps: IntArray, homes: IntArray) -> IntArray:
     firsts = np.flatnonzero(np.diff(homes, prepend=-1))
     before = np.concatenate([np.zeros((1, sums.shape[1]), sums.dtype), sums])[firsts]
     return np.asarray(sums - np.repeat(before, np.diff(np.append(firsts, len(homes))), axis=0))
+
+
+def _recalls_up_to(recall: FloatArray) -> IntArray:
+    """Count the recalls not above each value; as ``searchsorted`` would, in a third of its time."""
+    steps = (recall * (len(RECALLS) - 1)).astype(np.intp)  # at most one off
+    steps -= RECALLS[steps] > recall
+    steps += np.append(RECALLS, np.inf)[steps + 1] <= recall
+    return steps + 1
 
 
 def _best_from_here(values: FloatArray, homes: IntArray) -> FloatArray:
@@ -159,13 +172,11 @@ def _best_from_here(values: FloatArray, homes: IntArray) -> FloatArray:
 
 def _recall(right: BoolArray, layout: _Layout, area: int) -> FloatArray:
     """Give the share of objects found (T, L, B); NaN for classes without objects that count."""
-    objects, found = layout.objects[area], []
-    shape = (len(objects), len(layout.times))
-    for row in right:
-        cells = (layout.ranked.classes[row], layout.columns[row])
-        found.append(sparse.csr_array((np.ones(int(row.sum()), np.int32), cells), shape=shape) @ layout.times)
-    shares = np.stack(found).astype(np.float64)
-    return np.divide(shares, objects, out=np.full(shares.shape, np.nan), where=np.broadcast_to(objects > 0, shares.shape))
+    objects, classes = layout.objects[area], layout.ranked.classes
+    found = [_added(classes[row], layout.columns[row], len(objects), layout.times) for row in right]
+    shares = np.stack(found)
+    known = np.broadcast_to(objects > 0, shares.shape)
+    return np.asarray(np.divide(shares, objects, out=np.full(shares.shape, np.nan), where=known))
 
 
 def _mean(table: AnyArray) -> FloatArray:
@@ -173,4 +184,4 @@ def _mean(table: AnyArray) -> FloatArray:
     known = ~np.isnan(table)
     number = known.sum(axis=(0, 1))
     total = np.where(known, table, 0.0).sum(axis=(0, 1))
-    return np.divide(total, number, out=np.full(total.shape, np.nan), where=number > 0)
+    return np.asarray(np.divide(total, number, out=np.full(total.shape, np.nan), where=number > 0))

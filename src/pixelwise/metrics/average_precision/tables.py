@@ -94,8 +94,8 @@ def ranking(counts: Counts) -> Ranking:
     """Put the predicted objects of all images into the one order that average precision goes by."""
     length, images = len(counts.labels), [counts.images[row] for row in in_order(counts)]
     sizes = [len(one.scores) for one in images]
-    classes = _joined([one.classes for one in images], np.int64)
-    scores = _joined([one.scores for one in images], np.float64)
+    classes = np.concatenate([np.zeros(0, np.int64), *(one.classes for one in images)]).astype(np.int64)
+    scores = np.concatenate([np.zeros(0), *(one.scores for one in images)])
     rows = np.repeat(np.array(in_order(counts), np.int64), sizes)
     order = np.lexsort((-scores, classes))  # stable: of equal scores, those of the earlier image are first
     places = np.arange(len(classes))
@@ -122,10 +122,6 @@ def in_order(counts: Counts) -> list[int]:
     if len({one.key for one in images}) == len(images):
         return sorted(range(len(images)), key=lambda row: images[row].key)
     return sorted(range(len(images)), key=lambda row: (images[row].key, images[row].content))
-
-
-def _joined(parts: list[IntArray] | list[FloatArray], dtype: type[np.generic]) -> IntArray:
-    return np.concatenate([np.zeros(0, dtype), *parts]).astype(dtype, copy=False)
 
 
 def _beside(parts: list[IntArray]) -> IntArray:

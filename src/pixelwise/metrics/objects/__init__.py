@@ -48,7 +48,7 @@ NOTES: dict[str, str] = {
     "objects": f"objects match within their class, each once; predicted ones count with a score of at least {CONFIDENT}",
     "crowds of objects": "predicted objects without a hit that lie mostly (by more than the threshold) in a crowd do not count",
     "absent classes of objects": "a class with no object on either side is left out of the means; unknown classes do not count",
-    "overlapping objects": "where the objects of one side overlap, a pixel is of the smallest, for splits and merges alone",
+    "overlapping objects": "where objects of a class overlap, a pixel is of the smallest, for splits and merges alone",
 }
 KIND = "instance"
 LOWER_IS_BETTER: frozenset[str] = frozenset({"split_rate", "merge_rate"})

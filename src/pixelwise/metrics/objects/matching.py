@@ -109,7 +109,7 @@ def _by_runs(predictions: Objects, truths: Objects) -> tuple[IntArray, IntArray,
         ious = runs.intersection_over_union([true[row] for row in rows], [coded[column] for column in columns])
         first, second = np.nonzero(ious)
         both = truths.areas[rows[first]] + predictions.areas[columns[second]]
-        iou = ious[first, second]
+        iou = ious[first, second]  # = shared / (both - shared), so the pixels follow, exact once rounded
         found.append(np.stack([rows[first], columns[second], np.rint(iou * both / (1 + iou)).astype(np.int64)]))
     rows, columns, shared = np.concatenate(found, axis=1)
     return rows, columns, shared
@@ -183,23 +183,35 @@ def divided(pairs: Overlaps, predictions: Objects, truths: Objects, ignored: Boo
     """Mark the true objects that are split (S,) and the predicted ones that merge several (P,) [2].
 
     Two objects are linked if their IoU exceeds 0.1; one linked with two or more of the other side is split, or merges. Where
-    the objects of a side overlap, each pixel goes to the smallest one there: else neighbours that lie on one another would be
+    the objects of a class overlap, each pixel goes to the smallest one there: else neighbours that lie on one another would be
     linked with each other's counterparts. ``ignored`` predictions (P,) are linked with nothing.
 
     [2] Caicedo et al., Evaluation of Deep Learning Strategies for Nucleus Segmentation in Fluorescence Images, Cytometry Part A
     95(9), 2019; the threshold is that of the evaluation they published.
     """
     if not (isinstance(predictions.masks, DisjointMasks) and isinstance(truths.masks, DisjointMasks)):
-        pairs = overlaps(_seen(predictions), _seen(truths))
+        pairs = _seen_pairs(predictions, truths)
     linked = (pairs.ious > LINKED) & ~ignored[pairs.predictions]
     splits = np.bincount(pairs.truths[linked], minlength=len(truths.areas)) > 1
     merges = np.bincount(pairs.predictions[linked], minlength=len(predictions.areas)) > 1
     return splits, merges
 
 
-def _seen(objects: Objects) -> Objects:
-    """Keep of each object what no smaller one covers."""
-    if isinstance(objects.masks, DisjointMasks):
-        return objects
-    masks = paint(objects.masks, np.argsort(-objects.areas, kind="stable"))
-    return objects._replace(masks=masks, areas=masks.areas())
+def _seen_pairs(predictions: Objects, truths: Objects) -> Overlaps:
+    """Compare what is seen of the objects of each class when smaller ones are painted over larger ones."""
+    nothing = np.zeros(0, np.int64)
+    found = [Overlaps(nothing, nothing, nothing, np.zeros(0))]
+    for index in np.intersect1d(predictions.classes, truths.classes):
+        rows = [np.flatnonzero(each.classes == index) for each in (predictions, truths)]
+        own, true = (_seen(each, kept) for each, kept in zip((predictions, truths), rows, strict=True))
+        pairs = overlaps(own, true)
+        found.append(pairs._replace(truths=rows[1][pairs.truths], predictions=rows[0][pairs.predictions]))
+    return Overlaps(*(np.concatenate(column) for column in zip(*found, strict=True)))
+
+
+def _seen(objects: Objects, rows: IntArray) -> Objects:
+    """Keep some objects, and of each what no smaller one of them covers."""
+    masks = objects.masks.select(rows)
+    if not isinstance(masks, DisjointMasks):
+        masks = paint(masks, np.argsort(-objects.areas[rows], kind="stable"))
+    return Objects(masks, objects.classes[rows], masks.areas())

@@ -62,9 +62,9 @@ RULES: dict[str, str] = {
 }
 NOTES: dict[str, str] = {
     "regions": "a region is what shares a number, connected or not; its class does not count",
-    "no region": "pixels of a truth under no region or a crowd are left out; those of a prediction are one region more",
-    "means": "pri and vi are means over images; covering is weighted by area over all truths of all images, as in BSDS500",
-    "without truth": "a truth without a labelled pixel is left out, and so is an image that has no other",
+    "pixels of no region": "those of a truth, and those under a crowd, are left out; those of a prediction are one region more",
+    "means of partitions": "pri and vi are means over images; covering is weighted by area over all truths, as in BSDS500",
+    "regions without truth": "a truth without a labelled pixel is left out, and so is an image that has no other",
 }
 LOWER_IS_BETTER: frozenset[str] = frozenset(name for name in RULES if name.startswith("vi"))
 
@@ -84,7 +84,7 @@ class Counts:
     @property
     def levels(self) -> int:
         """How many predictions an image has."""
-        return (self.rows.shape[1] - 7) // 4
+        return (int(self.rows.shape[1]) - 7) // 4
 
     def __add__(self, other: "Counts") -> "Counts":
         if not isinstance(other, Counts):

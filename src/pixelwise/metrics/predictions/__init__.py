@@ -19,7 +19,7 @@ from pixelwise.metrics.interval import PLAIN, Bootstrap
 from pixelwise.metrics.predictions.folder import is_model, is_predictions, read_folder
 from pixelwise.metrics.result import Report
 from pixelwise.metrics.tally import Tally, families_of, needs_probabilities, report_of, tally
-from pixelwise.metrics.truths import Families, Truths, is_film, require_kind, usual
+from pixelwise.metrics.truths import Families, Truths, drawn_as, is_film, require_kind, usual
 
 __all__ = [
     "Predictions",
@@ -97,6 +97,7 @@ def evaluate_predictions(
         metrics = usual(dataset.kind, predictions.kind, is_film(dataset))
     families = families_of(metrics)
     truths = predicted_truths(predictions, dataset, families)
+    intervals = drawn_as(intervals, families, dataset)
     found = count_predictions(predictions, truths, families, None if intervals is None else intervals.group, progress)
     report = report_of(found, families, metrics, intervals)
     about = {"model": predictions.name, "data": dataset.name}

@@ -43,6 +43,7 @@ __all__ = ["Counts", "count", "details", "per_class", "resampled", "score"]
 
 KIND = "instance"
 WANTS_CONTEXT = True
+UNIT = "clip"
 
 RULES: dict[str, str] = {
     "j": "region similarity: IoU of an object with its prediction, mean over its frames, then over objects",
@@ -53,10 +54,10 @@ RULES: dict[str, str] = {
     "j_and_f_unsupervised": "mean of j and f over all frames, with predicted tracks given to objects so that it is highest",
 }
 NOTES: dict[str, str] = {
-    "frames": "the first and last frame of a clip do not count (they do for j_and_f_unsupervised, and in clips of up to two)",
-    "numbers": "a prediction of an object's number is its own; without numbers each frame is matched by itself, for best fit",
-    "absent objects": "a frame in which neither object nor prediction is has J and F 1; predictions of no object do not count",
-    "left out": f"pixels under a crowd of the truth, and predictions with a score below {CONFIDENT}",
+    "frames of clips": "the first and last of a clip do not count, but for j_and_f_unsupervised and in clips of one or two",
+    "numbered objects": "a prediction of an object's number is its own; without numbers each frame is matched for the best fit",
+    "absent in a frame": "where neither object nor prediction is, J and F are 1; predictions of no object do not count",
+    "left out of j and f": f"pixels under a crowd of the truth, and predictions with a score below {CONFIDENT}",
 }
 LOWER_IS_BETTER: frozenset[str] = frozenset()
 
@@ -178,7 +179,7 @@ def _named(found: dict[str, Any], unsupervised: Any) -> dict[str, Any]:
 
 
 def per_class(counts: Counts) -> dict[str, dict[str, float]]:
-    """Give J, F and J&F of the objects of each class, and how many there are; classes without objects are left out."""
+    """Give J, F and J&F of the objects of each class, and how many there are; NaN for a class without any."""
     return {
         name: _by_class({key: _mean(_values(line)[key] for line in lines) for key in ("j", "f")}) | {"objects": len(lines)}
         for name, lines in _classes(counts, _followed(counts)[0]).items()
@@ -189,7 +190,7 @@ def _classes(counts: Counts, lines: Sequence[Line]) -> dict[str, list[Line]]:
     found: dict[int, list[Line]] = {}
     for line in lines:
         found.setdefault(line.class_id, []).append(line)
-    return {counts.labels.names[index]: found[index] for index in sorted(found)}
+    return {name: found.get(index, []) for index, name in enumerate(counts.labels.names)}
 
 
 def _by_class(found: dict[str, Any]) -> dict[str, Any]:

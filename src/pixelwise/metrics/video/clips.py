@@ -64,7 +64,7 @@ def counted(rows: Sequence[int]) -> list[int]:
 def by_number(frames: Sequence[Frame], rows: Sequence[int]) -> list[Line]:
     """Follow each object of a clip; predictions of its number are its own.
 
-    Frames in which objects or predictions have no numbers are matched one by one (``_fitting``).
+    Frames in which objects or predictions have no numbers are matched one by one.
     """
     return _lines(frames, rows, counted(rows), lambda frame: _given(frame, None) if is_numbered(frame) else _fitting(frame))
 
@@ -102,8 +102,8 @@ class _Match(NamedTuple):
 
 
 def _given(frame: Frame, given: Mapping[int, int] | None) -> _Match:
-    """Give each object the prediction of the track it was given, or of its own number."""
-    place = {int(number): row for row, number in enumerate(_listed(frame.tracks))}
+    """Give each object the prediction of the track that is ``given`` to its number; None is the track of that number."""
+    place = {number: row for row, number in enumerate(_listed(frame.tracks))}
     own = place if given is None else {number: place.get(track, -1) for number, track in given.items()}
     return _Match(np.array([own.get(number, -1) for number in _listed(frame.objects)], np.int64), own)
 
