@@ -37,7 +37,7 @@ def test_a_path_that_may_not_be_looked_at_is_told_in_a_sentence(
 
     monkeypatch.setattr(app, "app", forbidden)
     assert app._run(["data", "info", "locked/data"]) == 1
-    assert capsys.readouterr().err.startswith("error: locked/data: permission denied; ")
+    assert capsys.readouterr().err.startswith("error: locked/data: Permission denied; ")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file names elsewhere are text")

@@ -128,6 +128,14 @@ def test_the_lists_are_taken_by_the_other_commands(folder: Path, tmp_path: Path,
     assert read(tmp_path / "ready").splits.keys() == {"fit", "held"}
 
 
+def test_a_folder_of_lists_in_the_place_of_a_split_is_told_where_it_belongs(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "lists").mkdir()
+    assert main(["data", "prepare", str(folder), str(tmp_path / "out"), "--split", str(tmp_path / "lists")]) == 2
+    assert f"with --lists {tmp_path / 'lists'}" in capsys.readouterr().err
+
+
 def test_a_leak_between_lists_is_found_by_the_check(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["data", "split", str(folder), "--out", str(tmp_path / "lists"), "--fractions", "50/50", "--group", "none"])
     capsys.readouterr()

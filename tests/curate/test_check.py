@@ -16,7 +16,9 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.curate.check import Audit, check
-from pixelwise.formats import read
+from pixelwise.curate.split_lists import with_lists
+from pixelwise.formats import coco, read
+from pixelwise.scenes import scenes
 
 SQUARE = np.pad(np.array([[1, 1], [1, 2]], np.uint8), 3)
 
@@ -103,6 +105,22 @@ def test_a_bomb_is_refused(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> N
     audit = check(root)
     assert good(audit) == ["fine", "good"]
     assert "PIXELWISE_MAX_PIXELS" in audit.problems[0].text
+
+
+def test_a_photo_of_objects_that_cannot_be_read_is_told_once(tmp_path: Path) -> None:
+    coco.write(scenes(3, (32, 48), "instance", seed=1), tmp_path / "data")
+    min((tmp_path / "data" / "images").iterdir()).write_bytes(b"")
+    assert [problem.kind for problem in check(tmp_path / "data", full=False).problems if problem.fatal] == ["image"]
+
+
+def test_a_list_elsewhere_is_named_where_it_is(folder: Folder, tmp_path: Path) -> None:
+    root = folder()
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "train.txt").write_text("images/good.png\nimages/gone.png\n")
+    told = check(with_lists(read(root), tmp_path / "lists"), full=False).problems
+    assert [(problem.kind, problem.file) for problem in told if "entries" in problem.text] == [
+        ("split", str((tmp_path / "lists").resolve() / "train.txt"))
+    ]
 
 
 def test_a_mask_of_another_size_is_named(folder: Folder) -> None:

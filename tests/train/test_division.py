@@ -1,14 +1,17 @@
 """What is trained on, validated on, and kept for a test."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from pixelwise.core.errors import OptionError
 from pixelwise.core.sample import Dataset
+from pixelwise.formats import masks
 from pixelwise.scenes import scenes
 from pixelwise.train.division import divide, with_test
 from pixelwise.train.options import DataOptions, Recipe, TrainOptions
+from pixelwise.train.start import prepare
 
 DATA = scenes(40, (32, 32))
 
@@ -46,6 +49,16 @@ def test_data_with_splits_of_its_own_keeps_them() -> None:
 def test_a_fraction_out_of_range_is_refused() -> None:
     with pytest.raises(OptionError, match="test"):
         DataOptions(test=1.0)
+
+
+def test_the_splits_of_list_files_are_taken(tmp_path: Path) -> None:
+    masks.write(scenes(6, (32, 32)), tmp_path / "data")
+    (tmp_path / "lists").mkdir()
+    for name, rows in (("train", (0, 1, 2)), ("val", (3,)), ("test", (4, 5))):
+        (tmp_path / "lists" / f"{name}.txt").write_text("".join(f"images/{DATA[row].name}.png\n" for row in rows))
+    prepared = prepare(recipe(path=str(tmp_path / "data"), lists=str(tmp_path / "lists")), lambda text: None)
+    assert names(prepared.train) == {DATA[row].name for row in (0, 1, 2)}
+    assert names(prepared.val) == {DATA[3].name}
 
 
 def test_one_image_is_told_how_to_train_without_validation() -> None:

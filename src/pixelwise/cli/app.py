@@ -115,6 +115,8 @@ def _run(arguments: list[str] | None) -> int:
         return 130
     except BrokenPipeError:
         return 1
-    except PermissionError as error:  # of a folder on the way that may not be entered: whatever asks for the path first
-        print(f"error: {error.filename}: permission denied; change its permissions or choose another path", file=sys.stderr)
+    except OSError as error:  # of a path that may not even be asked for: in a folder that is locked, or too long
+        if error.filename is None:
+            raise
+        print(f"error: {error.filename}: {error.strerror}; check the path and its permissions", file=sys.stderr)
         return 1

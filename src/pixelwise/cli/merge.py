@@ -1,5 +1,6 @@
 """``pixelwise data merge``: several data sets as one, through an explicit map of their classes."""
 
+import os.path
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -130,13 +131,12 @@ def by_set(values: Iterable[str], sets: Sequence[str], flag: str) -> dict[str, s
         OptionError: there is no such set, or two values are of one.
     """
     from pixelwise.core.errors import OptionError, nearest
-    from pixelwise.core.files import is_file
 
     own: dict[str, str] = {}
     of_all: dict[str, str] = {}
     for text in values:
         name, colon, rest = text.partition(":")
-        if colon and name not in sets and re.fullmatch(r"\w[\w.\-]+", name) and not is_file(text):
+        if colon and name not in sets and re.fullmatch(r"\w[\w.\-]+", name) and not os.path.isfile(text):
             raise OptionError(f"{flag} {text}: no data set is called '{name}'; {nearest(name, sets)}")
         found, said = ({name: rest}, own) if colon and name in sets else (dict.fromkeys(sets, text), of_all)
         if found.keys() & said.keys():

@@ -22,12 +22,14 @@ def score_and_report(predictor: "Predictor", val: "Dataset", run: Path, quiet: b
     from pixelwise.cli.progress import progress_bar
     from pixelwise.core.files import write_json
     from pixelwise.metrics.evaluate import evaluate, with_about
+    from pixelwise.report.tables import write_tables
 
     with progress_bar("score") as progress:
         metrics, note = page_metrics(["overlap"], predictor.card.gives_probabilities, val)
         report = evaluate(predictor, val, metrics, progress=progress)
         report = with_about(report, {"split": "val"}, [note] if note else [])
     write_json(run / "scores.json", report.to_json())
+    write_tables(run, report, f"{run.name}: {predictor.card.name}")
     write_report(report, predictor, val, run, f"{run.name}: {predictor.card.name}")
     if not quiet:
         print(report)

@@ -1,20 +1,20 @@
 """Maps of classes in a TOML or JSON file: ``old = "new"`` pairs and ``new = ["old", …]`` lists, in tables or not."""
 
 import json
+import os.path
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pixelwise.core.errors import MissingFile, OptionError, UnreadableFile
-from pixelwise.core.files import is_file
 
 _MOST_BYTES = 2**24
 
 
 def is_map_file(text: str) -> bool:
     """Tell whether an option names a file rather than saying the map itself."""
-    return is_file(text) or ("=" not in text and Path(text).suffix.lower() in (".toml", ".json"))
+    return os.path.isfile(text) or ("=" not in text and Path(text).suffix.lower() in (".toml", ".json"))
 
 
 def read_map(path: Path, option: str) -> dict[str, Any]:

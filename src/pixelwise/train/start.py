@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os.path
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -13,7 +14,7 @@ from pixelwise.augment import warnings_for
 from pixelwise.augment.scale import scaled
 from pixelwise.core.card import Card
 from pixelwise.core.errors import DataError, MissingFile, OptionError, StorageError
-from pixelwise.core.files import is_file, write_json, write_text
+from pixelwise.core.files import write_json, write_text
 from pixelwise.core.options import to_table
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import PAINTED, Kind
@@ -286,7 +287,7 @@ def absolute(recipe: Recipe) -> Recipe:
 
 
 def _resolved(text: str) -> str:
-    return str(Path(text).resolve()) if text and is_file(text) else text
+    return str(Path(text).resolve()) if os.path.isfile(text) else text  # a long list of names is no path
 
 
 def printer(quiet: bool, log: Path | None = None) -> Say:
