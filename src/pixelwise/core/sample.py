@@ -141,6 +141,27 @@ class SemanticTruth:
         return self.source.raw()
 
 
+@dataclass(frozen=True, eq=False)
+class ThingsTruth:
+    """The things of a panoptic truth, as ``Segmentation.instances`` gives them."""
+
+    source: TruthSource
+    own: LabelSet  # that the source is read under
+
+    def read(self, labels: LabelSet, size: Size) -> tuple[Segmentation, ...]:
+        """Read the truths and keep their things."""
+        return tuple(relabelled(one.instances(), labels) for one in self.source.read(self.own, size))
+
+    def salvage(self, labels: LabelSet, size: Size) -> Salvaged:
+        """Read what is good of the truths, likewise."""
+        truths, problems = self.source.salvage(self.own, size)
+        return tuple(relabelled(one.instances(), labels) for one in truths), problems
+
+    def raw(self) -> list[IntArray]:
+        """Read the stored values."""
+        return self.source.raw()
+
+
 def stored_values(one: Segmentation) -> IntArray:
     """Paint a truth as a map (H, W) of the values that stand for its classes, for background and for void."""
     painted = one.semantic()
@@ -232,6 +253,11 @@ class Sample:
         source = None if self.truth_source is None else SemanticTruth(self.truth_source, self.labels)
         return replace(self, truth_source=source, labels=labels)
 
+    def instances(self, labels: LabelSet) -> "Sample":
+        """Read the things of the same sample's panoptic segments, under ``labels``."""
+        source = None if self.truth_source is None else ThingsTruth(self.truth_source, self.labels)
+        return replace(self, truth_source=source, labels=labels)
+
     def under(self, labels: LabelSet) -> "Sample":
         """Read the same sample under another label set."""
         return replace(self, labels=labels)
@@ -319,6 +345,20 @@ class Dataset(Sequence[Sample]):
         labels = self.labels.with_background() if self.kind == "instance" else self.labels
         samples = [sample.semantic(labels) for sample in self.samples]
         return Dataset(samples, labels, "semantic", self.splits, self.name, self.notes)
+
+    def instances(self) -> "Dataset":
+        """Read the same files as the things of panoptic segments alone.
+
+        Raises:
+            DataError: they do not tell objects apart.
+        """
+        if self.kind == "instance":
+            return self
+        if self.kind != "panoptic":
+            raise DataError(f"{self.name}: {self.kind} truth cannot be read as instances: it does not tell objects apart")
+        things = LabelSet(tuple(label for label in self.labels.labels if label.is_thing))
+        samples = [sample.instances(things) for sample in self.samples]
+        return Dataset(samples, things, "instance", self.splits, self.name, self.notes)
 
     def split(self, name: str) -> "Dataset":
         """Give one named split.

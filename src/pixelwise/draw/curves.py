@@ -65,6 +65,21 @@ def smoothed(series: Points, window: int) -> Points:
     return [(step, (sums[high] - sums[low]) / (high - low)) for (step, _), (low, high) in zip(series, spans, strict=True)]
 
 
+def validation_scores(rows: Sequence[Row]) -> list[tuple[str, str]]:
+    """List the columns of validation scores, the one that decides first, with the words for them.
+
+    >>> validation_scores([{"step": 1, "val_ap": 0.2, "val_ap50": 0.5}])
+    [('val_ap', 'AP'), ('val_ap50', 'AP50')]
+    """
+    columns = dict.fromkeys(name for row in rows for name in row if name.startswith("val_") and name != "val_loss")
+    words = {"val_miou": "mIoU", "val_pq_things": "PQ of things"}
+    return [(name, words.get(name) or _words(name.removeprefix("val_"))) for name in columns]
+
+
+def _words(name: str) -> str:
+    return name.upper() if len(name) <= 4 else name.replace("_", " ")
+
+
 def curves(rows: Sequence[Row], title: str = "") -> bytes:
     """Draw loss, validation scores and learning rate over steps, as the bytes of a PNG.
 
@@ -83,8 +98,8 @@ def curves(rows: Sequence[Row], title: str = "") -> bytes:
     else:
         _line(axes[0], loss, _BLUE, "loss")
     _line(axes[0], points(rows, "val_loss"), _ORANGE, "validation")
-    _line(axes[1], points(rows, "val_miou"), _BLUE, "mIoU")
-    _line(axes[1], points(rows, "val_pixel_accuracy"), _ORANGE, "pixel accuracy")
+    for (column, name), colour in zip(validation_scores(rows), (_BLUE, _ORANGE), strict=False):
+        _line(axes[1], points(rows, column), colour, name)
     _line(axes[2], points(rows, "lr"), _GREEN, "learning rate")
     for axis, name in zip(axes, ("loss", "validation scores", "learning rate"), strict=True):
         _finish(axis, name)

@@ -13,7 +13,7 @@ from pixelwise.core.card import Card
 from pixelwise.core.predictor import PLAIN, Request
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.decode.frame import Frame
-from pixelwise.models.heads.base import Head
+from pixelwise.models.heads.base import Head, Targets
 from pixelwise.models.network import Network
 
 
@@ -32,7 +32,7 @@ class Segmenter(nn.Module):
         self.register_buffer("mean", torch.tensor(card.mean, dtype=torch.float32).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.tensor(card.deviation, dtype=torch.float32).view(1, -1, 1, 1), persistent=False)
 
-    def forward(self, images: Tensor, targets: dict[str, Tensor] | None = None) -> NamedTuple:
+    def forward(self, images: Tensor, targets: Targets | None = None) -> NamedTuple:
         """Give raw output; with targets it may also hold what only the loss needs."""
         size = (images.shape[-2], images.shape[-1])
         bottom, right = -size[0] % self.card.stride, -size[1] % self.card.stride
@@ -42,7 +42,7 @@ class Segmenter(nn.Module):
         raw = self.head(self.network(values), size, targets)
         return _cut(raw, size, (size[0] + bottom, size[1] + right)) if bottom or right else raw
 
-    def loss(self, images: Tensor, targets: dict[str, Tensor]) -> dict[str, Tensor]:
+    def loss(self, images: Tensor, targets: Targets) -> dict[str, Tensor]:
         """Give the head's named, weighted loss terms."""
         return self.head.loss(self(images, targets), targets)
 

@@ -20,15 +20,18 @@ from torch import Tensor
 from pixelwise.core.arrays import Size
 from pixelwise.core.errors import OptionError, TrainingError
 from pixelwise.core.labels import LabelSet
-from pixelwise.core.segmentation import Segmentation
+from pixelwise.core.masks import DisjointMasks
+from pixelwise.core.segmentation import Kind, Segmentation
 from pixelwise.models import MODELS, checkpoint
+from pixelwise.models.heads.base import Targets
 from pixelwise.models.recompute import frozen_norms
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.train.failures import SINGLE_VALUE, first_line, is_out_of_memory, is_single_value
-from pixelwise.train.loader import Crops
+from pixelwise.train.loader import Crops, collate
 from pixelwise.train.machine import Machine, resident_memory
 
 COPIES = 5  # of the weights: themselves, gradients, the optimiser's two moments, the running average
+_OBJECTS = 8  # in the images that steps are tried on
 PEAK = 1.35  # the largest buffers of a step over what is kept for the backward pass, as seen on CPUs
 
 
@@ -79,17 +82,28 @@ def _kept(model: Segmenter, side: int, half: bool) -> int:
     return sum(size for place, size in storages.items() if place not in own)
 
 
-def _targets(model: Segmenter, batch: int, size: Size, device: torch.device) -> dict[str, Tensor]:
-    """Make targets of a truth that is all of the first class."""
-    labels = model.card.labels
-    truth = Segmentation.from_class_map(np.zeros(size, np.uint8), labels)
-    return {name: torch.from_numpy(np.stack([target] * batch)).to(device) for name, target in model.head.targets(truth).items()}
+def _targets(model: Segmenter, batch: int, size: Size, device: torch.device) -> Targets:
+    """Make targets of a truth that is all of the first class; of objects, of a few that share the image."""
+    truth = _truth(model.card.kind, model.card.labels, size)
+    image = np.zeros((*size, 1), np.uint8)
+    items = [(image, model.head.targets(truth), "")] * batch
+    return collate(items, model.head.ragged).targets_on(device)
+
+
+def _truth(kind: Kind, labels: LabelSet, size: Size) -> Segmentation:
+    if kind in ("semantic", "multilabel"):
+        return replace(Segmentation.from_class_map(np.zeros(size, np.uint8), labels), kind=kind)
+    ids = np.repeat(np.arange(_OBJECTS) + 1, -(-size[1] // _OBJECTS))[None, : size[1]].repeat(size[0], axis=0)
+    count = int(ids.max())
+    of_class = (labels.things or (0,))[0]
+    return Segmentation(kind, DisjointMasks(ids.astype(np.uint8), count), np.full(count, of_class), labels)
 
 
 @lru_cache(maxsize=32)
-def _footprint_of(name: str, options: tuple[tuple[str, Any], ...], classes: int, precision: str) -> Footprint:
-    labels = LabelSet.of([str(index) for index in range(classes)])
-    return footprint(MODELS[name].build(labels, "semantic", **dict(options)), precision)
+def _footprint_of(name: str, kind: Kind, options: tuple[tuple[str, Any], ...], classes: int, precision: str) -> Footprint:
+    names = [str(index) for index in range(classes)]
+    labels = LabelSet.of(names, things=() if kind == "semantic" else names)
+    return footprint(MODELS[name].build(labels, kind, **dict(options)), precision)
 
 
 def footprint_of(options: Mapping[str, Any], classes: int, precision: str) -> Footprint:
@@ -100,7 +114,8 @@ def footprint_of(options: Mapping[str, Any], classes: int, precision: str) -> Fo
     """
     plain = {name: value for name, value in options.items() if name not in ("name", "class_weights", "kind")}
     fitted = checkpoint.fitted_options(MODELS[options["name"]].build, {**plain, "weights": "none"})
-    return _footprint_of(options["name"], tuple(sorted(fitted.items())), classes, precision)
+    kind = options.get("kind") or MODELS[options["name"]].KINDS[0]
+    return _footprint_of(options["name"], kind, tuple(sorted(fitted.items())), classes, precision)
 
 
 @dataclass(frozen=True)

@@ -54,14 +54,17 @@ def look_at(train: Dataset) -> Facts:
     """Look at a training set.
 
     Raises:
-        OptionError: no pixel is labelled, or only one class is.
+        OptionError: no pixel is labelled, or, where there are no objects to tell apart, only one class is.
     """
     with ThreadPoolExecutor(usable_cores()) as pool:
         rows = list(pool.map(_class_pixels, train))
     pixels = np.array([counts for counts, _ in rows], np.float64)
     boundaries = np.sum([edges for _, edges in rows], axis=0)
     totals = pixels.sum(axis=0)
-    _refuse_one_class(train, totals)
+    if train.kind == "semantic":
+        _refuse_one_class(train, totals)
+    elif not totals.any():
+        raise OptionError(f"{train.name}: the training images hold no object; look at them with: pixelwise data check")
     sizes = np.array([sample.size for sample in _spread(train, SIZES)])
     middle = (int(np.median(sizes[:, 0])), int(np.median(sizes[:, 1])))
     largest = sizes[np.argmax(sizes.prod(axis=1))]

@@ -128,9 +128,13 @@ def fit_in(
 
 
 def _as_taught(dataset: Dataset, model: Segmenter) -> Dataset:
-    """Read a data set as the classes a semantic model is taught, and see that they are the model's."""
+    """Read a data set as the kind that the model is taught, and see that the classes are the model's."""
     if model.card.kind == "semantic":
         dataset = dataset.semantic()
+    elif model.card.kind == "instance":
+        dataset = dataset.instances()
+    elif dataset.kind != model.card.kind:
+        raise OptionError(f"{dataset.name}: its labels are {dataset.kind}, and the model learns {model.card.kind} segmentation")
     if not dataset.labels.same_classes(model.card.labels):
         own, known = (", ".join(labels.names[:8]) for labels in (dataset.labels, model.card.labels))
         raise OptionError(

@@ -3,8 +3,9 @@
 import queue
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import cv2
@@ -18,21 +19,27 @@ from pixelwise.core.arrays import AnyArray, FloatArray, IntArray, Size
 from pixelwise.core.image import Image
 from pixelwise.core.sample import Dataset
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.models.heads.base import Head
+from pixelwise.models.heads.base import Head, Targets
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One batch: pixels (N, H, W, C) as stored, the head's targets stacked, and the samples' names."""
+    """One batch: pixels (N, H, W, C) as stored, the head's targets, and the samples' names.
+
+    Targets are stacked (N, …); of those with a row an object there is a tuple of one tensor an image.
+    """
 
     pixels: Tensor
-    targets: dict[str, Tensor]
+    targets: Targets
     names: tuple[str, ...]
 
     def pin_memory(self) -> "Batch":
         """Move to page-locked memory, as the loader asks for before a copy to an accelerator."""
-        targets = {name: target.pin_memory() for name, target in self.targets.items()}
-        return Batch(self.pixels.pin_memory(), targets, self.names)
+        return Batch(self.pixels.pin_memory(), _each(self.targets, Tensor.pin_memory), self.names)
+
+    def part(self, low: int, high: int) -> "Batch":
+        """Give some of the images."""
+        return Batch(self.pixels[low:high], {name: one[low:high] for name, one in self.targets.items()}, self.names[low:high])
 
     def images(self, device: torch.device) -> Tensor:
         """Give the images (N, C, H, W) in [0, 1] on a device, channels last in memory."""
@@ -40,9 +47,13 @@ class Batch:
         top = {torch.uint8: 255.0, torch.uint16: 65535.0}.get(pixels.dtype, 1.0)
         return pixels.to(torch.float32).div_(top).permute(0, 3, 1, 2)
 
-    def targets_on(self, device: torch.device) -> dict[str, Tensor]:
+    def targets_on(self, device: torch.device) -> Targets:
         """Give the targets on a device."""
-        return {name: target.to(device, non_blocking=True) for name, target in self.targets.items()}
+        return _each(self.targets, lambda one: one.to(device, non_blocking=True))
+
+
+def _each(targets: Targets, change: Callable[[Tensor], Tensor]) -> Targets:
+    return {name: tuple(map(change, one)) if isinstance(one, tuple) else change(one) for name, one in targets.items()}
 
 
 class Order:
@@ -96,7 +107,7 @@ class Crops:
         self, dataset: Dataset, head: Head, augment: AugmentOptions, crop: Size, seed: int, bands: tuple[str, ...], memory: int
     ) -> None:
         self.dataset, self.augment, self.crop, self.seed, self.bands = dataset, augment, crop, seed, bands
-        self.head_targets = head.targets
+        self.head_targets, self.ragged = head.targets, head.ragged
         self._memory = memory
         self._kept: dict[int, tuple[Image, Segmentation]] = {}
         self.fits = True  # until an image is met that the memory has no room for
@@ -134,11 +145,14 @@ def stacked(images: Sequence[AnyArray]) -> AnyArray:
     return np.stack([pixels.astype(np.float32) / full.get(pixels.dtype.name, np.float32(1)) for pixels in images])
 
 
-def collate(items: Sequence[tuple[AnyArray, dict[str, AnyArray], str]]) -> Batch:
-    """Stack items into a batch."""
+def collate(items: Sequence[tuple[AnyArray, dict[str, AnyArray], str]], ragged: frozenset[str] = frozenset()) -> Batch:
+    """Put items into a batch; the targets named ``ragged`` stay apart."""
     pixels = torch.from_numpy(stacked([pixels for pixels, _, _ in items]))
     names = tuple(name for _, _, name in items)
-    targets = {key: torch.from_numpy(np.stack([one[key] for _, one, _ in items])) for key in items[0][1]}
+    targets: Targets = {}
+    for key in items[0][1]:
+        own = [one[key] for _, one, _ in items]
+        targets[key] = tuple(map(torch.from_numpy, own)) if key in ragged else torch.from_numpy(np.stack(own))
     return Batch(pixels, targets, names)
 
 
@@ -162,7 +176,7 @@ def _forked(crops: Crops, keys: Iterator[list[tuple[int, ...]]], workers: int, p
             crops,  # type: ignore[arg-type]
             batch_sampler=keys,
             num_workers=workers,
-            collate_fn=collate,
+            collate_fn=partial(collate, ragged=crops.ragged),
             pin_memory=pin,
             prefetch_factor=4,
         )
@@ -179,7 +193,7 @@ def _threaded(crops: Crops, order: Order, first: int, last: int, ahead: int = 3)
     def prepare() -> None:
         try:
             for step in range(first, last):
-                batch = collate([crops[key] for key in order.keys(step)])
+                batch = collate([crops[key] for key in order.keys(step)], crops.ragged)
                 while not stopped.is_set():
                     try:
                         ready.put(batch, timeout=0.2)

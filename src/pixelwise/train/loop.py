@@ -20,6 +20,7 @@ from pixelwise.train.devices import Share, processes_here, share
 from pixelwise.train.examples import examples
 from pixelwise.train.failures import is_lost_device
 from pixelwise.train.freeze import Frozen
+from pixelwise.train.goal import goal_of
 from pixelwise.train.keeper import Keeper
 from pixelwise.train.loader import Batch, Crops, Order, batches
 from pixelwise.train.loggers import Loggers
@@ -80,6 +81,7 @@ class Loop:
         parts = {"model": self.model, "average": self.average.model, "optimiser": self.optimiser}
         self.keeper = Keeper(folder, fabric.is_global_zero, fingerprint, parts)
         self.marks = validation_steps(options)
+        self.goal = goal_of(model.card.kind)
         self.noted_every = max(1, options.steps // 200)
 
     def restore(self) -> None:
@@ -208,8 +210,7 @@ class Loop:
             "lr": self.rate(progress.step - 1),
             "images_per_second": speed,
             "seconds": progress.seconds,
-            "val_miou": _finite(scores.get("miou")),
-            "val_pixel_accuracy": _finite(scores.get("pixel_accuracy")),
+            **{f"val_{name}": _finite(scores.get(name)) for name in (self.goal.main, self.goal.beside)},
         }
         terms = {name: value / progress.loss_steps for name, value in progress.term_sums.items()}
         progress.loss_sum, progress.loss_steps, progress.term_sums = 0.0, 0, {}
@@ -224,23 +225,24 @@ class Loop:
         progress = self.progress
         scores = validate(self.average.model, self.val, self.fabric, self.options.batch) if len(self.val) else {}
         row = self._note(speed, scores)
-        miou = row["val_miou"] if row["val_miou"] is not None else -1.0
-        is_best = not len(self.val) or miou > progress.best_score
+        found = row[f"val_{self.goal.main}"]
+        score = -1.0 if found is None else found
+        is_best = not len(self.val) or score > progress.best_score
         progress.since_best = 0 if is_best else progress.since_best + 1
         if is_best:
-            progress.best_score, progress.best_step = miou, progress.step
+            progress.best_score, progress.best_step = score, progress.step
             self.keeper.note_best()
+        main, beside = self.goal.words
         if self.options.patience and progress.since_best >= self.options.patience:
-            progress.stopped = f"no better mIoU in {self.options.patience} validations"
+            progress.stopped = f"no better {main} in {self.options.patience} validations"
         text = f"step {progress.step}/{self.options.steps}"
         text += "" if row["loss"] is None else f"  loss {row['loss']:.4f}"
         if scores:
-            text += f"  val mIoU {miou:.4f}  pixel accuracy {scores['pixel_accuracy']:.4f}{'  (best)' if is_best else ''}"
+            text += f"  val {main} {score:.4f}  {beside} {scores[self.goal.beside]:.4f}{'  (best)' if is_best else ''}"
         reporter.line(f"{text}  {speed:.1f} images/s  {duration(progress.seconds)}")
-        if note_score(miou, progress, self.options):
-            reporter.line(
-                f"no better mIoU in {self.options.plateau_patience} validations: the rate falls to {progress.lowered:.2g} of it"
-            )
+        if note_score(score, progress, self.options):
+            waited = f"no better {main} in {self.options.plateau_patience} validations"
+            reporter.line(f"{waited}: the rate falls to {progress.lowered:.2g} of it")
         self._show()
         self.keeper.save(progress, reporter, with_history=True)
 

@@ -15,7 +15,7 @@ from pixelwise.train.state import Row
 
 UNSTARTED = frozenset({"card.json", "environment.json", "train.log"})  # left by a start that never got to train
 TRIALS = frozenset({"find_rate.png", "find_rate.json", "find_batch.json"})  # made before a run, for it; they stay
-HISTORY = ("step", "epoch", "loss", "lr", "images_per_second", "seconds", "val_miou", "val_pixel_accuracy")
+HISTORY = ("step", "epoch", "loss", "lr", "images_per_second", "seconds")  # then scores, then the terms of the loss
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class RunFolder:
         """Write ``history.csv`` anew, and the curves."""
         from pixelwise.draw import curves
 
-        header = [*HISTORY, *dict.fromkeys(name for row in rows for name in row if name not in HISTORY)]  # the loss's terms
+        header = [*HISTORY, *dict.fromkeys(name for row in rows for name in row if name not in HISTORY)]
         text = [["" if row.get(name) is None else f"{row[name]:.10g}" for name in header] for row in rows]
         write_csv(self.folder / "history.csv", header, text)
         write_bytes(self.folder / "curves.png", curves(rows, self.folder.name))

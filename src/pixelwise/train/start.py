@@ -209,14 +209,26 @@ def audited(recipe: Recipe, say: Say = print) -> Audit:
 
 
 def _of_kind(dataset: Dataset, kind: Kind | None, say: Say) -> Dataset:
-    """Read the labels as the kind to train for: all kinds but semantic are taken as they are."""
+    """Read the labels as the kind to train for.
+
+    Raises:
+        OptionError: it cannot be learnt from them.
+    """
     if kind in (None, dataset.kind):
         return dataset
-    if kind != "semantic":
-        raise OptionError(f"{dataset.name}: its labels are {dataset.kind}, so {kind} segmentation cannot be learnt from them")
-    if dataset.kind == "instance":
-        say(f"labels: {PAINTED}")
-    return dataset.semantic()
+    try:
+        if kind == "instance":
+            found = dataset.instances()
+            say(f"labels: the things alone, as objects: {', '.join(found.labels.names)}")
+            return found
+        if kind == "semantic":
+            found = dataset.semantic()
+            if dataset.kind == "instance":
+                say(f"labels: {PAINTED}")
+            return found
+    except DataError as error:
+        raise OptionError(str(error)) from None
+    raise OptionError(f"{dataset.name}: its labels are {dataset.kind}, so {kind} segmentation cannot be learnt from them")
 
 
 def _at_scale(prepared: Prepared, recipe: Recipe) -> tuple[Dataset, Dataset]:

@@ -258,10 +258,7 @@ def _divided(batch: Batch, parts: int) -> list[Batch]:
     if parts == 1:
         return [batch]
     edges = [round(place * count / parts) for place in range(parts + 1)]
-    return [
-        Batch(batch.pixels[low:high], {name: one[low:high] for name, one in batch.targets.items()}, batch.names[low:high])
-        for low, high in pairwise(edges)
-    ]
+    return [batch.part(low, high) for low, high in pairwise(edges)]
 
 
 def _running_statistics(norms: Sequence[_BatchNorm]) -> list[Tensor]:

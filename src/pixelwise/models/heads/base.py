@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from torch import Tensor, nn
 
@@ -12,6 +12,8 @@ from pixelwise.core.predictor import Request
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.decode.frame import Frame
 
+Targets: TypeAlias = dict[str, Tensor | tuple[Tensor, ...]]  # of a batch, by name
+
 
 class Head(nn.Module, ABC):
     """One for each KIND of raw output; the network before it may be any.
@@ -19,11 +21,14 @@ class Head(nn.Module, ABC):
     A head's ``forward(features, size)`` gives its Raw: a NamedTuple of tensors, at the input's (H, W) or a fraction of it.
 
     Attributes:
+        ragged: names of targets that have a row an object: a batch holds them as a tuple of one tensor an image, all others
+            stacked.
         class_rows: names of its tensors that have a row a class, in the order of the labels. Fine-tuning for other labels keeps
             the rows of classes that are known by name.
         class_weights: (L,) weights of the classes in the loss; None weighs them alike.
     """
 
+    ragged: frozenset[str] = frozenset()
     class_rows: tuple[str, ...] = ()
     class_weights: Tensor | None
 
@@ -36,8 +41,8 @@ class Head(nn.Module, ABC):
         """Make one image's targets, in NumPy: this runs in the loader's workers."""
 
     @abstractmethod
-    def loss(self, raw: Any, targets: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Give named, weighted loss terms; their sum is minimised."""
+    def loss(self, raw: Any, targets: Any) -> dict[str, Tensor]:
+        """Give named, weighted loss terms of a batch's ``Targets``; their sum is minimised."""
 
     @abstractmethod
     def weigh(self, weights: Sequence[float]) -> None:
