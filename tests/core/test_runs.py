@@ -109,3 +109,15 @@ def test_more_masks_than_a_byte_can_count_are_measured() -> None:
 def test_areas_of_none_are_an_empty_array() -> None:
     assert runs.areas([]).tolist() == []
     assert runs.areas([runs.encode(HOLE), runs.encode(DOT)]).tolist() == [8, 1]
+
+
+def test_a_text_with_needless_characters_is_encoded_anew():
+    mask = np.zeros((40, 40), bool)
+    mask[3:9, 4:30] = True
+    coded = runs.encode(mask)
+    ends = np.flatnonzero(np.frombuffer(coded.counts, np.uint8) - 48 < 32)
+    last = bytearray(coded.counts)
+    last[ends[-1]] += 32  # the number goes on, with a character that adds nothing
+    again = runs.from_text(bytes(last) + b"0", (40, 40))
+    assert again == coded
+    assert again.counts == coded.counts

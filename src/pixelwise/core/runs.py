@@ -116,7 +116,22 @@ def from_text(text: bytes, size: Size) -> Runs:
     counts -= np.where(codes[ends] & 16, np.int64(1) << 5 * lengths, 0)  # bit 4 of the last digit is the sign
     for first in (1, 2):  # from the fourth on, a count is told as its difference to the one before the last
         counts[first::2] = np.cumsum(counts[first::2])
+    if _is_shortest(codes, ends, lengths) and _fit(counts, size):
+        return Runs(size, bytes(text))  # what encoding it again would give
     return from_counts(counts.tolist(), size)
+
+
+def _is_shortest(codes: IntArray, ends: IntArray, lengths: IntArray) -> bool:
+    """Tell whether no number has a last character that says nothing: it would repeat the sign of the one before."""
+    longer = ends[lengths > 1]
+    last, sign = codes[longer] & 31, codes[longer - 1] & 16
+    return not (((last == 0) & (sign == 0)) | ((last == 31) & (sign != 0))).any()
+
+
+def _fit(counts: IntArray, size: Size) -> bool:
+    """Tell whether counts fill (H, W) and have no empty run but the first; not of so many that their sum might overflow."""
+    is_bounded = len(counts) < 2**23 and size[0] * size[1] <= _MOST_PIXELS
+    return is_bounded and counts[0] >= 0 and bool((counts[1:] > 0).all()) and int(counts.sum()) == size[0] * size[1]
 
 
 def _first_strange(codes: IntArray) -> int:
