@@ -8,21 +8,19 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from pixelwise.core.card import Card
 from pixelwise.core.errors import DataError, SizeMismatch, StorageError
 from pixelwise.core.labels import LabelSet
-from pixelwise.core.predictor import PLAIN
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.metrics import overlap
-from pixelwise.metrics.evaluate import evaluate
-from pixelwise.report.bars import forest_row, size_chart
-from pixelwise.report.charts import ticks, training_charts
-from pixelwise.report.evaluation import page_of
-from pixelwise.report.examples import best_middle_worst, embedded
-from pixelwise.report.page import Example, Page, render, write_page
+from pixelwise.metrics.result import Slice
+from pixelwise.report.examples import ClassExample, embedded
+from pixelwise.report.films import Clip
+from pixelwise.report.page import Example, KindExample, Page, render, write_page
 from pixelwise.scenes import LABELS, scenes
 
 AB = LabelSet.of(["a", "b"])
+LINES = dict.fromkeys(("precision", "precision50", "precision75"), (1.0, 0.5))
+TEMPORAL = ("temporal_consistency", "temporal_stability", "video_consistency")
 HISTORY = [{"step": step, "loss": 1 / step, "lr": 0.1, "val_miou": 0.5 if step % 2 else None} for step in range(1, 31)]
 
 
@@ -32,11 +30,13 @@ class Reader(HTMLParser):
     def __init__(self, page):
         super().__init__()
         self.open, self.tags, self.links, self.images, self.texts, self.json = [], [], [], [], [], ""
+        self.every = []
         self.feed(page)
 
     def handle_starttag(self, tag, attributes):
         self.tags.append(tag)
         self.open.append((tag, dict(attributes)))
+        self.every.append(self.open[-1])
         for name, value in attributes:
             if name in ("src", "href", "srcset", "action", "data"):
                 self.links.append(value)
@@ -78,7 +78,7 @@ def full():
 
 def test_the_page_loads_nothing_from_outside(full):
     page = render(full)
-    assert all(link.startswith("data:image/webp;base64,") for link in Reader(page).links)
+    assert all(link.startswith(("data:image/webp;base64,", "#")) for link in Reader(page).links)
     assert "default-src 'none'" in page
     assert not re.findall(r"@import|url\(|https?://", page)
 
@@ -136,6 +136,14 @@ def test_any_number_of_classes_can_be_shown(count):
     assert len(page) < 2_000_000
 
 
+def test_every_link_at_the_top_leads_to_a_part_of_the_page(full):
+    reader = Reader(render(full))
+    places = {attributes.get("id") for _, attributes in reader.every}
+    links = [attributes["href"].removeprefix("#") for tag, attributes in reader.every if tag == "a"]
+    assert len(links) == len(set(links)) > 4
+    assert set(links) <= places
+
+
 def test_a_page_of_nothing_but_a_title_is_whole():
     reader = Reader(render(Page("Nothing yet", {}, LabelSet(()))))
     assert "Nothing yet" in "".join(reader.texts)
@@ -180,9 +188,19 @@ def test_no_name_can_break_out_of_the_page():
         {evil: evil},
         {evil: {"miou": 0.1}},
         evil,
+        {
+            "precision_recall": {"recall": [0.0, 1.0], "mean": LINES, "classes": {evil: LINES, "b": LINES}, "left_out": 0},
+            "surfaces": {evil: {"both": 0, "truth_only": 1, "prediction_only": 0}},
+            "steadiness": [{**dict.fromkeys(TEMPORAL), "clip": evil, "pairs": 1, "flow_trusted": None}],
+        },
+        [Slice(evil, evil, 1, {evil: 0.5}, {}, evil)],
+        [Clip(evil, (1, 2), (0.5, 0.5), (0.5, 0.5))],
+        {evil: [KindExample(evil, 0.5, ())]},
+        [ClassExample(evil, ())],
     )
     reader = Reader(render(page))
     assert reader.tags.count("script") == 2
+    assert not any(name.startswith("on") for _, attributes in reader.every for name in attributes)
     assert len(reader.images) == 4
     assert all(image["src"].startswith("data:") and "onerror" not in image for image in reader.images)
     assert json.loads(reader.json) == {evil: 0.5, "per_class": {evil: {evil: 0.5}}}
@@ -223,101 +241,9 @@ def test_pictures_of_large_images_are_shrunk_so_that_nine_stay_small():
     assert embedded("thin", np.zeros((9000, 1, 3), np.uint8)).width == 1
 
 
-@pytest.mark.parametrize(
-    ("scores", "each", "expected"),
-    [
-        ([], 3, {}),
-        ([None, None], 3, {"unscored": [0, 1]}),
-        ([0.5], 3, {"best": [0]}),
-        ([0.1, 0.9], 3, {"best": [1], "worst": [0]}),
-        ([0.1, 0.9, 0.5], 3, {"best": [1], "middle": [2], "worst": [0]}),
-        ([0.1, float("nan"), 0.9, 0.5], 3, {"best": [2], "middle": [3], "worst": [0]}),
-        ([0.5] * 4, 1, {"best": [0], "middle": [1], "worst": [3]}),
-        ([i / 10 for i in range(11)], 2, {"best": [10, 9], "middle": [6, 5], "worst": [1, 0]}),
-        ([i / 10 for i in range(9)], 3, {"best": [8, 7, 6], "middle": [5, 4, 3], "worst": [2, 1, 0]}),
-    ],
-)
-def test_best_middle_and_worst_are_chosen_without_repeats(scores, each, expected):
-    assert best_middle_worst(scores, each) == expected
-
-
-@pytest.mark.parametrize("count", range(1, 30))
-def test_no_image_is_in_two_groups(count):
-    groups = best_middle_worst(list(np.linspace(0, 1, count)), 3)
-    rows = [row for group in groups.values() for row in group]
-    assert len(set(rows)) == len(rows) == min(count, 9)
-
-
-def test_charts_leave_out_what_was_not_recorded():
-    assert [chart.title for chart in training_charts(HISTORY)] == ["Loss", "Validation scores", "Learning rate"]
-    assert [chart.title for chart in training_charts([{"step": 1, "loss": float("nan"), "lr": 0.1}])] == ["Learning rate"]
-    assert training_charts([]) == []
-
-
-def test_charts_share_one_scale_of_steps():
-    rows = [{"step": step, "loss": 1.0, "val_miou": 0.5 if step in (50, 100) else None} for step in range(1, 201)]
-    loss, scores = (chart.drawing for chart in training_charts(rows))
-    ticks_of = [re.findall(r'text-anchor="middle">([\d,]+)<', drawing) for drawing in (loss, scores)]
-    assert ticks_of == [["0", "50", "100", "150", "200"]] * 2
-    assert re.findall(r'cx="([\d.]+)"', scores) == ["141.0", "230.0"]  # a quarter and a half of 52 .. 408
-
-
-def test_a_chart_of_many_steps_stays_small():
-    rows = [{"step": step, "loss": 1 / (1 + step)} for step in range(50_000)]
-    (chart,) = training_charts(rows)
-    assert len(chart.drawing) < 30_000
-
-
-@pytest.mark.parametrize(("low", "high"), [(0, 1), (0, 1e-4), (0, 3), (-2, 5), (0, 12345), (1, 2)])
-def test_ticks_are_few_and_within_the_range(low, high):
-    found = ticks(low, high)
-    assert 3 <= len(found) <= 7
-    assert low <= found[0] < found[-1] <= high
-    assert np.allclose(np.diff(found), found[1] - found[0])
-
-
-def test_ticks_of_no_range_are_one():
-    assert ticks(2, 2) == [2]
-
-
-RELIABILITY = [
-    {"low": row / 15, "high": (row + 1) / 15, "pixels": 100 * row, "confidence": (row + 0.5) / 15, "accuracy": 0.9 * row / 15}
-    if row
-    else {"low": 0.0, "high": 1 / 15, "pixels": 0, "confidence": None, "accuracy": None}
-    for row in range(15)
-]
-BY_SIZE = [
-    {"from": 1, "below": 16, "segments": 40, "pixels": 300, "found": 0.25, "recall": 0.31},
-    {"from": 16, "below": None, "segments": 0, "pixels": 0, "found": None, "recall": None},
-]
-
-
-def test_calibration_and_sizes_are_drawn_with_their_figures_as_tips():
-    page = render(Page("t", {"ece": 0.1}, AB, reliability=RELIABILITY, by_size=BY_SIZE))
-    assert page.count('<rect class="bar"') == 14 + 1
-    assert "0.93 to 1.00: 1,400 pixels, sure 0.967, right 0.840" in page
-    assert "1 to 15 pixels: 40 segments, recall 0.310, 0.250 of them at least half right" in page
-    assert "Where it can be trusted" not in render(Page("t", {}, AB))
-
-
-def test_bars_are_as_high_as_their_share():
-    chart = size_chart([{"from": 1, "below": None, "segments": 1, "pixels": 1, "found": 1.0, "recall": 0.25}])
-    bar = re.search(r'class="bar" x="[\d.]+" y="([\d.]+)" width="[\d.]+" height="([\d.]+)"', chart)
-    assert float(bar[2]) == pytest.approx(200 * 0.25)
-    assert float(bar[1]) == pytest.approx(10 + 200 * 0.75)
-
-
-def test_a_difference_is_drawn_on_its_side_of_the_middle():
-    right, left = forest_row(0.5, (0.25, 1.0), 1.0), forest_row(-1.0, (-1.0, 0.5), 1.0)
-    assert 'class="sure"' in right
-    assert 'cx="118.0"' in right
-    assert 'class="unsure"' in left
-    assert 'cx="4.0"' in left
-
-
 def test_no_interval_is_not_taken_for_a_score():
     page = render(Page("t", {"miou": 0.5, "miou_interval": None}, AB, {"a": {"iou": 0.5, "iou_interval": None}}))
-    assert re.findall(r'data-score="(\w+)"', page) == ["miou"]
+    assert set(re.findall(r'data-score="(\w+)"', page)) == {"miou"}
     assert "interval" not in re.sub(r"<style>.*</style>|<script.*</script>", "", page, flags=re.DOTALL)
 
 
@@ -326,29 +252,3 @@ def test_a_class_has_its_interval_beside_its_first_score():
     page = render(Page("t", {}, AB, {"a": scores}))
     assert "0.4100 to 0.6100" in page
     assert "0.5000 to 0.7000" not in page
-
-
-def test_an_evaluation_shows_each_class_at_its_best_and_worst():
-    drawn = scenes(5, (48, 64), seed=4)
-
-    class Shifted:
-        card = Card("shifted", "semantic", LABELS)
-
-        def __call__(self, images, request=PLAIN):
-            truths = {sample.image.pixels.tobytes(): sample.truth for sample in drawn}
-            maps = [truths[image.pixels.tobytes()].class_map() for image in images]
-            return [Segmentation.from_class_map(np.roll(each, 4, axis=1), LABELS) for each in maps]
-
-    report = evaluate(Shifted(), drawn, ["overlap", "sizes"])
-    page = page_of(report, drawn, lambda sample: Shifted()([sample.image])[0], "t")
-    ends = report.details["best_worst"]
-    assert {one.name for one in page.class_examples} == set(ends)
-    first = page.class_examples[0]
-    assert first.name == min(ends, key=lambda name: report.per_class[name]["iou"])
-    assert [picture.caption for picture in first.pictures] == [
-        f"{end}: IoU {ends[first.name][end]['iou']:.4f}, {ends[first.name][end]['name']}" for end in ("best", "worst")
-    ]
-    assert all(ends[name]["worst"]["iou"] <= ends[name]["best"]["iou"] for name in ends)
-    text = render(page)
-    assert "Best and worst by class" in text
-    assert "recall by size" in text

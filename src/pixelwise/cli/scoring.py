@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pixelwise.metrics.result import Report
 
 _MOST_BYTES = 2**29  # of the probabilities of one image that a report is worth without being asked
+_MOST_PIXELS = 2**30  # of all images, for what costs most: about seven minutes
+_BESIDE = {"overlap": ("boundary", "error_kinds"), "average_precision": ("boundary_average_precision",)}
 
 
 def score_and_report(predictor: "Predictor", val: "Dataset", run: Path, quiet: bool = False) -> "Report":
@@ -22,14 +24,12 @@ def score_and_report(predictor: "Predictor", val: "Dataset", run: Path, quiet: b
     from pixelwise.cli.progress import progress_bar
     from pixelwise.core.files import write_json
     from pixelwise.metrics.evaluate import evaluate, with_about
-    from pixelwise.report.tables import write_tables
 
     with progress_bar("score") as progress:
         metrics, note = page_metrics(["overlap"], predictor.card.gives_probabilities, val)
         report = evaluate(predictor, val, metrics, progress=progress)
         report = with_about(report, {"split": "val"}, [note] if note else [])
     write_json(run / "scores.json", report.to_json())
-    write_tables(run, report, f"{run.name}: {predictor.card.name}")
     write_report(report, predictor, val, run, f"{run.name}: {predictor.card.name}")
     if not quiet:
         print(report)
@@ -38,25 +38,35 @@ def score_and_report(predictor: "Predictor", val: "Dataset", run: Path, quiet: b
 
 
 def page_metrics(names: Sequence[str], gives_probabilities: bool, dataset: "Dataset") -> tuple[list[str], str]:
-    """Add what a report page of classes shows besides: recall by size, and calibration where there are probabilities.
+    """Add what a report page shows besides the families asked for, as far as it costs little.
 
-    Probabilities of an image of 24 megapixels and 23 classes take 2 GB: there, calibration waits to be asked for, and the
-    second part of what is given says so.
+    Of classes: recall by size, and calibration where there are probabilities; beside ``overlap``, kinds of errors and borders.
+    Beside ``average_precision``: that of borders. Probabilities of an image of 24 megapixels and 23 classes take 2 GB, and
+    errors and borders some 0.4 microseconds a pixel: what costs much waits to be asked for, and the second part of what is
+    given says so.
     """
     from pixelwise.metrics.tally import families_of
 
-    chosen, note = dict.fromkeys(names), ""
+    chosen, notes = dict.fromkeys(names), []
+    pixels = max(map(_pixels, dataset[:8]), default=0)
+    extra = [name for asked, added in _BESIDE.items() if asked in chosen for name in added if name not in chosen]
+    if extra and pixels * len(dataset) > _MOST_PIXELS:
+        size = f"{len(dataset):,} images of up to {pixels / 1e6:.1f} megapixels"
+        notes.append(
+            f"{' and '.join(extra)} are left out, for {size} they take long; --metrics {','.join(extra)} asks for them"
+        )
+    else:
+        chosen |= dict.fromkeys(extra)
     if all(module.KIND != "semantic" for module in families_of(names).values()):
-        return list(chosen), note
+        return list(chosen), "; ".join(notes)
     chosen["sizes"] = None
     if gives_probabilities and "calibration" not in chosen:
-        pixels = max(map(_pixels, dataset[:8]), default=0)
         if pixels * len(dataset.labels) * 4 <= _MOST_BYTES:
             chosen["calibration"] = None
         else:
             size = f"{pixels * len(dataset.labels) * 4 / 1e9:.1f} GB an image"
-            note = f"calibration is left out, its probabilities take {size}; --metrics overlap,calibration asks for it"
-    return list(chosen), note
+            notes.append(f"calibration is left out, its probabilities take {size}; --metrics overlap,calibration asks for it")
+    return list(chosen), "; ".join(notes)
 
 
 def _pixels(sample: "Sample") -> int:
@@ -77,11 +87,13 @@ def write_report(
     title: str,
     others: Mapping[str, Mapping[str, float | None]] | None = None,
 ) -> None:
-    """Write a run's ``report.html``; the images shown are predicted once more, the rest were never kept."""
+    """Write a run's ``report.html`` and its tables; the images shown are predicted once more, the rest were never kept."""
     from pixelwise.draw.curves import read_history
     from pixelwise.report.evaluation import page_of
     from pixelwise.report.page import write_page
+    from pixelwise.report.tables import write_tables
 
+    write_tables(run, report, title)
     history = read_history(run / "history.csv") if (run / "history.csv").is_file() else []
     facts = run_facts(run, predictor)
     page = page_of(report, dataset, lambda sample: predictor([sample.image])[0], title, facts, history, others)

@@ -10,11 +10,11 @@ from pixelwise.core.labels import VOID
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.draw.colours import Picture, rgb_bytes
 from pixelwise.draw.overlay import check_sizes, overlay
+from pixelwise.draw.scaled import faded
 from pixelwise.draw.text import PAPER, caption
 
-# Blue and orange differ in hue and in brightness for every kind of colour vision.
-RIGHT, WRONG, VOIDED = (58, 104, 150), (255, 140, 26), (150, 150, 150)
-EXTRA = (204, 80, 160)
+# Told apart with every kind of colour vision, which the tests compute; a stronger pink is the same as the blue to protanopes.
+RIGHT, WRONG, EXTRA, VOIDED = (40, 90, 160), (230, 130, 0), (204, 121, 167), (150, 150, 150)
 _GAP = 8
 
 
@@ -100,11 +100,9 @@ def differences(a: Segmentation, b: Segmentation, truth: Segmentation, image: Pi
 
 
 def _faded(image: Picture, size: Size) -> ByteArray:
-    """Give an image in light grey (H, W, 3), to colour over."""
     base = rgb_bytes(image)
     check_sizes(base.shape[:2], size)
-    grey = cv2.cvtColor(base, cv2.COLOR_RGB2GRAY) // 2 + 110
-    return np.repeat(grey[:, :, None], 3, axis=2)
+    return faded(base)
 
 
 def compare(

@@ -23,6 +23,7 @@ from pixelwise.models import checkpoint
 from pixelwise.predict.network import Network
 from pixelwise.report.evaluation import page_of
 from pixelwise.report.page import write_page
+from pixelwise.report.tables import write_tables
 from pixelwise.train import origin
 from pixelwise.train import start as starting
 from pixelwise.train.devices import leads
@@ -217,6 +218,7 @@ def _write_report(result: CrossValidation, pool: Dataset) -> None:
         facts[f"{name} of the folds"] = f"{mean:.4f} ± {deviation:.4f} ({each})"
     report = replace(result.report, notes=(*result.report.notes, *result.folds.notes))
     title = f"{result.folder.name}: {len(result.folds.folds)} folds of {result.recipe.model['name']}"
+    write_tables(result.folder, report, title)
     write_page(result.folder / "report.html", page_of(report, pool, segment, title, facts))
 
 

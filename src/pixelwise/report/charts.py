@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from pixelwise.draw.curves import Points, Row, points, smoothed
+from pixelwise.draw.curves import Points, Row, points, smoothed, validation_scores
 
 _WIDTH, _HEIGHT = 420, 230
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 12, 30
@@ -40,10 +40,8 @@ def training_charts(rows: Sequence[Row]) -> list[Chart]:
         losses = [Line("each step", loss, "faint"), Line(average, smoothed(loss, window), "first")]
     else:
         losses = [Line("loss", loss, "first")]
-    scores = [
-        Line("mIoU", points(rows, "val_miou"), "first"),
-        Line("pixel accuracy", points(rows, "val_pixel_accuracy"), "second"),
-    ]
+    named = zip(validation_scores(rows), ("first", "second"), strict=False)
+    scores = [Line(name, points(rows, column), role) for (column, name), role in named]
     drawn = [
         ("Loss", [*losses, Line("validation", points(rows, "val_loss"), "second")]),
         ("Validation scores", scores),

@@ -1,6 +1,6 @@
 """The page of ``pixelwise compare``: the verdict, every difference with its interval, and the two side by side."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,51 +8,91 @@ from pixelwise.core.errors import PixelwiseError
 from pixelwise.core.files import write_text
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.draw.colours import class_colours, rgb_bytes
-from pixelwise.draw.compare import EXTRA, RIGHT, WRONG, differences
-from pixelwise.draw.overlay import overlay
+from pixelwise.draw.colours import class_colours
+from pixelwise.draw.kinds import KIND_COLOURS
 from pixelwise.metrics.comparison import Comparison, Difference
 from pixelwise.report.bars import forest_row
-from pixelwise.report.examples import Picture, embedded
-from pixelwise.report.page import embedded_json, filled, shown, title_of
+from pixelwise.report.examples import css, error_key
+from pixelwise.report.names import FAMILIES, families_with, is_lower_better, title_of
+from pixelwise.report.numbers import shown
+from pixelwise.report.page import embedded_json, filled
+from pixelwise.report.pairs import Pair, curves_of_both, difference_key, losses_of_both, pair_of
 
 EACH = 4  # images shown where A is better, and where B is
+MOST_CLASSES = 24  # of more, those that are told apart and differ most come first, and the rest fold out
 
 Segment = Callable[[Sample], Segmentation]
+Details = Mapping[str, Any]
 
 
-def write_comparison(path: Path, found: Comparison, dataset: Dataset, a: Segment, b: Segment) -> None:
+def write_comparison(
+    path: Path, found: Comparison, dataset: Dataset, a: Segment, b: Segment, details: tuple[Details, Details] = ({}, {})
+) -> None:
     """Write the page of ``found`` as one HTML file, whole or not at all.
 
     Args:
         a, b: give the prediction of a sample, as it was compared; those of the images shown are made once more.
+        details: of A and of B, as the metrics' modules give them, counted on the same images.
 
     Raises:
         StorageError: the file cannot be written.
     """
-    write_text(Path(path), render_comparison(found, dataset, a, b))
+    write_text(Path(path), render_comparison(found, dataset, a, b, details))
 
 
-def render_comparison(found: Comparison, dataset: Dataset, a: Segment, b: Segment) -> str:
+def render_comparison(
+    found: Comparison, dataset: Dataset, a: Segment, b: Segment, details: tuple[Details, Details] = ({}, {})
+) -> str:
     """Give the page as HTML."""
     groups, notes = _groups(found, dataset, a, b)
-    colours = ["#{:02x}{:02x}{:02x}".format(*colour) for colour in class_colours(dataset.labels)]
-    only_a, only_b, neither = ("#{:02x}{:02x}{:02x}".format(*colour) for colour in (WRONG, RIGHT, EXTRA))
+    about = {"a": "A", "b": "B", "data": dataset.name, **{name: str(value) for name, value in found.about.items()}}
     key = next(iter(next(iter(found.per_class.values()), {})), "")
+    classes = _rows({name: each[key] for name, each in found.per_class.items()}, is_class=True)
+    if len(classes) > MOST_CLASSES:
+        classes = sorted(classes, key=lambda row: (not row["is_told"], -row["size"]))
     return filled(
         "comparison.html.jinja",
         found=found,
-        about={"a": "A", "b": "B", "data": dataset.name, **{name: str(value) for name, value in found.about.items()}},
+        about=about,
+        short=short_names(about["a"], about["b"]),
         notes=[*found.notes, *(f"{name} could not be scored: {error}" for name, error in found.failures), *notes],
-        scores=_rows(found.scores),
-        classes=_rows({name: each[key] for name, each in found.per_class.items()}, is_class=True),
+        scores=_by_family(found.scores),
+        classes=classes[:MOST_CLASSES],
+        more_classes=classes[MOST_CLASSES:],
         class_score=title_of(key) if key else "",
+        curves=curves_of_both(*details),
+        losses=losses_of_both(found.scores),
+        kinds={name: css(colour) for name, colour in KIND_COLOURS.items()},
         groups=groups,
-        swatches=list(zip(dataset.labels.names, colours, strict=True)),
-        key={"a": only_a, "b": only_b, "neither": neither},
+        swatches=_swatches(dataset, groups),
+        keys=(error_key(dataset.kind) if dataset.kind in ("instance", "panoptic") else (), difference_key(dataset.kind)),
         main=title_of(found.main),
         data=embedded_json(found.to_json()),
     )
+
+
+def short_names(a: str, b: str) -> tuple[str, str]:
+    """Name two by the last parts of their paths that differ.
+
+    >>> short_names("runs/one/best.json", "runs/two/best.json"), short_names("otsu", "runs/two")
+    (('one', 'two'), ('otsu', 'two'))
+    """
+    pairs = zip(reversed(a.rstrip("/").split("/")), reversed(b.rstrip("/").split("/")), strict=False)
+    return next(((one, other) for one, other in pairs if one != other), (a, b))
+
+
+def _by_family(differences: Mapping[str, Difference]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Lay out the differences of each family: its name, nothing where it is the only one, and its rows.
+
+    A score that neither has says nothing, and is in the JSON alone.
+    """
+    known = {name: one for name, one in differences.items() if one.a == one.a or one.b == one.b}
+    rows = {row["key"]: row for row in _rows(known)}
+    families = families_with(known)
+    return [
+        (FAMILIES.get(family, family) if len(families) > 1 else "", [rows[name] for name in names])
+        for family, names in families.items()
+    ]
 
 
 def _rows(differences: Mapping[str, Difference], is_class: bool = False) -> list[dict[str, Any]]:
@@ -64,7 +104,8 @@ def _rows(differences: Mapping[str, Difference], is_class: bool = False) -> list
         is_known = one.value == one.value
         rows.append(
             {
-                "name": name if is_class else title_of(name),
+                "key": name,
+                "name": name if is_class else title_of(name) + (" ↓" if is_lower_better(name) else ""),
                 "a": shown(one.a),
                 "b": shown(one.b),
                 "difference": f"{one.value:+.4f}" if is_known else "–",
@@ -73,6 +114,7 @@ def _rows(differences: Mapping[str, Difference], is_class: bool = False) -> list
                 "better": "" if one.b_better is None else f"{one.b_better:.1%}",
                 "p": "" if one.p is None else f"{one.p:.3f}",
                 "is_told": one.is_told,
+                "size": abs(one.value) if is_known else -1.0,
             }
         )
     return rows
@@ -90,24 +132,22 @@ def _groups(found: Comparison, dataset: Dataset, a: Segment, b: Segment) -> tupl
         drawn = []
         for image in images:
             try:
-                pictures = _pictures(samples[image["name"]], a, b)
+                pair = pair_of(samples[image["name"]], a, b)
             except PixelwiseError as error:
                 notes.append(f"{image['name']} cannot be shown: {error}")  # changed on the disk since it was scored
                 continue
             words = f"A {shown(image['a'])}, B {shown(image['b'])}, {image['difference']:+.4f}"
-            drawn.append({"name": image["name"], "words": words, "pictures": pictures})
+            drawn.append({"name": image["name"], "words": words, "pair": pair})
         if drawn:
             groups.append({"title": title, "examples": drawn})
     return groups, notes
 
 
-def _pictures(sample: Sample, a: Segment, b: Segment) -> list[Picture]:
-    image, truth, left, right = sample.image, sample.truth, a(sample), b(sample)
-    drawn = {
-        "image": rgb_bytes(image),
-        "truth": overlay(image, truth, 0.65),
-        "A": overlay(image, left, 0.65),
-        "B": overlay(image, right, 0.65),
-        "where they differ": differences(left, right, truth, image),
-    }
-    return [embedded(caption, picture) for caption, picture in drawn.items()]
+def _swatches(dataset: Dataset, groups: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """List the classes that are in the pictures, with their colours; objects have their names written on them."""
+    if dataset.kind not in ("semantic", "multilabel"):
+        return []
+    pairs: Iterable[Pair] = (example["pair"] for group in groups for example in group["examples"])
+    there = frozenset().union(*(pair.classes for pair in pairs))
+    colours = class_colours(dataset.labels)
+    return [(name, css(colour)) for name, colour in zip(dataset.labels.names, colours, strict=True) if name in there]

@@ -4,60 +4,48 @@ What the page shows is rounded to four decimals; the same numbers in full stand 
 """
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from markupsafe import Markup
 
 from pixelwise.core.arrays import IntArray
 from pixelwise.core.files import write_text
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.percent import percent
+from pixelwise.core.segmentation import Kind
 from pixelwise.draw.colours import class_colours
-from pixelwise.draw.compare import EXTRA, RIGHT, VOIDED, WRONG
+from pixelwise.draw.compare import EXTRA, RIGHT, WRONG
 from pixelwise.draw.curves import Row
-from pixelwise.metrics import overlap
-from pixelwise.report.bars import reliability_chart, size_chart
+from pixelwise.draw.kinds import KIND_COLOURS
+from pixelwise.metrics.result import Slice
+from pixelwise.report.cards import cards_of
 from pixelwise.report.charts import training_charts
-from pixelwise.report.examples import ClassExample, Example, best_middle_worst, pictures
+from pixelwise.report.class_table import class_table
+from pixelwise.report.error_kinds import WORDS
+from pixelwise.report.examples import KIND_KEY, ClassExample, Example, Picture, best_middle_worst, error_key, pictures
+from pixelwise.report.films import Clip
 from pixelwise.report.matrix import matrix
+from pixelwise.report.names import headlines, title_of
+from pixelwise.report.numbers import plain, shown
+from pixelwise.report.sections import after_classes, after_confusion, before_classes
 
-__all__ = ["Example", "Page", "render", "write_page"]
+__all__ = ["Example", "KindExample", "Page", "embedded_json", "filled", "render", "shown", "title_of", "write_page"]
 
-_TITLES = {
-    "miou": "mIoU",
-    "pixel_accuracy": "Pixel accuracy",
-    "mean_accuracy": "Mean accuracy",
-    "fw_iou": "Frequency-weighted IoU",
-    "dice": "Dice",
-    "f1": "F1",
-    "precision": "Precision",
-    "recall": "Recall",
-    "iou": "IoU",
-    "pixels": "Pixels",
-    "accuracy": "Accuracy",
-    "ece": "ECE",
-    "adaptive_ece": "Adaptive ECE",
-    "brier": "Brier score",
-    "nll": "NLL",
-}
-_HEADLINES = (
-    "miou",
-    "miou_per_image",
-    "pixel_accuracy",
-    "mean_accuracy",
-    "fw_iou",
-    "dice",
-    "f1",
-    "precision",
-    "recall",
-)
-_COLUMNS = ("iou", "dice", "precision", "recall", "accuracy", "pixels")
+_MOST_SWATCHES = 60  # classes in the key to the pictures, of those that are in one
+_COMPARED = 6  # scores told beside those of other predictors
+
+
+@dataclass(frozen=True)
+class KindExample:
+    """An image with much of one kind of error: its name, what share of its pixels that is, and its pictures."""
+
+    name: str
+    share: float
+    pictures: tuple[Picture, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +62,16 @@ class Page:
         notes: sentences the reader must know: what was left out, how classes were matched.
         rules: what a score means, in words, by name; those of the overlap scores are known.
         others: scores by name of other predictors on the same images, to compare with.
-        reliability: bins of the reliability diagram, as ``metrics.calibration.details`` gives them.
-        by_size: bins of recall by size of segment, as ``metrics.sizes.details`` gives them.
+        per_image_score: the title of the score of one image, by which examples are ordered.
+        details: tables by name, as the ``details`` of the metrics give them.
+        slices: the scores of parts of the data.
+        clips: the scores of films frame by frame.
+        kind_examples: by kind of error, the images with most of it.
         class_examples: for each class shown, the images it is told best and worst in.
         classes_left_out: how many classes have examples that are not shown.
-        per_image_score: the name of the score of one image, by which examples are ordered.
+        is_lower_better: whether the best image is that of the lowest score.
+        count: how many images were scored; None where it is not known.
+        data: the JSON that stands in the page; None: the scores and those of the classes.
     """
 
     title: str
@@ -93,10 +86,15 @@ class Page:
     rules: Mapping[str, str] = field(default_factory=dict)
     others: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     per_image_score: str = "mIoU"
-    reliability: Sequence[Mapping[str, Any]] = ()
-    by_size: Sequence[Mapping[str, Any]] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+    slices: Sequence[Slice] = ()
+    clips: Sequence[Clip] = ()
+    kind_examples: Mapping[str, Sequence[KindExample]] = field(default_factory=dict)
     class_examples: Sequence[ClassExample] = ()
     classes_left_out: int = 0
+    is_lower_better: bool = False
+    count: int | None = None
+    data: Mapping[str, Any] | None = None
 
 
 def write_page(path: Path, page: Page) -> None:
@@ -112,23 +110,33 @@ def write_page(path: Path, page: Page) -> None:
 
 def render(page: Page) -> str:
     """Give the page as HTML."""
-    colours = ["#{:02x}{:02x}{:02x}".format(*colour) for colour in class_colours(page.labels)]
-    right, wrong, void, extra = ("#{:02x}{:02x}{:02x}".format(*colour) for colour in (RIGHT, WRONG, VOIDED, EXTRA))
+    colours = dict(zip(page.labels.names, map(_css, class_colours(page.labels)), strict=True))
+    cards, groups = cards_of(page.scores, page.rules)
+    parts: dict[str, Any] = {
+        "others": _others(page),
+        "before": before_classes(page.scores, page.per_class, page.details),
+        "classes": class_table(page.per_class, colours),
+        "after": after_classes(page.scores, page.per_class, page.details, page.clips),
+        "last": after_confusion(page.scores, page.slices),
+        "confusion": matrix(page.confusion, page.labels.names),
+        "charts": training_charts(page.history),
+        "groups": _groups(page),
+    }
     return filled(
         "page.html.jinja",
+        **parts,
         page=page,
-        cards=_cards(page),
-        others=_others(page),
-        classes=_class_table(page, colours),
-        confusion=matrix(page.confusion, page.labels.names),
-        charts=training_charts(page.history),
-        groups=_groups(page),
-        swatches=list(zip(page.labels.names, colours, strict=True)),
-        reliability=reliability_chart(page.reliability),
-        sizes=size_chart(page.by_size),
-        key={"right": right, "wrong": wrong, "void": void, "extra": extra},
+        cards=cards,
+        groups_of_scores=groups,
+        contents=_contents(page, parts),
+        swatches=_swatches(page, colours),
+        error_key=error_key(_kind(page)),
+        kind_key=KIND_KEY,
+        kind_words=WORDS,
+        kind_colours={name: _css(colour) for name, colour in KIND_COLOURS.items()},
+        key={"right": _css(RIGHT), "wrong": _css(WRONG), "extra": _css(EXTRA)},
         facts={str(name): str(value) for name, value in page.facts.items()},
-        data=embedded_json({**page.scores, "per_class": page.per_class}),
+        data=embedded_json(page.data if page.data is not None else {**page.scores, "per_class": page.per_class}),
     )
 
 
@@ -149,71 +157,56 @@ def embedded_json(value: Any) -> Markup:
     >>> embedded_json({"</script>": float("nan")})
     Markup('{"\\u003c/script\\u003e": null}')
     """
-    text = json.dumps(_plain(value), ensure_ascii=True, allow_nan=False)
+    text = json.dumps(plain(value), ensure_ascii=True, allow_nan=False)
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(name): _plain(one) for name, one in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+def _contents(page: Page, parts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """List the parts of the page, as the links at its top."""
+    listed = [
+        ("others", "Other methods", parts["others"]),
+        *((section.anchor, section.title, True) for section in parts["before"]),
+        ("classes-title", "Classes", parts["classes"]),
+        *((section.anchor, section.title, True) for section in parts["after"]),
+        ("confusion", "Confusion", parts["confusion"]),
+        *((section.anchor, section.title, True) for section in parts["last"]),
+        ("training", "Training", parts["charts"]),
+        ("images", "Images", parts["groups"]),
+        ("kinds", "Images by kind of error", page.kind_examples),
+        ("ends", "Best and worst by class", page.class_examples),
+        ("facts", "How it came about", page.facts),
+    ]
+    return [(anchor, title) for anchor, title, is_there in listed if is_there]
 
 
-def shown(value: Any) -> str:
-    """Write a number as the page shows it: a count with its thousands apart, a score with four decimals.
-
-    >>> shown(0.5), shown(12345), shown(None)
-    ('0.5000', '12,345', '–')
-    """
-    value = _plain(value)
-    if value is None:
-        return "–"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
+def _css(colour: Sequence[int]) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*colour)
 
 
-def title_of(name: str) -> str:
-    """Write a score's name for people."""
-    whole = name.removesuffix("_per_image")
-    title = _TITLES.get(whole) or (whole.replace("_", " ").capitalize() if len(whole) > 3 else whole.upper())
-    return title if whole == name else f"{title} per image"
+def _kind(page: Page) -> Kind:
+    return page.examples[0].truth.kind if page.examples else "semantic"
 
 
-def _is_number(value: Any) -> bool:
-    return value is None or (isinstance(value, int | float | np.number) and not isinstance(value, bool))
-
-
-def _cards(page: Page) -> list[dict[str, Any]]:
-    """List the scores, the known first, each with its rule and its interval; the headlines become cards, the rest a table."""
-    rules = {**overlap.RULES, **page.rules}
-    names = [name for name, value in page.scores.items() if _is_number(value) and not name.endswith("_interval")]
-    headlines = [name for name in _HEADLINES if name in names] or names[:8]
-    cards = []
-    for name in [*headlines, *(name for name in names if name not in headlines)]:
-        interval = page.scores.get(f"{name}_interval")
-        cards.append(
-            {
-                "name": name,
-                "title": title_of(name),
-                "value": shown(page.scores[name]),
-                "rule": rules.get(name, ""),
-                "interval": "" if interval is None else f"{shown(interval[0])} to {shown(interval[1])}",
-                "is_headline": name in headlines,
-            }
-        )
-    return cards
+def _swatches(page: Page, colours: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Choose the classes for the key to the pictures: those that are in one, where not all would be read."""
+    if len(colours) <= _MOST_SWATCHES // 2:
+        return list(colours.items())
+    shown_classes = {
+        one.labels.names[index]
+        for example in page.examples
+        for one in (example.truth, example.prediction)
+        for index in set(one.class_ids.tolist())
+        if index < len(one.labels)
+    }
+    return [(name, colour) for name, colour in colours.items() if name in shown_classes][:_MOST_SWATCHES]
 
 
 def _others(page: Page) -> dict[str, Any] | None:
     """Lay out the scores of other predictors under those of this one."""
     if not page.others:
         return None
-    names = [name for name in _HEADLINES[:6] if any(name in scores for scores in page.others.values())]
+    told = dict.fromkeys(name for scores in page.others.values() for name in scores if not name.endswith("_interval"))
+    names = headlines(told)[:_COMPARED]
     rows = {"this model": page.scores, **page.others}
     return {
         "titles": [title_of(name) for name in names],
@@ -221,40 +214,10 @@ def _others(page: Page) -> dict[str, Any] | None:
     }
 
 
-def _class_table(page: Page, colours: Sequence[str]) -> dict[str, Any] | None:
-    """Lay out scores by class: each cell its text and the number to sort by."""
-    if not page.per_class:
-        return None
-    scored = {name for scores in page.per_class.values() for name, value in scores.items() if _is_number(value)}
-    found = {name for name in scored if not name.endswith("_interval")}
-    columns = [name for name in _COLUMNS if name in found] + sorted(found - set(_COLUMNS))
-    colour_by_name = dict(zip(page.labels.names, colours, strict=True))
-    rows = []
-    for name, scores in page.per_class.items():
-        cells = []
-        for column in columns:
-            value = _plain(scores.get(column))
-            bounds = scores.get(f"{column}_interval") if column == columns[0] else None
-            cells.append(
-                {
-                    "text": shown(value),
-                    "value": "" if value is None else repr(value),
-                    "share": _share(column, value),
-                    "interval": "" if bounds is None else f"{shown(bounds[0])} to {shown(bounds[1])}",
-                }
-            )
-        rows.append({"name": name, "colour": colour_by_name.get(name, "#808080"), "cells": cells})
-    return {"columns": [(name, title_of(name)) for name in columns], "rows": rows}
-
-
-def _share(column: str, value: Any) -> float | None:
-    """Give the length of the bar behind a score; counts have none."""
-    return None if column == "pixels" or value is None or not 0 <= value <= 1 else round(float(value), 4)
-
-
 def _groups(page: Page) -> list[dict[str, Any]]:
     """Draw the examples, best first."""
-    scores = [_plain(example.score) for example in page.examples]
+    scores = [plain(example.score) for example in page.examples]
+    order = [None if score is None else -score for score in scores] if page.is_lower_better else scores
     words = {"best": "Best", "middle": "Middle", "worst": "Worst", "unscored": "Images"}
     return [
         {
@@ -268,5 +231,5 @@ def _groups(page: Page) -> list[dict[str, Any]]:
                 for row in rows
             ],
         }
-        for group, rows in best_middle_worst(scores).items()
+        for group, rows in best_middle_worst(order).items()
     ]
