@@ -86,7 +86,7 @@ def test_an_image_that_one_cannot_score_counts_for_neither_and_gives_exit_code_1
     assert (code, found["count"]) == (1, 7)
     assert found["failures"][0]["name"] == "5"
     assert "A: " in err
-    assert "5.png" in err
+    assert "shifted: expected a prediction for 5, found none of that name" in err
 
 
 def test_out_gets_the_figures_and_a_page(data, shifted, compared, tmp_path):
@@ -96,6 +96,9 @@ def test_out_gets_the_figures_and_a_page(data, shifted, compared, tmp_path):
     page = (tmp_path / "out" / "comparison.html").read_text()
     assert json.loads(out)["verdict"] in page
     assert page.count("<figure>") == 4 * 5
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        f"comparison.{end}" for end in ("json", "html", "md", "csv")
+    }
 
 
 @pytest.mark.parametrize(

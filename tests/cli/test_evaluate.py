@@ -1,5 +1,6 @@
 """The command ``pixelwise evaluate``."""
 
+import csv
 import json
 
 import numpy as np
@@ -89,7 +90,7 @@ def test_a_missing_prediction_gives_exit_code_1(data, tmp_path, evaluated):
     write_ids(tmp_path / "others" / "10.png", thing(4, 5).astype(np.uint8))
     code, out, err = evaluated(tmp_path / "others", data, "--json")
     assert (code, json.loads(out)["count"]) == (1, 1)
-    assert "11.png" in err
+    assert "others: expected a prediction for 11, found none of that name" in err
 
 
 def test_a_broken_image_is_listed_and_gives_exit_code_1(data, evaluated):
@@ -115,6 +116,9 @@ def test_out_gets_scores_and_a_page_with_the_same_numbers(data, tmp_path, evalua
     page = (tmp_path / "report" / "report.html").read_text()
     assert "matched by majority on 3 training images" in page
     assert "http://" not in page.replace("http://www.w3.org/2000/svg", "")
+    with (tmp_path / "report" / "scores.csv").open(newline="") as file:
+        assert {row["score"]: float(row["value"] or "nan") for row in csv.DictReader(file)}["miou"] == json.loads(out)["miou"]
+    assert {"scores.md", "per_class.csv", "per_image.csv"} < {path.name for path in (tmp_path / "report").iterdir()}
 
 
 @pytest.mark.parametrize(

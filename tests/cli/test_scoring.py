@@ -34,6 +34,17 @@ def test_calibration_is_shown_where_there_are_probabilities_small_enough_to_hold
     assert page_metrics(["calibration"], True, data) == (["calibration", "sizes"], "")
 
 
+def test_borders_and_kinds_of_errors_stand_beside_whole_families_where_they_cost_little():
+    assert page_metrics(["overlap"], False, DRAWN) == (["overlap", "boundary", "error_kinds", "sizes"], "")
+    assert page_metrics(["average_precision"], False, DRAWN)[0] == ["average_precision", "boundary_average_precision"]
+    assert page_metrics(["ap50"], False, DRAWN)[0] == ["ap50"]
+    huge = Sample.of("huge", as_image(np.broadcast_to(np.zeros((1, 1), np.uint8), (4000, 6000))))
+    names, note = page_metrics(["overlap"], False, Dataset([huge] * 60, LabelSet.of(["a"]), "semantic"))
+    assert names == ["overlap", "sizes"]
+    assert "60 images of up to 24.0 megapixels" in note
+    assert "--metrics boundary,error_kinds" in note
+
+
 def test_a_broken_image_is_left_for_its_turn(tmp_path):
     (tmp_path / "a.png").write_bytes(b"no image")
     broken = replace(DRAWN[0], pixels=ImageFile(tmp_path / "a.png"))

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from pixelwise.core.errors import DataError, OptionError, UnsettledLabels
+from pixelwise.core.image import as_image
 from pixelwise.core.labels import VOID, LabelSet
 from pixelwise.core.sample import Dataset, Sample, TruthArray
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.metrics.context import Context
-from pixelwise.metrics.tally import Counter
+from pixelwise.metrics.tally import Counter, families_of, report_of, tally
 from pixelwise.metrics.truths import Truths, require_kind, usual
 from pixelwise.scenes import scenes, video
 
@@ -62,6 +63,13 @@ def test_the_frame_after_one_that_failed_stands_alone():
     assert counter.count(2, data[2].truth)["recorder"][2].before is None
 
 
+def test_classes_alone_are_handed_as_tracks_to_families_of_films():
+    data = scenes(1, (32, 48), "semantic")
+    prediction, true, _ = handed(data, Recorder("instance", UNIT="clip", WANTS_CONTEXT=True), [data[0].truth])[0]
+    assert (prediction.kind, true.kind) == ("instance", "instance")
+    assert true.track_ids.tolist() == [index + 1 for index in true.class_ids.tolist()]
+
+
 def test_several_truths_go_to_families_that_take_them_and_no_others():
     one = scenes(1, (32, 48), "regions")
     truth = one[0].truth
@@ -77,6 +85,19 @@ def test_several_levels_go_to_families_that_take_them_and_no_others():
     assert handed(data, Recorder("regions", SEVERAL_LEVELS=True), [(truth, truth)])[0][0] == (truth, truth)
     with pytest.raises(DataError, match="only partitions"):
         handed(data, Recorder("regions"), [(truth, truth)])
+
+
+def test_images_without_a_labelled_pixel_are_counted():
+    labels = LabelSet.of(["sky"])
+    image = as_image(np.zeros((2, 2), np.uint8))
+    full, void = (Segmentation.from_class_map(np.full((2, 2), value, np.uint8), labels) for value in (0, 255))
+    data = Dataset([Sample.of(name, image, one) for name, one in (("full", full), ("void", void))], labels, "semantic")
+    families = families_of(["overlap"])
+    found = tally(enumerate([full, full]), Truths.of(data, families), families, [])
+    assert (
+        report_of(found, families, ["miou"]).notes[0]
+        == "nothing is labelled in 1 of 2 images (all void): they add nothing to the scores"
+    )
 
 
 def test_images_are_ordered_by_their_number_then_by_name():
@@ -114,6 +135,7 @@ def test_values_in_doubt_are_refused_where_no_model_says_them():
         ("instance", "semantic", "overlap"),
         ("panoptic", "panoptic", "panoptic_quality"),
         ("panoptic", "instance", "overlap"),
+        ("panoptic", "semantic", "overlap"),
         ("regions", "regions", "partition"),
         ("regions", "semantic", "partition"),
         ("semantic", "regions", "partition"),

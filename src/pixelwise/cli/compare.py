@@ -14,7 +14,7 @@ from pixelwise.cli.wrapping import FLIPS, OVERLAP, TILE, TURNS, sentence, told, 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pixelwise.cli.subject import Chosen, Subject, Wrap
+    from pixelwise.cli.subject import Chosen, Running, Subject
     from pixelwise.metrics.comparison import Comparison
     from pixelwise.metrics.interval import Bootstrap
     from pixelwise.metrics.tally import Tally
@@ -52,7 +52,7 @@ def compare(
     for both; the exit code is then 1.
     """
     from pixelwise.cli.scoring import tell
-    from pixelwise.cli.subject import choose_split, read_to_score
+    from pixelwise.cli.subject import Running, choose_split, read_to_score
     from pixelwise.core.files import make_folder
     from pixelwise.metrics.interval import Bootstrap
     from pixelwise.metrics.tally import families_of
@@ -65,7 +65,8 @@ def compare(
     if chosen.note:
         print(chosen.note, file=sys.stderr)
     asked = told(tile, overlap, flips, turns)
-    left, right = _opened(a, b, chosen, names, batch, wrapping(tile, overlap, flips, turns) if asked else None)
+    running = Running(batch, wrap=wrapping(tile, overlap, flips, turns) if asked else None)
+    left, right = _opened(a, b, chosen, names, running)
     if out is not None:
         make_folder(out)  # one that cannot be made is told before the work, not after
     found, tallies = _compared(left, right, list(left.metrics), Bootstrap(resamples=resamples, group=group), dataset.notes)
@@ -76,16 +77,14 @@ def compare(
     tell(found, as_json, dataset.notes)
 
 
-def _opened(
-    a: str, b: str, chosen: "Chosen", names: "Sequence[str] | None", batch: int, wrap: "Wrap | None"
-) -> "tuple[Subject, Subject]":
+def _opened(a: str, b: str, chosen: "Chosen", names: "Sequence[str] | None", running: "Running") -> "tuple[Subject, Subject]":
     """Open both on one choice of samples: where B had to set some aside to be trained on, A is scored on the rest too."""
     from pixelwise.cli.subject import open_subject
 
-    left = open_subject(a, chosen, names, batch, wrap=wrap)
-    right = open_subject(b, left.chosen, left.metrics, batch, wrap=wrap)
+    left = open_subject(a, chosen, names, running)
+    right = open_subject(b, left.chosen, left.metrics, running)
     if right.chosen is not left.chosen:
-        left = open_subject(a, right.chosen, left.metrics, batch, wrap=wrap)
+        left = open_subject(a, right.chosen, left.metrics, running)
     return left, right
 
 
@@ -94,8 +93,8 @@ def _compared(
 ) -> "tuple[Comparison, list[Tally]]":
     from pixelwise.cli.progress import progress_bar
     from pixelwise.metrics.comparison import compare as compared
+    from pixelwise.metrics.films import drawn_as
     from pixelwise.metrics.tally import families_of
-    from pixelwise.metrics.truths import drawn_as
 
     families, tallies = families_of(names), []
     drawn = drawn_as(bootstrap, families, left.dataset)
@@ -103,7 +102,7 @@ def _compared(
     for who, subject in (("A", left), ("B", right)):
         with progress_bar(f"{who}: {subject.name}") as progress:
             tallies.append(subject.count(families, drawn.group, progress))
-    found = compared(*tallies, families, names, drawn)
+    found = compared(tallies[0], tallies[1], families, names, drawn)
     said = [f"{who}: {note}" for who, subject in (("A", left), ("B", right)) for note in subject.notes]
     about = {"a": left.name, "b": right.name, "data": left.dataset.name, "split": right.chosen.split}
     return replace(found, about=about, notes=(*found.notes, *said, *notes)), tallies

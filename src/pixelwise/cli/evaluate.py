@@ -45,6 +45,13 @@ def evaluate(
     threshold: Annotated[
         float | None, typer.Option(help="Foreground above this probability (one-class models), from 0 to 1.")
     ] = None,
+    levels: Annotated[
+        str | None,
+        typer.Option(
+            help="One method at several settings: partitions are scored at the best for all images (ODS) and for each (OIS).",
+            metavar="OPTION=A,B",
+        ),
+    ] = None,
     batch: Annotated[int, typer.Option(help="Images of one size segmented at once.", min=1)] = 8,
     resamples: Annotated[int, typer.Option(help="Data sets drawn for the 95 % intervals; 0: no intervals.", min=0)] = 2000,
     group: Annotated[
@@ -71,10 +78,11 @@ def evaluate(
     """Score predictions against labels: IoU, Dice, AP, PQ … by class, image and data set, each with its interval.
 
     Methods without classes are matched to classes by majority on the training split, and the report says so. A bad image is
-    listed at the end and the rest go on; the exit code is then 1. With --out, the page also has calibration and sizes.
+    listed at the end and the rest go on; the exit code is then 1. With --out, the page also has calibration, sizes, borders
+    and kinds of errors, where they cost little.
     """
     from pixelwise.cli.scoring import page_metrics, tell
-    from pixelwise.cli.subject import choose_split, open_subject, read_to_score
+    from pixelwise.cli.subject import Running, choose_split, open_subject, read_to_score
     from pixelwise.core.files import make_folder
     from pixelwise.metrics.evaluate import with_about
     from pixelwise.metrics.tally import families_of
@@ -89,7 +97,7 @@ def evaluate(
     chosen = choose_split(dataset, split)
     if chosen.note:
         print(chosen.note, file=sys.stderr)
-    subject = open_subject(model, chosen, names, batch, threshold, wrap)
+    subject = open_subject(model, chosen, names, Running(batch, threshold, wrap, levels))
     if out is not None:
         make_folder(out)  # one that cannot be made is told before the work, not after
     names, note = list(subject.metrics), ""
@@ -137,9 +145,9 @@ def score(
     """Count a subject on its data, and score the sums."""
     from pixelwise.cli.progress import progress_bar
     from pixelwise.metrics.evaluate import with_about
+    from pixelwise.metrics.films import drawn_as
     from pixelwise.metrics.slices import with_slices
     from pixelwise.metrics.tally import families_of, report_of
-    from pixelwise.metrics.truths import drawn_as
 
     families = families_of(names)
     bootstrap = drawn_as(bootstrap, families, subject.dataset)

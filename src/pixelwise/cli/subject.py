@@ -9,10 +9,9 @@ if TYPE_CHECKING:
     from pixelwise.core.predictor import Predictor
     from pixelwise.core.sample import Dataset, Sample
     from pixelwise.core.segmentation import Segmentation
-    from pixelwise.metrics.evaluate import Progress
     from pixelwise.metrics.predictions import Predictions
-    from pixelwise.metrics.tally import Tally
-    from pixelwise.metrics.truths import Families
+    from pixelwise.metrics.tally import Progress, Tally
+    from pixelwise.metrics.views import Families
 
 Wrap = Callable[["Predictor"], "Predictor"]
 
@@ -25,6 +24,23 @@ class Chosen:
     train: "Dataset | None"
     split: str
     note: str = ""
+
+
+@dataclass(frozen=True)
+class Running:
+    """How a model or a method is run.
+
+    Attributes:
+        batch: images of one size segmented at once.
+        threshold: the foreground probability above which a pixel counts, of one-class models.
+        wrap: put around it, as tiles or flips are; without it, huge images alone are tiled.
+        levels: an option of a method and the settings it is scored at, ``clusters=2,4,8``.
+    """
+
+    batch: int = 8
+    threshold: float | None = None
+    wrap: Wrap | None = None
+    levels: str | None = None
 
 
 @dataclass(frozen=True)
@@ -148,16 +164,14 @@ def open_subject(
     source: str,
     chosen: Chosen,
     metrics: Sequence[str] | None = None,
-    batch: int = 8,
-    threshold: float | None = None,
-    wrap: Wrap | None = None,
+    running: Running | None = None,
 ) -> Subject:
     """Open a model, a method or predictions made before on the samples chosen.
 
     Args:
         source: what ``load`` takes; or a folder of predictions, a file of COCO results, or anything read as labelled images.
         metrics: what is to be scored; None for what is usual for the kind of the truth and of the predictions.
-        wrap: put around a model before it is run, as tiles or flips are; without it, huge images alone are tiled.
+        running: how a model is run.
 
     Raises:
         UnknownName: there is nothing of that name, or no such metric.
@@ -169,70 +183,73 @@ def open_subject(
 
     found = open_predictions(source, chosen.dataset)
     if found is None:
-        return _model(source, chosen, metrics, batch, threshold, wrap)
-    if threshold is not None or wrap is not None:
-        raise OptionError(f"{source} holds predictions already made; --threshold, --tile and --flips are for models")
+        return _model(source, chosen, metrics, Running() if running is None else running)
+    if running is not None and (running.threshold, running.wrap, running.levels) != (None, None, None):
+        raise OptionError(f"{source} holds predictions already made; --threshold, --tile, --flips and --levels are for models")
     return _predictions(found, chosen, metrics)
 
 
 def _predictions(found: "Predictions", chosen: Chosen, metrics: Sequence[str] | None) -> Subject:
-    from pixelwise.metrics.predictions import count_predictions, notes_on, predicted_truths
+    from pixelwise.metrics.films import is_film
+    from pixelwise.metrics.predictions import Scored
     from pixelwise.metrics.tally import families_of
-    from pixelwise.metrics.truths import is_film, usual
+    from pixelwise.metrics.truths import usual
 
     names = list(metrics or usual(chosen.dataset.kind, found.kind, is_film(chosen.dataset)))
-    truths = predicted_truths(found, chosen.dataset, families_of(names))
+    scored = Scored.on(found, chosen.dataset)
+    truths = scored.truths(families_of(names))
     return Subject(
         found.name,
         chosen,
         truths.shown,
         names,
-        lambda families, group, progress: count_predictions(
-            found, predicted_truths(found, chosen.dataset, families), families, group, progress
-        ),
-        found.read,
-        notes=tuple(notes_on(found, truths, chosen.dataset)),
+        lambda families, group, progress: scored.count(scored.truths(families), families, group, progress),
+        scored.read,
+        notes=tuple(scored.notes(truths)),
     )
 
 
-def _model(
-    source: str, chosen: Chosen, metrics: Sequence[str] | None, batch: int, threshold: float | None, wrap: Wrap | None
-) -> Subject:
+def _model(source: str, chosen: Chosen, metrics: Sequence[str] | None, running: Running) -> Subject:
+    from pixelwise.cli.levels import at_levels
     from pixelwise.cli.scoring import run_facts
     from pixelwise.cli.wrapping import wrapping
     from pixelwise.core.predictor import Request
     from pixelwise.load import load
     from pixelwise.metrics.evaluate import count, known_truths
+    from pixelwise.metrics.films import is_film
     from pixelwise.metrics.tally import families_of
-    from pixelwise.metrics.truths import is_film, usual
+    from pixelwise.metrics.truths import usual
 
     loaded = load(source)
     truth, gives = chosen.dataset.kind, loaded.card.kind
-    if gives == "regions" and truth != "regions":
+    if gives == "regions" and truth != "regions" and running.levels is None:
         gives = "semantic"  # a method's regions are matched to classes where the truth has some
     names = list(metrics or usual(truth, gives, is_film(chosen.dataset)))
     families = families_of(names)
     notes: list[str] = []
-    if any(module.KIND != "regions" for module in families.values()):
-        loaded, chosen, notes = prepare(loaded, chosen, batch)
+    if running.levels is None and any(module.KIND != "regions" for module in families.values()):
+        loaded, chosen, notes = prepare(loaded, chosen, running.batch)
+    levels = [loaded] if running.levels is None else at_levels(loaded, running.levels, families)
     card, training = loaded.card, loaded.card.training
     truths = known_truths(chosen.dataset, card, families)
-    predictor = (wrap or wrapping("auto", None, False, False))(loaded)
+    around = running.wrap or wrapping("auto", None, False, False)
+    predictors = [around(one) for one in levels]
+    predictor = predictors[len(predictors) // 2]  # that is shown
     trained_on = str(training.get("data", ""))
     if chosen.split == "all" and trained_on and Path(trained_on).name == chosen.dataset.name:
         notes.append(f"the images scored may include those the model was trained on ({trained_on})")
-    request = Request(threshold=threshold)
+    request = Request(threshold=running.threshold)
     return Subject(
-        predictor.card.name,
+        predictor.card.name + (f" at {running.levels}" if running.levels else ""),
         chosen,
         truths.shown,
         names,
         lambda families, group, progress: count(
-            [predictor],
+            predictors,
             known_truths(chosen.dataset, card, families),
             families,
-            batch=batch,
-            threshold=threshold,
+            batch=running.batch,
+            threshold=running.threshold,
             group=group,
             progress=progress,
         ),

@@ -44,7 +44,7 @@ from pixelwise.formats.output import require_names, store_image
 from pixelwise.formats.pictures import attempts
 from pixelwise.formats.writing import Stage, Work, Writing, Written, staged
 
-__all__ = ["LAYOUTS", "read", "read_with", "sniff", "write"]
+__all__ = ["LAYOUTS", "image_ids", "read", "read_with", "sniff", "write"]
 
 LAYOUTS = ("results.json (image_id, category_id, segmentation, score) near a COCO file that lists the images",)
 _FORMAT = "pixelwise coco_results 1"
@@ -137,6 +137,15 @@ def _read(paths: Sequence[Path], lists: Sequence[Path], labels: LabelSet | None)
     return gathered.dataset(labels or classes.labels, {})
 
 
+def image_ids(results: Path) -> set[int]:
+    """Tell which images a file of results is of, by their ids.
+
+    Raises:
+        UnreadableFile: the file is broken.
+    """
+    return {one.image_id for one in decoded(results, list[_Entry], "COCO results (a list with an image_id each)")[0]}
+
+
 def _list_of(results: Path, within: Path | None = None) -> Path:
     """Find the COCO file that lists the images of a file of results, beside or above it but not outside ``within``.
 
@@ -144,7 +153,7 @@ def _list_of(results: Path, within: Path | None = None) -> Path:
         UnreadableFile: the results are broken.
         DataError: there is no such file, or none lists one of the images.
     """
-    wanted = {one.image_id for one in decoded(results, list[_Entry], "COCO results (a list with an image_id each)")[0]}
+    wanted = image_ids(results)
     folder = results.resolve().parent
     near = dict.fromkeys((folder, folder / "annotations", folder.parent / "annotations", folder.parent))
     best, most = None, 0

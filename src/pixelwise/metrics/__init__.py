@@ -9,7 +9,8 @@ It may have more:
 
 - ``WANTS_CONTEXT = True``: ``count(prediction, truth, context)`` is told what else is known of the image (``context.Context``):
   a key that puts images in one order wherever they were counted, the spacing of pixels, the frame before in a film.
-- ``UNIT = "clip"``: what is scored are films, of which images are frames; intervals draw whole films.
+- ``UNIT = "clip"``: what is scored are films, of which images are frames; intervals draw whole films. With objects as its kind
+  it is handed ``tracks`` (``views``), and so may score classes that are followed through a film.
 - ``SEVERAL_TRUTHS = True``: ``truth`` may also be a tuple, of an image that several people have labelled.
 - ``SEVERAL_LEVELS = True``: ``prediction`` may also be a tuple, of one method at several settings, coarse to fine or not.
 - ``NEEDS_PROBABILITIES = True``: predictors are asked for them.
@@ -27,6 +28,7 @@ METRICS = Catalog(
         "overlap": "pixelwise.metrics.overlap",
         "calibration": "pixelwise.metrics.calibration",
         "sizes": "pixelwise.metrics.sizes",
+        "places": "pixelwise.metrics.places",
         "average_precision": "pixelwise.metrics.average_precision",
         "box_average_precision": "pixelwise.metrics.average_precision.box",
         "boundary_average_precision": "pixelwise.metrics.average_precision.boundary",
@@ -36,6 +38,7 @@ METRICS = Catalog(
         "panoptic_quality": "pixelwise.metrics.panoptic_quality",
         "parsing_covering": "pixelwise.metrics.parsing_covering",
         "objects": "pixelwise.metrics.objects",
+        "multilabel": "pixelwise.metrics.multilabel",
         "partition": "pixelwise.metrics.partition",
         "superpixels": "pixelwise.metrics.superpixels",
         "video": "pixelwise.metrics.video",

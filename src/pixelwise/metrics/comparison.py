@@ -14,7 +14,8 @@ import numpy as np
 from pixelwise.core.arrays import FloatArray
 from pixelwise.core.errors import DataError, OptionError
 from pixelwise.metrics.interval import PLAIN, Bootstrap, Interval, Resampled, caution, interval, joined, score_draws
-from pixelwise.metrics.tally import Families, Tally, chosen, resampled
+from pixelwise.metrics.tally import Tally, chosen, resampled
+from pixelwise.metrics.views import Families
 
 LEAST = 6  # images or groups: of fewer even a sign test, all signs alike, cannot reach 5 %
 _ROUNDING = 1e-12  # a difference below it is that of the order in which equal numbers were added

@@ -1,7 +1,7 @@
-"""Score a predictor on a data set in bounded memory."""
+"""Score a predictor, or predictions made before, on a data set in bounded memory."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +11,19 @@ from pixelwise.core.errors import OptionError, PixelwiseError
 from pixelwise.core.image import Image
 from pixelwise.core.predictor import Predictor, Request
 from pixelwise.core.sample import Dataset
-from pixelwise.core.segmentation import Segmentation
+from pixelwise.core.segmentation import Kind, Segmentation
+from pixelwise.metrics.films import drawn_as, is_film
 from pixelwise.metrics.interval import PLAIN, Bootstrap
+from pixelwise.metrics.predictions import Scored, read_predictions
 from pixelwise.metrics.result import Report
 from pixelwise.metrics.slices import columns, with_slices
-from pixelwise.metrics.tally import Predicted, Tally, families_of, needs_probabilities, report_of, tally
-from pixelwise.metrics.truths import Families, Truths, drawn_as, is_film, require_kind, usual
-
-Progress = Callable[[int, int], None]  # called with (images done, images in all)
+from pixelwise.metrics.tally import Predicted, Progress, Tally, families_of, needs_probabilities, report_of, tally
+from pixelwise.metrics.truths import Truths, require_kind, usual
+from pixelwise.metrics.views import Families
 
 
 def evaluate(
-    predictor: Predictor | Sequence[Predictor],
+    predictor: Predictor | Sequence[Predictor] | Dataset | str | Path,
     dataset: Dataset,
     metrics: str | Sequence[str] | None = None,
     *,
@@ -40,7 +41,8 @@ def evaluate(
 
     Args:
         predictor: what to score; of one method at several settings, all of them: partitions are then scored at the best of
-            them, over the set and image by image.
+            them, over the set and image by image. Of predictions made before, the folder they are in, or the data set they
+            were read as.
         metrics: names of families (``overlap``) or of single scores (``miou``), or one such name; None for those usual for
             the kind of truth.
         threshold: for one-class work, the foreground probability above which a pixel counts.
@@ -55,23 +57,65 @@ def evaluate(
         UnsettledLabels: the data's stored values do not fit the model's value map.
         OptionError: the metrics do not fit the kind of the truth or of the prediction, the predictor shares no class with the
             data, or gives no probabilities where a metric needs them; or a column of ``slices`` is not known.
+        MissingFile: there are no predictions at the path given.
+        DataError: no prediction is of one of the images, or one could be of two of them.
     """
-    predictors = list(predictor) if isinstance(predictor, Sequence) else [predictor]
-    if not predictors:
-        raise OptionError("no predictor is given to be scored")
-    card = predictors[0].card
+    subject: Scored | _Running
+    if isinstance(predictor, Dataset | str | Path):
+        subject = Scored.on(read_predictions(predictor, dataset), dataset)
+    else:
+        subject = _Running.of(predictor, dataset, batch, threshold)
     if metrics is None:
-        metrics = usual(dataset.kind, card.kind, is_film(dataset))
+        metrics = usual(dataset.kind, subject.kind, is_film(dataset))
     metrics = [metrics] if isinstance(metrics, str) else metrics
     families = families_of(metrics)
-    truths = known_truths(dataset, card, families)
-    by = columns(dataset, slices, table)
-    intervals = drawn_as(intervals, families, dataset)
-    group = None if intervals is None else intervals.group
-    found = count(predictors, truths, families, batch=batch, threshold=threshold, group=group, progress=progress)
-    about = {"model": card.name, "data": dataset.name}
+    truths = subject.truths(families)
+    by = columns(truths.dataset, slices, table)
+    intervals = drawn_as(intervals, families, truths.dataset)
+    found = subject.count(truths, families, None if intervals is None else intervals.group, progress)
     report = with_slices(report_of(found, families, metrics, intervals), found, families, metrics, by, intervals)
-    return with_about(report, about, truths.notes(dataset, card.labels, card.kind))
+    return with_about(report, {"model": subject.name, "data": dataset.name}, subject.notes(truths))
+
+
+@dataclass(frozen=True)
+class _Running:
+    """A predictor, or one method at several settings, with the data it is run on."""
+
+    predictors: Sequence[Predictor]
+    dataset: Dataset
+    batch: int
+    threshold: float | None
+
+    @classmethod
+    def of(
+        cls, predictor: Predictor | Sequence[Predictor], dataset: Dataset, batch: int, threshold: float | None
+    ) -> "_Running":
+        predictors = list(predictor) if isinstance(predictor, Sequence) else [predictor]
+        if not predictors:
+            raise OptionError("no predictor is given to be scored")
+        return cls(predictors, dataset, batch, threshold)
+
+    @property
+    def _card(self) -> Card:
+        return self.predictors[0].card
+
+    @property
+    def name(self) -> str:
+        return self._card.name
+
+    @property
+    def kind(self) -> Kind:
+        return self._card.kind
+
+    def truths(self, families: Families) -> Truths:
+        return known_truths(self.dataset, self._card, families)
+
+    def count(self, truths: Truths, families: Families, group: str | None, progress: Progress | None) -> Tally:
+        batch, threshold = self.batch, self.threshold
+        return count(self.predictors, truths, families, batch=batch, threshold=threshold, group=group, progress=progress)
+
+    def notes(self, truths: Truths) -> list[str]:
+        return truths.notes(self.dataset, self._card.labels, self.kind)
 
 
 def known_truths(dataset: Dataset, card: Card, families: Families) -> Truths:

@@ -24,7 +24,18 @@ from pixelwise.core.segmentation import Segmentation
 from pixelwise.metrics.confusion import confusion
 from pixelwise.metrics.interval import Resampled
 
-__all__ = ["Counts", "ImageSums", "confusion", "count", "details", "one_class_a_pixel", "per_class", "resampled", "score"]
+__all__ = [
+    "Counts",
+    "ImageSums",
+    "class_map_under",
+    "confusion",
+    "count",
+    "details",
+    "one_class_a_pixel",
+    "per_class",
+    "resampled",
+    "score",
+]
 
 _CHUNK = 2**21  # numbers unfolded at once while resampling
 _ENOUGH = 1e-3  # share of an image's labelled pixels below which a class in it is too small to be its best or worst
@@ -101,7 +112,7 @@ def count(prediction: Segmentation, truth: Segmentation) -> Counts:
         DataError: the prediction has no classes (regions), or classes that overlap (multilabel).
     """
     one_class_a_pixel(prediction, truth)
-    matrix = confusion(truth.class_map(), _class_map_under(prediction, truth.labels), len(truth.labels), truth.labels.void)
+    matrix = confusion(truth.class_map(), class_map_under(prediction, truth.labels), len(truth.labels), truth.labels.void)
     sums = _sums(matrix)
     classes = np.flatnonzero(sums.any(axis=0))
     scores = tuple(float(value) for value in _means(sums).values())
@@ -123,7 +134,7 @@ def one_class_a_pixel(prediction: Segmentation, truth: Segmentation) -> None:
         raise SizeMismatch(f"the prediction is {prediction.size}, the truth {truth.size} (height, width); predict at full size")
 
 
-def _class_map_under(segmentation: Segmentation, labels: LabelSet) -> IntArray:
+def class_map_under(segmentation: Segmentation, labels: LabelSet) -> IntArray:
     """Give the class map (H, W) numbered as in ``labels``; void where it has no class of that name."""
     classes = segmentation.class_map()
     own = segmentation.labels

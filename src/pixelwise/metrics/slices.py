@@ -20,7 +20,7 @@ from pixelwise.core.sample import Dataset, Sample
 from pixelwise.metrics.interval import Bootstrap, caution, intervals, joined, resample, score_draws
 from pixelwise.metrics.result import Report, Slice
 from pixelwise.metrics.tally import Tally, chosen
-from pixelwise.metrics.truths import Families
+from pixelwise.metrics.views import Families
 
 MOST = 12  # values of a column that are slices of their own; of more, numbers become three bins of equally many images
 _MOST_BYTES = 2**28

@@ -1,6 +1,6 @@
 """Count predictions against truths, image by image, keeping nothing of an image but its counts."""
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any, TypeAlias
@@ -9,16 +9,17 @@ import numpy as np
 
 from pixelwise.core.errors import DataError, OptionError, PixelwiseError, UnknownName, nearest
 from pixelwise.core.labels import LabelSet
-from pixelwise.core.segmentation import Kind, Segmentation
+from pixelwise.core.segmentation import Segmentation
 from pixelwise.metrics import METRICS
 from pixelwise.metrics.context import Before, Context
 from pixelwise.metrics.interval import PLAIN, Bootstrap, Resampled, caution, group_of, intervals, joined, resample
 from pixelwise.metrics.result import Report
-from pixelwise.metrics.truths import Families, Truths
-from pixelwise.metrics.views import as_kind
+from pixelwise.metrics.truths import Truths
+from pixelwise.metrics.views import Families, View, as_kind, as_tracks, view_of
 
 _MEANS = {"miou": "iou", "ap": "ap", "box_ap": "box_ap", "pq": "pq"}  # a mean over classes, and the class's own score
 _MERGE = 64  # counts kept apart before they are added: adding one by one would copy the rows of images each time
+Progress: TypeAlias = Callable[[int, int], None]  # called with (images done, images in all)
 Predicted: TypeAlias = Segmentation | Sequence[Segmentation]  # several of one method at several settings
 
 
@@ -34,6 +35,7 @@ class Tally:
         rows: the scores of each image, with its name.
         failures: what could not be counted, and why.
         labels: the classes of the truth.
+        blank: how many of the images have a truth without a labelled pixel, so that nothing could be told from them.
     """
 
     labels: LabelSet
@@ -43,6 +45,7 @@ class Tally:
     single: Mapping[str, Sequence[Any]]
     rows: tuple[Mapping[str, Any], ...]
     failures: tuple[tuple[str, str], ...] = ()
+    blank: int = 0
 
 
 def families_of(metrics: Sequence[str]) -> dict[str, ModuleType]:
@@ -106,16 +109,21 @@ def tally(
                 pending[family] = [sum(pending[family])]
     summed = {family: sum(each) for family, each in pending.items() if each}
     names = tuple(row["name"] for row in rows)
-    return Tally(truths.labels, names, tuple(groups), summed, single, tuple(rows), tuple(failures))
+    return Tally(truths.labels, names, tuple(groups), summed, single, tuple(rows), tuple(failures), counter.blank)
 
 
 class Counter:
-    """Counts images one after the other; of films it remembers the frame before."""
+    """Counts images one after the other; of films it remembers the frame before.
+
+    Attributes:
+        blank: how many had a truth without a labelled pixel.
+    """
 
     def __init__(self, truths: Truths, families: Families) -> None:
+        self.blank = 0
         self._truths = truths
         self._families = families
-        self._before: dict[Kind, tuple[str, Before]] = {}  # by kind: the film, and its last frame
+        self._before: dict[View, tuple[str, Before]] = {}  # by view: the film, and its last frame
 
     def count(self, row: int, result: Predicted | PixelwiseError) -> dict[str, Any]:
         """Count the sample at ``row`` by every family.
@@ -127,16 +135,36 @@ class Counter:
         if isinstance(result, PixelwiseError):
             raise result
         levels = (result,) if isinstance(result, Segmentation) else tuple(result)
+        for one in levels:
+            _require_scores(one)
         sample = self._truths.dataset[row]
-        views: dict[Kind, tuple[tuple[Segmentation, ...], tuple[Segmentation, ...], Context]] = {}
-        for kind in dict.fromkeys(module.KIND for module in self._families.values()):
-            truths = self._truths.read(row, kind)
-            clip, last = before.get(kind, (None, None))
+        seen: dict[View, tuple[tuple[Segmentation, ...], tuple[Segmentation, ...], Context]] = {}
+        for view in dict.fromkeys(map(view_of, self._families.values())):
+            predictions, truths = self._read(row, view, levels)
+            clip, last = before.get(view, (None, None))
             context = Context.of(sample, last if clip is not None and clip == sample.meta.get("sequence") else None)
-            views[kind] = tuple(as_kind(one, kind) for one in levels), truths, context
-            if context.clip is not None and len(levels) == len(truths) == 1:
-                self._before[kind] = context.clip, Before(views[kind][0][0], truths[0], context.image)
-        return {family: _count(module, *views[module.KIND], sample.name) for family, module in self._families.items()}
+            seen[view] = predictions, truths, context
+            if context.clip is not None and len(predictions) == len(truths) == 1:
+                self._before[view] = context.clip, Before(predictions[0], truths[0], context.image)
+        counts = {family: _count(module, *seen[view_of(module)], sample.name) for family, module in self._families.items()}
+        labelled = [truths for view, (_, truths, _) in seen.items() if view not in ("instance", "tracks")]
+        self.blank += bool(labelled) and not any(len(one) for truths in labelled for one in truths)
+        return counts
+
+    def _read(
+        self, row: int, view: View, levels: tuple[Segmentation, ...]
+    ) -> tuple[tuple[Segmentation, ...], tuple[Segmentation, ...]]:
+        """Read predictions and truths as ``view``; where both are classes, the objects of films are numbered by them."""
+        if view != "tracks":
+            return tuple(as_kind(one, view) for one in levels), self._truths.read(row, view)
+        are_classes = {one.kind for one in levels} | {self._truths.dataset.kind} == {"semantic"}
+        numbers = self._truths.labels if are_classes else None
+        return tuple(as_tracks(one, numbers) for one in levels), self._truths.read(row, view, numbers)
+
+
+def _require_scores(one: Segmentation) -> None:
+    if one.scores is not None and (wrong := np.flatnonzero(~((one.scores >= 0) & (one.scores <= 1)))).size:
+        raise DataError(f"segment {wrong[0] + 1} has the score {one.scores[wrong[0]]}; expected one from 0 to 1")
 
 
 def _count(
@@ -183,8 +211,15 @@ def report_of(found: Tally, families: Families, metrics: Sequence[str], bootstra
         rules={name: text for name, text in rules.items() if name in kept or name not in scores},
         failures=found.failures,
         details=details,
+        notes=_blank(found),
     )
     return report if bootstrap is None else _with_intervals(report, found, families, bootstrap)
+
+
+def _blank(found: Tally) -> tuple[str, ...]:
+    if not found.blank:
+        return ()
+    return (f"nothing is labelled in {found.blank} of {len(found.names)} images (all void): they add nothing to the scores",)
 
 
 def chosen(scores: Mapping[str, Any], metrics: Sequence[str], families: Families) -> dict[str, Any]:
@@ -228,7 +263,7 @@ def _scored(values: Mapping[str, float]) -> list[str]:
 
 def _shaky(report: Report, by_class: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Say which classes are in so few images that means over classes jump from draw to draw."""
-    own = next((own for mean, own in _MEANS.items() if mean in report.scores), None)
+    own = next((own for mean, own in _MEANS.items() if mean in report.scores), "")
     few = [
         name
         for name, values in report.per_class.items()

@@ -8,25 +8,41 @@ What each becomes, and what cannot be made:
   out, are refused.
 - ``regions``: every connected part (eight neighbours) of a class; every thing, and every connected part of stuff. Instances
   are painted, and what is left around them becomes regions too. What is void is under no region.
+- ``tracks``, what film scores want: instances; and of classes alone, each thing class as one object that is followed through
+  the film, or each class but background where no class is marked as a thing (``as_tracks``).
 
 Predicted objects carry scores down to nothing, which belongs into average precision and nowhere else: of predictions that
 become another kind, the objects with a score of at least ``CONFIDENT`` are kept.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import ModuleType
+from typing import Literal, TypeAlias
 
 import cv2
 import numpy as np
 
 from pixelwise.core.arrays import BoolArray
 from pixelwise.core.errors import DataError
+from pixelwise.core.idmaps import lookup
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.masks import DisjointMasks, smallest_dtype
 from pixelwise.core.segmentation import Kind, Segmentation
 
+Families = Mapping[str, ModuleType]
+View: TypeAlias = Kind | Literal["tracks"]
 CONFIDENT = 0.5
 REGIONS = LabelSet.of(["region"])
 SURELY = f"of predicted objects, those with a score of at least {CONFIDENT} are painted"
+
+
+def view_of(module: ModuleType) -> View:
+    """Tell as what a family wants to be handed segments."""
+    if module.KIND == "instance" and getattr(module, "UNIT", "image") == "clip":
+        return "tracks"
+    kind: Kind = module.KIND
+    return kind
 
 
 def as_kind(one: Segmentation, kind: Kind) -> Segmentation:
@@ -54,16 +70,57 @@ def as_kind(one: Segmentation, kind: Kind) -> Segmentation:
     return replace(one, kind="panoptic")
 
 
-def readable(kind: Kind, wanted: Kind) -> bool:
+def as_tracks(one: Segmentation, numbers: LabelSet | None = None, is_truth: bool = False) -> Segmentation:
+    """Read a frame's objects as they are followed through a film.
+
+    Classes alone become one object each, numbered in the order of ``numbers``, by name, so that truth and prediction number
+    alike; None leaves them without numbers. What is void in the truth is put under a crowd.
+
+    >>> labels = LabelSet.of(["background", "car"])
+    >>> found = as_tracks(Segmentation.from_class_map(np.array([[0, 1]]), labels), labels)
+    >>> found.names, found.track_ids.tolist()
+    (['car'], [2])
+
+    Raises:
+        DataError: it cannot be read so.
+    """
+    if one.kind != "semantic":
+        return as_kind(one, "instance")
+    rows = np.flatnonzero(np.isin(one.class_ids, followed(one.labels)))
+    ids, classes = one.panoptic_ids(), one.class_ids[rows]
+    has_void = is_truth and bool((ids == 0).any())
+    count = len(rows) + has_void
+    table = np.zeros(len(one) + 1, smallest_dtype(count))
+    table[rows + 1] = np.arange(1, len(rows) + 1)
+    table[0] = count if has_void else 0
+    crowd = np.arange(count) >= len(rows)
+    tracks = None
+    if numbers is not None:
+        places = one.labels.map_to(numbers)[classes]
+        tracks = np.append(np.where(places < 0, len(numbers) + classes, places) + 1, [0] * has_void)
+    classes = np.append(classes, [0] * has_void)
+    return Segmentation(
+        "instance", DisjointMasks(lookup(table, ids), count), classes, one.labels, crowd=crowd, track_ids=tracks
+    )
+
+
+def followed(labels: LabelSet) -> tuple[int, ...]:
+    """Name the classes that are objects of a film where there are classes alone: things, or all but background."""
+    every = tuple(index for index, name in enumerate(labels.names) if name.casefold() != "background")
+    return labels.things or every
+
+
+def readable(kind: Kind, wanted: View) -> bool:
     """Tell whether segments of ``kind`` can be read as ``wanted``."""
     return kind == wanted or kind in _READABLE.get(wanted, ())
 
 
-_READABLE: dict[Kind, tuple[Kind, ...]] = {
+_READABLE: dict[View, tuple[Kind, ...]] = {
     "semantic": ("instance", "panoptic"),
     "instance": ("panoptic",),
     "panoptic": ("semantic",),
     "regions": ("semantic", "instance", "panoptic"),
+    "tracks": ("semantic", "instance", "panoptic"),
 }
 
 

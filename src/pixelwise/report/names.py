@@ -22,6 +22,8 @@ FAMILIES: dict[str, str] = {
     "temporal": "Steadiness in films",
     "calibration": "Calibration",
     "sizes": "Recall by size",
+    "places": "Overlap by place",
+    "multilabel": "Classes that may overlap",
 }
 _HEADLINES: dict[str, tuple[str, ...]] = {
     "overlap": (

@@ -25,6 +25,7 @@ class Goal:
 
 GOALS: dict[Kind, Goal] = {
     "semantic": Goal("overlap", "miou", "pixel_accuracy", ("mIoU", "pixel accuracy")),
+    "multilabel": Goal("multilabel", "multilabel_miou", "exact_match", ("mIoU of classes", "exact pixels")),
     "instance": Goal("average_precision", "ap", "ap50", ("AP", "AP50")),
     "panoptic": Goal("panoptic_quality", "pq", "pq_things", ("PQ", "PQ of things")),
 }

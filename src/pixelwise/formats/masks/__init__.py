@@ -16,6 +16,7 @@ from pixelwise.core.image import write_ids
 from pixelwise.core.labels import VOID, Encoding, LabelSet
 from pixelwise.core.sample import Dataset, ImageFile, Salvaged, Sample, Source
 from pixelwise.core.segmentation import Segmentation
+from pixelwise.core.stored import read_values
 from pixelwise.formats.ade20k.find import find_annotated
 from pixelwise.formats.cityscapes.find import is_cityscapes
 from pixelwise.formats.claim import Claim
@@ -26,7 +27,7 @@ from pixelwise.formats.folder import Listing, list_folder
 from pixelwise.formats.losses import tell_class_map
 from pixelwise.formats.mapillary.find import find_vistas
 from pixelwise.formats.masks.pairs import LAYOUTS, LOSSY, Pairs, find_pairs
-from pixelwise.formats.masks.scan import Progress, Scan, read_values, scan_masks
+from pixelwise.formats.masks.scan import Progress, Scan, scan_masks
 from pixelwise.formats.masks.values import propose
 from pixelwise.formats.names import sample_names
 from pixelwise.formats.object_masks.find import has_objects

@@ -14,18 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import PIL.Image
 
 from pixelwise.core.arrays import AnyArray, BoolArray, IntArray, Size
 from pixelwise.core.errors import DataError, MissingFile
 from pixelwise.core.image import read_ids
 from pixelwise.core.labels import Encoding, pack_colour
+from pixelwise.core.stored import palette_of
 from pixelwise.formats.cache import Cache
 from pixelwise.formats.classes import ClassTable
 
 _MOST_VALUES = 1024  # of one mask, kept one by one: more than that is a photograph, not a mask
 _MOST_PAIRED = 256  # values of one mask for which neighbours are counted
-_GREY = 0x010101
 
 Progress = Callable[[int, int], None]  # done, of how many
 
@@ -82,41 +81,6 @@ class Scan:
         """Give the share of all pixels that hold one of ``values``."""
         wanted = set(values)
         return sum(use.pixels for use in self.uses if use.value in wanted) / max(self.pixels, 1)
-
-
-def read_values(path: Path, encoding: Encoding) -> IntArray:
-    """Read a mask as stored; where the data set is colour-coded, grey and palette masks give their colours too.
-
-    Raises:
-        MissingFile, UnreadableFile, TooLarge: as ``read_ids``.
-        DataError: the data set is coded by numbers, and this mask by colours.
-    """
-    stored, is_rgb = read_ids(path)
-    if encoding == "id":
-        if is_rgb:
-            raise DataError(f"{path}: expected a mask of one band, as the label set maps numbers; found RGB colours")
-        return stored
-    if is_rgb:
-        return stored
-    if (palette := _palette(path)) is not None:
-        return palette[stored]
-    if stored.dtype != np.uint8:
-        raise DataError(f"{path}: expected an RGB mask, as the label set maps colours; found {stored.dtype} numbers")
-    return stored.astype(np.int32) * _GREY
-
-
-def _palette(path: Path) -> IntArray | None:
-    with PIL.Image.open(path) as image:
-        if image.mode not in ("P", "PA"):
-            return None
-        flat = image.convert("RGB").getpalette() if image.palette is None else image.palette.getdata()[1]
-        mode = image.palette.mode if image.palette is not None else "RGB"
-    step = len(mode)
-    table = np.zeros((256, 3), np.int64)
-    entries = np.frombuffer(bytes(flat or b""), np.uint8)
-    entries = entries[: len(entries) // step * step].reshape(-1, step)[:256, :3]
-    table[: len(entries)] = entries
-    return np.asarray(table[:, 0] << 16 | table[:, 1] << 8 | table[:, 2], np.int32)
 
 
 def measure(stored: IntArray, is_rgb: bool = False) -> MaskRecord:
@@ -219,7 +183,7 @@ def _measured(path: Path, cache: Cache) -> MaskRecord | str:
         if not stored.size:
             return f"{path}: the mask has no pixels"
         record = measure(stored, is_rgb)
-        if not is_rgb and (palette := _palette(path)) is not None:
+        if not is_rgb and (palette := palette_of(path)) is not None:
             colours = tuple(int(palette[value]) for value in record.values)
             record = MaskRecord(**{**asdict(record), "encoding": "palette", "colours": colours})
     except (DataError, MissingFile) as error:

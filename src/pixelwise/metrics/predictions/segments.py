@@ -14,6 +14,7 @@ from pixelwise.core.masks import OverlappingMasks
 from pixelwise.core.runs import from_text
 from pixelwise.core.sample import Sample
 from pixelwise.core.segmentation import Kind, Segmentation
+from pixelwise.metrics.predictions.pairing import keys_of
 
 _MOST_BYTES = 2**31
 
@@ -42,6 +43,7 @@ class StoredSegments:
     path: Path
     kind: Kind
     labels: LabelSet
+    notes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -58,41 +60,22 @@ class StoredSegments:
             found = msgspec.json.decode(self.path.read_bytes(), type=list[_Head])
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise UnreadableFile(f"{self.path}: expected a list of images with their segments, but {error}") from None
-        return {str(Path(one.file).resolve()): one for one in found}
+        return dict(zip(keys_of([one.file for one in found]), found, strict=True))
 
-    @cached_property
-    def _stems(self) -> dict[str, str]:
-        return {Path(key).stem: key for key in self._entries}
-
-    @cached_property
+    @property
     def keys(self) -> Collection[str]:
-        """The paths of the images."""
-        return set(self._entries)
+        """The paths of the images, without their endings."""
+        return self._entries.keys()
 
-    def key(self, sample: Sample) -> str:
-        """Find the entry of a sample: by the path of its image, else by its name.
-
-        Raises:
-            MissingFile: there is none.
-        """
-        image = sample.source.image
-        if image is not None and str(image.resolve()) in self._entries:
-            return str(image.resolve())
-        for name in (Path(sample.name).name, *([image.stem] if image is not None else [])):
-            if name in self._stems:
-                return self._stems[name]
-        raise MissingFile(f"{self.path}: expected the segments of {sample.name}; it does not list that image")
-
-    def read(self, sample: Sample) -> Segmentation:
+    def read(self, key: str, sample: Sample) -> Segmentation:
         """Read what was predicted for a sample.
 
         Raises:
-            MissingFile: nothing was.
             UnreadableFile: its entry is damaged.
             SizeMismatch: it is of another size than the image.
             DataError: a class, a score or run lengths are impossible.
         """
-        entry = self._entries[self.key(sample)]
+        entry = self._entries[key]
         where = f"{self.path}: {Path(entry.file).name}"
         if entry.size != sample.size:  # before anything is decoded at a size that only this file states
             raise SizeMismatch(f"{where}: the prediction is {entry.size}, the image {sample.size} (height, width)")
