@@ -23,6 +23,7 @@ from pixelwise.core import tiff
 from pixelwise.core.arrays import AnyArray, ByteArray, FloatArray, IntArray, Size
 from pixelwise.core.errors import DataError, MissingFile, OptionError, PixelwiseError, TooLarge, UnreadableFile
 from pixelwise.core.files import replacing
+from pixelwise.core.jpeg import plain_size
 from pixelwise.core.png import encode_ids
 
 RGB = ("red", "green", "blue")
@@ -142,6 +143,9 @@ def read_size(path: Path) -> Size:
     Raises:
         MissingFile, UnreadableFile, TooLarge: as ``read_image``.
     """
+    if (size := plain_size(Path(path))) is not None:
+        _refuse_if_large(path, size)
+        return size
     path = _checked(path)
     if tiff.is_tiff(path):
         header = _tiff_header(path)
