@@ -240,6 +240,13 @@ WHOLE = (
 )
 
 
+def test_an_entry_without_a_name_is_refused(tmp_path: Path) -> None:
+    data = bytearray(zipped(("c.txt", b"two")))
+    listed = data.index(b"PK\1\2")
+    data[listed + 46] = 0  # the name now ends where it begins
+    refused(bytes(data), tmp_path, "'' is without a name; only files and folders are unpacked")
+
+
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     whole=st.sampled_from(WHOLE),

@@ -176,6 +176,8 @@ def _in_zip(path: Path, file: BinaryIO) -> Iterator[Member]:
 
 
 def _kind_in_zip(entry: zipfile.ZipInfo) -> str:
+    if not entry.filename:
+        return "without a name"
     mode = entry.external_attr >> 16
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
         return "a link" if stat.S_ISLNK(mode) else "a device or the like"

@@ -27,8 +27,8 @@ RULES: dict[str, str] = {
     "exact_match": "pixels of which every class is right / pixels",
 }
 NOTES: dict[str, str] = {
-    "void": "a pixel under no segment is of no class, and counts; a crowd does not count, for its class alone",
-    "absent classes": "a class in neither truth nor prediction is left out of the means; one in one of them alone has 0",
+    "no class": "a pixel under no segment is of no class, and counts; a crowd does not count, for its class alone",
+    "absent classes of several": "a class in neither truth nor prediction is left out of the means; one in one of them alone has 0",
 }
 KIND = "multilabel"
 LOWER_IS_BETTER: frozenset[str] = frozenset()
