@@ -28,7 +28,7 @@ RULES: dict[str, str] = {
 }
 NOTES: dict[str, str] = {
     "no class": "a pixel under no segment is of no class, and counts; a crowd does not count, for its class alone",
-    "absent classes of several": "a class in neither truth nor prediction is left out of the means; in one of them alone it has 0",
+    "absent classes of several": "a class in neither truth nor prediction is left out of the means; in one alone it has 0",
 }
 KIND = "multilabel"
 LOWER_IS_BETTER: frozenset[str] = frozenset()
