@@ -4,6 +4,7 @@ import json
 
 from typer.testing import CliRunner
 
+from pixelwise.cli import listing
 from pixelwise.cli.app import _register, app
 from pixelwise.formats import FORMATS
 
@@ -39,3 +40,16 @@ def test_every_score_of_a_metric_is_told_with_its_rule() -> None:
     text = listed("metrics")
     assert "miou: mean IoU = TP / (TP + FP + FN) over the classes in the truth or the prediction" in text
     assert "[1]" not in text
+
+
+def test_a_network_is_told_with_its_costs_and_licences() -> None:
+    told = listing._model("enet")
+    assert (told["kinds"], told["parameters"]) == (["semantic", "multilabel"], 365_519)
+    lines = listing._lines(told)
+    assert "costs: 0.37 M parameters, 1.3 G multiply-adds (352 x 480, 11 classes)" in lines
+    assert any(line.startswith("code: Apache-2.0") for line in lines)
+
+
+def test_costs_that_depend_on_the_image_are_said_to() -> None:
+    lines = listing._lines({**listing._model("enet"), "multiply_adds": None})
+    assert any("multiply-adds depend on the image" in line for line in lines)

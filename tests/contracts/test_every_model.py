@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny_models import FITS, TINY
+from tiny_models import FITS, LONG, TINY
 
 from pixelwise.augment.policy import NONE
 from pixelwise.core.errors import OptionError
@@ -26,9 +26,12 @@ from pixelwise.train.options import TrainOptions
 
 EACH = [(name, kind) for name in sorted(MODELS) for kind in MODELS[name].KINDS]
 LEAST = {"semantic": 0.95, "multilabel": 0.95, "instance": 0.9, "panoptic": 0.85}  # mIoU, AP50 and PQ on what it was taught
-SCORE = {"semantic": "val_miou", "multilabel": "val_miou", "instance": "val_ap50", "panoptic": "val_pq"}
+SCORE = {"semantic": "val_miou", "multilabel": "val_multilabel_miou", "instance": "val_ap50", "panoptic": "val_pq"}
 
 each = pytest.mark.parametrize(("name", "kind"), EACH)
+each_taught = pytest.mark.parametrize(
+    ("name", "kind"), [pytest.param(*one, marks=pytest.mark.slow) if one[0] in LONG else one for one in EACH]
+)
 
 
 def build(name: str, kind: Kind, labels: LabelSet) -> Segmenter:
@@ -50,7 +53,7 @@ def nothing(kind: Kind, labels: LabelSet, size: tuple[int, int]) -> Segmentation
     return Segmentation(kind, DisjointMasks(np.zeros(size, np.uint8), 0), np.zeros(0, np.int64), labels)
 
 
-@each
+@each_taught
 def test_a_few_steps_lower_the_loss(name: str, kind: Kind) -> None:
     data = drawn(kind)
     model = build(name, kind, data.labels).train()
@@ -130,7 +133,7 @@ def test_one_class_works(name: str, kind: Kind) -> None:
     assert torch.isfinite(total.detach())
 
 
-@each
+@each_taught
 def test_an_image_without_a_labelled_object_or_pixel_teaches_without_breaking(name: str, kind: Kind) -> None:
     data = drawn(kind)
     model = build(name, kind, data.labels)

@@ -151,6 +151,12 @@ def test_small_crops_use_fewer_levels_of_the_encoder() -> None:
     assert planned(replace(SMALL, size=(30, 30))).recipe.model["levels"] == 3
 
 
+def test_a_network_named_for_its_encoder_keeps_it() -> None:
+    for name, encoder in (("fpn", "tf_efficientnet_lite2"), ("segformer", None), ("dpt", None)):
+        made = plan(Recipe(model={"name": name}), PHOTOS, CPU, lambda model, classes, precision: KEPT)
+        assert made.recipe.model.get("encoder") == encoder
+
+
 def test_data_unlike_photographs_is_normalised_by_its_own_statistics() -> None:
     assert "mean" not in planned(PHOTOS).recipe.model
     dark = replace(PHOTOS, mean=(0.02, 0.02, 0.03), deviation=(0.01, 0.01, 0.02))

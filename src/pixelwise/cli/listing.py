@@ -20,27 +20,63 @@ def list_rows(
     if what not in WHAT:
         raise UnknownName(f"there is no list of '{what}'; {nearest(what, WHAT)}")
     rows = _encoders() if what == "encoders" else _rows(what)
-    told = {"formats": _format, "metrics": _metric}.get(what)
-    more = {name: told(name) for name, _ in rows} if told else {}
+    told = {"models": _model, "formats": _format, "metrics": _metric}.get(what)
+    more = told or (lambda name: {})
     if as_json:
-        typer.echo(
-            json.dumps([{"name": name, "about": about, **more.get(name, {})} for name, about in rows], ensure_ascii=False)
-        )
+        typer.echo(json.dumps([{"name": name, "about": about, **more(name)} for name, about in rows], ensure_ascii=False))
         return 0
     width = max(len(name) for name, _ in rows)
-    for name, about in rows:
+    for name, about in rows:  # each as soon as it is known: a network is half a second's work
         typer.echo(f"{name:<{width}}  {about}".rstrip())
-        for line in _lines(more.get(name, {})):
+        for line in _lines(more(name)):
             typer.echo(f"{'':<{width}}    {line}")
     return 0
 
 
 def _lines(more: dict[str, Any]) -> list[str]:
-    """Write what else is told of a format or a metric."""
+    """Write what else is told of a model, a format or a metric."""
+    if "kinds" in more:
+        return _model_lines(more)
     if "layouts" in more:
         last = "is written too" if more["writes"] else "is read, and not written"
         return [*(f"reads {layout}" for layout in more["layouts"]), last]
     return [f"{name}: {rule}" for name, rule in more.get("scores", {}).items()]
+
+
+def _model(name: str) -> dict[str, Any]:
+    """Tell what a network gives, what it costs at its default options, and what it and its weights may be used for."""
+    from pixelwise.models import MODELS
+    from pixelwise.models.about import CLASSES, SIZE, About, cost_of
+
+    module = MODELS[name]
+    parameters, multiply_adds = cost_of(name)
+    about = About(*getattr(module, "ABOUT", ("", "", "", "")))  # rows of other packages may be without
+    return {
+        "kinds": list(module.KINDS),
+        "parameters": parameters,
+        "multiply_adds": multiply_adds,
+        "size": list(SIZE),
+        "classes": CLASSES,
+        "good_for": about.good_for,
+        "licence_of_code": about.code,
+        "licence_of_weights": about.weights,
+        "paper": about.paper,
+    }
+
+
+def _model_lines(model: dict[str, Any]) -> list[str]:
+    height, width = model["size"]
+    adds = model["multiply_adds"]
+    costs = "multiply-adds depend on the image" if adds is None else f"{adds / 1e9:.1f} G multiply-adds"
+    lines = {
+        "kinds": ", ".join(model["kinds"]),
+        "good for": model["good_for"],
+        "costs": f"{model['parameters'] / 1e6:.2f} M parameters, {costs} ({height} x {width}, {model['classes']} classes)",
+        "code": model["licence_of_code"],
+        "weights": model["licence_of_weights"],
+        "paper": model["paper"],
+    }
+    return [f"{name}: {text}" for name, text in lines.items() if text]
 
 
 def _metric(name: str) -> dict[str, Any]:

@@ -69,10 +69,10 @@ def _built(model: str, classes: int, encoder: str | None, settings: list[str]) -
 
     if model in MODELS:
         options = override({"model": {}}, settings)["model"] | ({"encoder": encoder} if encoder else {})
-        options = checkpoint.fitted_options(MODELS[model].build, options)
-        return MODELS[model].build(
-            LabelSet.of([f"class {index}" for index in range(classes)]), "semantic", **({"weights": "none"} | options)
-        )
+        network = MODELS[model]
+        options = checkpoint.fitted_options(network.build, options)
+        labels = LabelSet.of(names := [f"class {index}" for index in range(classes)], things=names)
+        return network.build(labels, network.KINDS[0], **({"weights": "none"} | options))
     try:
         return checkpoint.load(Path(model))
     except MissingFile:

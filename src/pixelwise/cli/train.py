@@ -15,7 +15,9 @@ def train(
     recipe: Annotated[Path | None, typer.Argument(help="A run file (TOML); flags override it.")] = None,
     data: Annotated[str | None, typer.Option(help="The labelled folder.")] = None,
     model: Annotated[str | None, typer.Option(help="The network: see 'pixelwise list models'.")] = None,
-    kind: Annotated[str | None, typer.Option(help="semantic, instance or panoptic; the labels' kind unless given.")] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="semantic, multilabel, instance or panoptic; the labels' kind unless given.")
+    ] = None,
     encoder: Annotated[str | None, typer.Option(help="The encoder: 'plain', or a timm or smp name.")] = None,
     weights: Annotated[
         str | None,

@@ -1,10 +1,37 @@
-"""Networks, their heads, losses and encoders, and the files they are kept in."""
+"""Networks, their heads, losses and encoders, and the files they are kept in.
+
+Each row's module has ``build``, ``KINDS`` (what it gives, the usual kind first) and ``ABOUT``, a
+``pixelwise.models.about.About``: what the network is good for, the licence of its code and of the weights it starts from, and
+the paper, a line each.
+``pixelwise list models`` prints them.
+"""
 
 from pixelwise.catalog import Catalog
 
 MODELS = Catalog(
     "model",
     {
+        "deeplabv3": "pixelwise.models.networks.deeplabv3",
+        "deeplabv3plus": "pixelwise.models.networks.deeplabv3plus",
+        "detr": "pixelwise.models.networks.detr",
+        "dpt": "pixelwise.models.networks.dpt",
+        "enet": "pixelwise.models.networks.enet",
+        "eomt": "pixelwise.models.networks.eomt",
+        "fcn": "pixelwise.models.networks.fcn",
+        "fpn": "pixelwise.models.networks.fpn",
+        "linknet": "pixelwise.models.networks.linknet",
+        "lraspp": "pixelwise.models.networks.lraspp",
+        "manet": "pixelwise.models.networks.manet",
+        "mask2former": "pixelwise.models.networks.mask2former",
+        "maskformer": "pixelwise.models.networks.maskformer",
+        "maskrcnn": "pixelwise.models.networks.maskrcnn",
+        "oneformer": "pixelwise.models.networks.oneformer",
+        "pan": "pixelwise.models.networks.pan",
+        "pspnet": "pixelwise.models.networks.pspnet",
+        "segformer": "pixelwise.models.networks.segformer",
+        "segnet": "pixelwise.models.networks.segnet",
         "unet": "pixelwise.models.networks.unet",
+        "unetplusplus": "pixelwise.models.networks.unetplusplus",
+        "upernet": "pixelwise.models.networks.upernet",
     },
 )

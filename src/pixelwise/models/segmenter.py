@@ -40,7 +40,9 @@ class Segmenter(nn.Module):
         if bottom or right:
             values = F.pad(values, (0, right, 0, bottom), mode="replicate")
         raw = self.head(self.network(values), size, targets)
-        return _cut(raw, size, (size[0] + bottom, size[1] + right)) if bottom or right else raw
+        if not self.head.is_dense or not (bottom or right):
+            return raw
+        return _cut(raw, size, (size[0] + bottom, size[1] + right))
 
     def loss(self, images: Tensor, targets: Targets) -> dict[str, Tensor]:
         """Give the head's named, weighted loss terms."""

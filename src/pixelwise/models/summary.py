@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from pixelwise.core.arrays import Size
 from pixelwise.models.depthwise import DepthwiseConv2d
+from pixelwise.models.full_convolution import FullConvolution
 from pixelwise.models.segmenter import Segmenter
 
 
@@ -68,6 +69,8 @@ def _watch(name: str, costs: dict[str, int], shapes: dict[str, tuple[int, ...]])
 def _multiply_adds(module: nn.Module, given: Tensor, found: Tensor) -> int:
     if isinstance(module, nn.ConvTranspose2d):
         return given.numel() * module.weight[0].numel()
+    if isinstance(module, FullConvolution):
+        return given.numel() * module.weight[:, 0].numel()
     if isinstance(module, nn.Conv2d | DepthwiseConv2d):
         return found.numel() * module.weight[0].numel()
     if isinstance(module, nn.Linear):

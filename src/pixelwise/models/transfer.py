@@ -156,11 +156,13 @@ def require_same_network(card: Card, name: str, kind: str, source: Path) -> None
 
 
 def _with_rows(own: Tensor, given: Tensor, places: Sequence[int]) -> Tensor:
-    """Put the rows of shared classes into their places; the others stay as drawn."""
+    """Put the rows of shared classes into their places; the others stay as drawn. Rows behind the classes are taken as well."""
     result = own.clone()
     for index, place in enumerate(places):
         if place != VOID:
             result[place] = given[index]
+    if behind := len(given) - len(places):  # a query's "no object" is the same whatever the classes
+        result[-behind:] = given[-behind:]
     return result
 
 

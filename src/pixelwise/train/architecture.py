@@ -9,6 +9,7 @@ import numpy as np
 
 from pixelwise.core.arrays import Size
 from pixelwise.models import MODELS
+from pixelwise.models.maskrcnn_weights import is_whole
 from pixelwise.train.facts import Facts
 from pixelwise.train.machine import Machine
 from pixelwise.train.options import DataOptions
@@ -55,7 +56,8 @@ def at_scale(facts: Facts, scale: float) -> Facts:
 def choose_network(model: dict[str, Any], facts: Facts, machine: Machine, crop: Size, reasons: Reasons) -> None:
     """Choose encoder, depth, bands and normalisation, where the network has them as options and the user left them open."""
     known = inspect.signature(MODELS[model["name"]].build).parameters
-    if "encoder" in known and "encoder" not in model:
+    is_open = "encoder" in known and "encoder" not in model and not is_whole(model.get("weights"))
+    if is_open and known["encoder"].default in ENCODERS.values():  # else it has its own
         small = facts.size[0] * facts.size[1] <= 160 * 160
         many = machine.device == "cpu" and facts.count >= 5000
         model["encoder"] = ENCODERS["small" if small or many else "usual"]

@@ -6,6 +6,7 @@ loader's part is measured on a few images.
 """
 
 import copy
+import json
 import statistics
 import time
 from collections.abc import Mapping
@@ -100,10 +101,11 @@ def _truth(kind: Kind, labels: LabelSet, size: Size) -> Segmentation:
 
 
 @lru_cache(maxsize=32)
-def _footprint_of(name: str, kind: Kind, options: tuple[tuple[str, Any], ...], classes: int, precision: str) -> Footprint:
+def _footprint_of(name: str, kind: Kind, options: str, classes: int, precision: str) -> Footprint:
+    build = MODELS[name].build
     names = [str(index) for index in range(classes)]
     labels = LabelSet.of(names, things=() if kind == "semantic" else names)
-    return footprint(MODELS[name].build(labels, kind, **dict(options)), precision)
+    return footprint(build(labels, kind, **checkpoint.fitted_options(build, json.loads(options))), precision)
 
 
 def footprint_of(options: Mapping[str, Any], classes: int, precision: str) -> Footprint:
@@ -115,7 +117,7 @@ def footprint_of(options: Mapping[str, Any], classes: int, precision: str) -> Fo
     plain = {name: value for name, value in options.items() if name not in ("name", "class_weights", "kind")}
     fitted = checkpoint.fitted_options(MODELS[options["name"]].build, {**plain, "weights": "none"})
     kind = options.get("kind") or MODELS[options["name"]].KINDS[0]
-    return _footprint_of(options["name"], kind, tuple(sorted(fitted.items())), classes, precision)
+    return _footprint_of(options["name"], kind, json.dumps(fitted, sort_keys=True), classes, precision)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pixelwise.augment import AugmentOptions
 from pixelwise.core.errors import OptionError, nearest
 from pixelwise.core.options import from_table, read_toml, to_table, write_toml
+from pixelwise.models import MODELS
 from pixelwise.train.loggers import LOGGERS
 
 
@@ -237,12 +238,21 @@ def recipe_from(tables: Mapping[str, Any], where: str = "recipe") -> Recipe:
     model = dict(tables.get("model", {}))
     if "weights" not in model:  # a checkpoint says what network it is of
         model = {"name": "unet", **model}
+    train = {**_usual_training(model.get("name")), **tables.get("train", {})}
     return Recipe(
         from_table(DataOptions, tables.get("data", {}), "data"),
         model,
         from_table(AugmentOptions, tables.get("augment", {}), "augment"),
-        from_table(TrainOptions, tables.get("train", {}), "train"),
+        from_table(TrainOptions, train, "train"),
     )
+
+
+def _usual_training(network: Any) -> Mapping[str, Any]:
+    """Give the options of ``[train]`` that suit a network better than the usual ones do: its module's ``TRAINING``, if any."""
+    if network not in MODELS:  # none is named, or a wrong one, which is told where it is built
+        return {}
+    found: Mapping[str, Any] = getattr(MODELS[network], "TRAINING", {})
+    return found
 
 
 def read_recipe(path: Path) -> Recipe:

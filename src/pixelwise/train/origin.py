@@ -15,6 +15,7 @@ from pixelwise.core.sample import Dataset
 from pixelwise.core.segmentation import Kind
 from pixelwise.models import MODELS, checkpoint
 from pixelwise.models.encoders.weights import is_named, require_file
+from pixelwise.models.hub_networks import config_of, is_hub_network
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.transfer import require_same_network, transfer
 from pixelwise.train.options import Recipe
@@ -72,11 +73,14 @@ def kind_of(recipe: Recipe) -> Kind | None:
 def inherited(recipe: Recipe, card: Card | None, bands: tuple[str, ...]) -> Recipe:
     """Build as the checkpoint was built, wherever the recipe does not say otherwise; ``bands`` are the data's.
 
-    Its normalisation is kept with its bands: the weights were trained on such input.
+    Its normalisation is kept with its bands: the weights were trained on such input. A whole network of transformers' hub
+    brings its configuration.
     """
+    known = inspect.signature(MODELS[recipe.model["name"]].build).parameters
+    if is_hub_network(weights := recipe.model.get("weights", "imagenet")) and "config" in known:
+        return replace(recipe, model={"config": config_of(weights), **recipe.model})
     if card is None:
         return recipe
-    known = inspect.signature(MODELS[recipe.model["name"]].build).parameters
     fitting = bands == card.bands or (bands in COLOUR and card.bands in COLOUR)
     used = tuple(recipe.model.get("bands", card.bands if fitting else bands))
     taken: dict[str, Any] = {**card.options, "bands": used, "mean": (), "deviation": ()}
@@ -106,6 +110,8 @@ def build(recipe: Recipe, train: Dataset, say: Callable[[str], None] | None = No
     torch.manual_seed(recipe.train.seed)
     model: Segmenter = network.build(train.labels, kind, **checkpoint.fitted_options(network.build, options))
     stated: dict[str, Any] = {"source": weights, "origin": model.network.weights}
+    if is_hub_network(weights) and say is not None:
+        say(f"weights: {model.network.weights}")
     if is_file:
         found = transfer(model, require_file(weights))
         model.network.weights = found.summary()

@@ -1,4 +1,4 @@
-"""Fetch weights by name from timm's, torchvision's or segmentation-models-pytorch's hub, or from what is kept of them here.
+"""Fetch weights by name from the hub of timm, torchvision, transformers or smp, or from what is kept of them here.
 
 Every hub is asked only after its host has answered; what was fetched before is read from the disk without asking.
 """
@@ -16,9 +16,10 @@ import torch
 from torch import Tensor
 
 from pixelwise.core.errors import MissingFile, UnknownName, nearest
+from pixelwise.models.encoders.mix_transformer import DEPTHS
 from pixelwise.models.weights import read_tensors
 
-NAMES = ("imagenet", "none", "timm:NAME[.TAG]", "torchvision:NAME[.TAG]", "smp:TAG")
+NAMES = ("imagenet", "none", "timm:NAME[.TAG]", "torchvision:NAME[.TAG]", "smp:TAG", "hub:OWNER/NAME")
 _INSTALLED = "'tf_efficientnet_lite0' and 'tf_efficientnet_lite2' have theirs installed with pixelwise"
 
 
@@ -34,7 +35,7 @@ class Fetched:
 
 def is_named(weights: str) -> bool:
     """Tell whether ``weights`` is a name, and not a path."""
-    return weights in ("imagenet", "none") or weights.startswith(("timm:", "torchvision:", "smp:"))
+    return weights in ("imagenet", "none") or weights.startswith(("timm:", "torchvision:", "smp:", "hub:"))
 
 
 def fetch(weights: str, encoder: str) -> Fetched:
@@ -47,10 +48,14 @@ def fetch(weights: str, encoder: str) -> Fetched:
     import timm
 
     hub, _, name = weights.partition(":")
+    if hub == "hub":
+        raise UnknownName(f"'{weights}' names a whole network of transformers' hub; an encoder's weights are wanted")
     if hub == "torchvision":
         return _from_torchvision(name, weights)
     if hub == "timm" or (weights == "imagenet" and timm.is_model(encoder)):
         return _from_timm(name or encoder, weights)
+    if weights == "imagenet" and encoder in DEPTHS:
+        return _from_transformers(encoder, weights)
     return _from_smp(encoder, name or "imagenet", weights)
 
 
@@ -110,6 +115,23 @@ def _from_torchvision(name: str, weights: str) -> Fetched:
     expects = chosen.transforms()
     statistics = [tuple(map(float, getattr(expects, each, ()))) for each in ("mean", "std")]
     return Fetched(dict(tensors), f"{chosen.name}, from torchvision's hub ({base})", *statistics)
+
+
+def _from_transformers(encoder: str, weights: str) -> Fetched:
+    from transformers import SegformerModel
+
+    repository = f"nvidia/{encoder.replace('_', '-')}"
+    try:
+        try:
+            model = SegformerModel.from_pretrained(repository, local_files_only=True)
+        except OSError:
+            _require_host(weights, os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
+            model = SegformerModel.from_pretrained(repository)
+    except MissingFile:
+        raise
+    except Exception as error:  # transformers, the hub's client and a proxy each raise their own
+        raise MissingFile(_cannot(weights, f"transformers' hub gave none: {error}")) from None
+    return Fetched(dict(model.state_dict()), f"ImageNet, from transformers' hub ({repository}), licence NVIDIA: for research")
 
 
 def _from_smp(encoder: str, tag: str, weights: str) -> Fetched:

@@ -25,11 +25,14 @@ class Head(nn.Module, ABC):
             stacked.
         class_rows: names of its tensors that have a row a class, in the order of the labels. Fine-tuning for other labels keeps
             the rows of classes that are known by name.
+        is_dense: whether four-dimensional parts of raw output lie over the pixels, so that the segmenter cuts its padding off
+            them; else they keep the padding, and the head knows of it.
         class_weights: (L,) weights of the classes in the loss; None weighs them alike.
     """
 
     ragged: frozenset[str] = frozenset()
     class_rows: tuple[str, ...] = ()
+    is_dense: bool = True
     class_weights: Tensor | None
 
     @abstractmethod

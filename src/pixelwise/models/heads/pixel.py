@@ -1,9 +1,9 @@
 """The pixel head: one logit a class and pixel, and a weighted sum of losses by name."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -12,20 +12,43 @@ from pixelwise.core.arrays import AnyArray, Size
 from pixelwise.core.errors import OptionError
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.predictor import Request
-from pixelwise.core.segmentation import Segmentation
-from pixelwise.decode import pixel as decoding
+from pixelwise.core.segmentation import Kind, Segmentation
 from pixelwise.decode.frame import Frame
-from pixelwise.decode.pixel import PixelReduced
-from pixelwise.models.heads.base import Head
+from pixelwise.models.heads.base import Head, Targets
+from pixelwise.models.heads.reading import reading_of
 from pixelwise.models.losses import weighted
-from pixelwise.models.losses.boundary import border_distances
-from pixelwise.models.losses.pixels import Pixels
+from pixelwise.models.steady_norm import with_steady_norms
 
 
 class PixelRaw(NamedTuple):
     """Logits (N, L, h, w), at the input's size or a fraction of it."""
 
     logits: Tensor
+
+
+class SupervisedRaw(NamedTuple):
+    """What training with an auxiliary head gives: the logits, and those of the auxiliary head (N, L, h', w')."""
+
+    logits: Tensor
+    auxiliary: Tensor
+
+
+class PixelFeatures(NamedTuple):
+    """Features (N, C, h, w) of the pixels, and those of an encoder's stage where an auxiliary head looks at one."""
+
+    stage: Tensor | None
+    pixels: Tensor
+
+
+@dataclass(frozen=True)
+class Auxiliary:
+    """A second head, on a stage of the encoder with so many channels, whose loss of so much weight guides training [1].
+
+    [1] Zhao et al., Pyramid Scene Parsing Network, CVPR 2017, section 3.3: weight 0.4.
+    """
+
+    channels: int
+    weight: float
 
 
 class PixelHead(Head):
@@ -35,6 +58,9 @@ class PixelHead(Head):
         loss: a weighted sum of the losses of ``pixelwise.models.losses``, as in ``"0.5*focal(gamma=3) + lovasz"``.
         class_weights: one a class, in the losses that average over pixels.
         label_smoothing: of the cross entropy, where ``loss`` does not say ``cross_entropy(smoothing=…)`` itself.
+        kind: ``semantic``, one class a pixel by a softmax; ``multilabel``, any number of them by a sigmoid each.
+        classify: what gives the logits in place of the convolution; its ``weight`` and ``bias`` have a row a class.
+        auxiliary: a second head that training has beside this one; prediction and exports leave it out.
     """
 
     class_rows = ("classify.weight", "classify.bias")
@@ -48,68 +74,78 @@ class PixelHead(Head):
         loss: str = "cross_entropy + dice",
         class_weights: Sequence[float] | None = None,
         label_smoothing: float = 0.0,
+        kind: Kind = "semantic",
+        classify: nn.Module | None = None,
+        auxiliary: Auxiliary | None = None,
     ) -> None:
         super().__init__()
         if not 0 <= dropout < 1:
             raise OptionError(f"[model] dropout: expected 0 to below 1, got {dropout}")
-        self.void = labels.void
+        self.reading = reading_of(kind, labels)
+        self.count = len(labels)
         self.drop = nn.Dropout2d(dropout) if dropout else nn.Identity()
-        self.classify = nn.Conv2d(channels, len(labels), kernel, padding=kernel // 2)
+        self.classify = nn.Conv2d(channels, self.count, kernel, padding=kernel // 2) if classify is None else classify
+        self.auxiliary = None if auxiliary is None else _fcn(auxiliary.channels, self.count)
+        self.auxiliary_weight = 0.0 if auxiliary is None else auxiliary.weight
+        if auxiliary is not None:
+            self.class_rows = (*self.class_rows, "auxiliary.4.weight", "auxiliary.4.bias")
         self.register_buffer("class_weights", None, persistent=False)  # an option of training, not part of the model
         if class_weights is not None:
             self.weigh(class_weights)
         self.terms = weighted.parse(loss)
         if label_smoothing:
             self.terms = weighted.with_option(self.terms, "cross_entropy", "smoothing", label_smoothing)
-        weighted.check(self.terms, len(labels))
+        weighted.check(self.terms, self.count, kind == "multilabel")
         self.wants_distances = any(term.name == "boundary" for term in self.terms)
 
-    def forward(self, features: Tensor, size: Size, targets: object = None) -> PixelRaw:
-        """Give logits for features (N, C, h, w)."""
-        return PixelRaw(self.classify(self.drop(features)))
+    def forward(self, features: Tensor | PixelFeatures, size: Size, targets: Any = None) -> PixelRaw | SupervisedRaw:
+        """Give logits for features; in training, with targets, those of the auxiliary head too."""
+        stage, pixels = features if isinstance(features, PixelFeatures) else (None, features)
+        logits = self.classify(self.drop(pixels))
+        if self.auxiliary is None or stage is None or targets is None or not self.training:
+            return PixelRaw(logits)
+        return SupervisedRaw(logits, self.auxiliary(stage))
 
     def targets(self, truth: Segmentation) -> dict[str, AnyArray]:
-        """Give the class map (H, W), void as ``labels.void``, and the distances to borders if the loss wants them."""
-        classes = truth.class_map()
-        if not self.wants_distances:
-            return {"classes": classes}
-        return {"classes": classes, "distances": border_distances(classes, self.void)}
+        """Give the class map (H, W) as ``classes``, or for multilabel ``members`` (L, H, W): see ``heads.reading``."""
+        return self.reading.targets(truth, self.wants_distances)
 
-    def loss(self, raw: PixelRaw, targets: dict[str, Tensor]) -> dict[str, Tensor]:
+    def loss(self, raw: PixelRaw | SupervisedRaw, targets: Targets) -> dict[str, Tensor]:
         """Give each weighted term of the loss by its name, at the targets' resolution; void pixels do not count."""
-        classes = targets["classes"]
-        logits = _resized(raw.logits, (classes.shape[-2], classes.shape[-1]))
-        pixels = Pixels(logits, classes, self.void, self.class_weights, targets.get("distances"))
-        return {term.name: term(pixels) for term in self.terms}
+        terms = self._terms(raw.logits, targets)
+        if isinstance(raw, SupervisedRaw):
+            guiding = self._terms(raw.auxiliary, targets)
+            terms |= {f"auxiliary_{name}": self.auxiliary_weight * term for name, term in guiding.items()}
+        return terms
+
+    def _terms(self, logits: Tensor, targets: Any) -> dict[str, Tensor]:
+        truth = next(iter(targets.values()))
+        evidence = self.reading.evidence(_resized(logits, tuple(truth.shape[-2:])), targets, self.class_weights)
+        return {term.name: term(evidence) for term in self.terms}
 
     def weigh(self, weights: Sequence[float]) -> None:
         """Set the weights of the classes in the losses that average over pixels."""
-        count = self.classify.out_channels
-        if len(weights) != count:
-            raise OptionError(f"[model] class_weights: expected {count} class weights, one a class, got {len(weights)}")
-        self.class_weights = torch.tensor(weights, dtype=torch.float32, device=self.classify.weight.device)
+        if len(weights) != self.count:
+            raise OptionError(f"[model] class_weights: expected {self.count} class weights, one a class, got {len(weights)}")
+        device = next(self.classify.parameters()).device
+        self.class_weights = torch.tensor(weights, dtype=torch.float32, device=device)
 
-    def reduce(self, raw: PixelRaw, size: Size, probabilities: bool = False) -> PixelReduced:
-        """Give the class of every pixel of (H, W), the mean probability of each class, and all probabilities if asked."""
+    def reduce(self, raw: PixelRaw, size: Size, probabilities: bool = False) -> NamedTuple:
+        """Give what decoding needs at (H, W): the classes, how sure they are, and all probabilities if asked."""
         # softmax takes half the time on class planes, max and sum on pixels
-        logits = _resized(raw.logits.contiguous() if probabilities else raw.logits, size)
-        top, classes = logits.max(dim=1)  # on CPUs several times faster than argmax
-        if probabilities:
-            spread = logits.softmax(dim=1)
-            highest = spread.gather(1, classes.unsqueeze(1)).squeeze(1)
-        else:
-            spread = logits[:, :0]
-            highest = 1 / (logits - top.unsqueeze(1)).exp_().sum(dim=1)  # softmax at the winner alone
-        count, length = logits.shape[:2]
-        flat = classes.reshape(count, -1)
-        sums = torch.zeros(count, length, device=logits.device).scatter_add(1, flat, highest.reshape(count, -1))
-        pixels = torch.zeros(count, length, device=logits.device).scatter_add(1, flat, torch.ones_like(flat, dtype=sums.dtype))
-        return PixelReduced(classes, sums / pixels.clamp_min(1), spread)  # type: ignore[arg-type]
+        logits = raw.logits.contiguous() if probabilities else raw.logits
+        return self.reading.reduce(_resized(logits, size), probabilities)
 
-    def decode(self, reduced: PixelReduced, frames: Sequence[Frame], labels: LabelSet, request: Request) -> list[Segmentation]:
-        """Make one semantic segmentation an image."""
-        arrays = PixelReduced(*(np.asarray(part) for part in reduced))
-        return decoding.decode(arrays, frames, labels, request)
+    def decode(self, reduced: Any, frames: Sequence[Frame], labels: LabelSet, request: Request) -> list[Segmentation]:
+        """Make one segmentation an image, of the head's kind."""
+        return self.reading.decode(reduced, frames, labels, request)
+
+
+def _fcn(channels: int, classes: int) -> nn.Module:
+    """Build torchvision's FCN head: 3x3 convolution to a quarter of the channels, batch norm, ReLU, dropout, 1x1 to logits."""
+    from torchvision.models.segmentation.fcn import FCNHead
+
+    return with_steady_norms(FCNHead(channels, classes))
 
 
 def _resized(logits: Tensor, size: Size) -> Tensor:

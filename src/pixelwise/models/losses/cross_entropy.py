@@ -3,16 +3,15 @@
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from pixelwise.core.errors import OptionError
-from pixelwise.models.losses.pixels import Pixels
+from pixelwise.models.losses.evidence import Evidence
 from pixelwise.models.losses.whole import over_batch
 
 
-def cross_entropy(pixels: Pixels, *, smoothing: float = 0.0) -> Tensor:
-    """Give the mean over labelled pixels of -ln p(true class), weighted by class.
+def cross_entropy(pixels: Evidence, *, smoothing: float = 0.0) -> Tensor:
+    """Give the mean over labelled pixels of -ln p(true class), weighted by class; of multilabel, over pixels and classes.
 
     Args:
         smoothing: share of the truth that is spread over all classes alike [1].
@@ -24,21 +23,16 @@ def cross_entropy(pixels: Pixels, *, smoothing: float = 0.0) -> Tensor:
     weights = pixels.pixel_weights
     if not smoothing:
         return _mean(pixels.surprise * weights, weights)
-    logits = pixels.logits if pixels.logits.dtype == torch.float64 else pixels.logits.float()
-    by_class = None if pixels.weights is None else pixels.weights.to(logits.dtype)
-    count = logits.shape[1]
-    truth = pixels.truth
-    total = F.cross_entropy(logits, truth, by_class, ignore_index=count, reduction="sum", label_smoothing=smoothing)
-    return over_batch(total) / over_batch(weights.sum()).clamp_min(_TINY)
+    return over_batch(pixels.smoothed(smoothing)) / over_batch(weights.sum()).clamp_min(_TINY)
 
 
-def focal(pixels: Pixels, *, gamma: float = 2.0, alpha: float = 0.0) -> Tensor:
+def focal(pixels: Evidence, *, gamma: float = 2.0, alpha: float = 0.0) -> Tensor:
     """Give the cross entropy with each pixel's term times (1 - p(true class)) ** gamma: what is learnt weighs little [1].
 
     Args:
         gamma: 0 gives the cross entropy back.
-        alpha: for two classes, the weight of the second one, that of the first being 1 - alpha, and the mean is that of the
-            pixels' terms, as in the paper; 0 leaves it to the class weights.
+        alpha: for two classes, the weight of the second one, that of the first being 1 - alpha (of multilabel, those of yes
+            and no), and the mean is that of the pixels' terms, as in the paper; 0 leaves it to the class weights.
 
     [1] Lin et al., Focal Loss for Dense Object Detection, ICCV 2017.
     """
@@ -48,16 +42,10 @@ def focal(pixels: Pixels, *, gamma: float = 2.0, alpha: float = 0.0) -> Tensor:
     terms = surprise * (-torch.expm1(-surprise)).clamp_min(_TINY) ** gamma if gamma else surprise  # 0 ** 0.5 has no slope
     if not alpha:
         return _mean(terms * pixels.pixel_weights, pixels.pixel_weights)
-    if pixels.logits.shape[1] != 2:
-        raise OptionError(
-            f"focal: alpha weighs two classes against each other, and there are {pixels.logits.shape[1]}; "
-            f"leave it out, and weigh classes with --set train.class_weights=median"
-        )
-    balance = torch.where(pixels.truth == 1, alpha, 1 - alpha)
-    return _mean(terms * balance, pixels.labelled)
+    return _mean(terms * pixels.balance(alpha), pixels.labelled)
 
 
-def ohem(pixels: Pixels, *, threshold: float = 0.7, min_kept: float = 0.1) -> Tensor:
+def ohem(pixels: Evidence, *, threshold: float = 0.7, min_kept: float = 0.1) -> Tensor:
     """Give the cross entropy of the hard pixels: those whose true class has a probability below ``threshold`` [1].
 
     Args:

@@ -5,9 +5,11 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from pixelwise.core.errors import OptionError
 from pixelwise.models.losses.whole import over_batch
 
 
@@ -74,10 +76,33 @@ class Pixels:
         table = torch.cat([self.weights.to(self.surprise.dtype), self.weights.new_zeros(1, dtype=self.surprise.dtype)])
         return table[self.truth]
 
+    def smoothed(self, smoothing: float) -> Tensor:
+        """Sum the weighted surprise under truths of which ``smoothing`` is spread over all classes alike."""
+        logits = self._logits
+        by_class = None if self.weights is None else self.weights.to(logits.dtype)
+        count = logits.shape[1]
+        return F.cross_entropy(logits, self.truth, by_class, ignore_index=count, reduction="sum", label_smoothing=smoothing)
+
+    def balance(self, alpha: float) -> Tensor:
+        """Weigh the second of two classes by ``alpha``, the first by the rest.
+
+        Raises:
+            OptionError: there are not two.
+        """
+        if self.logits.shape[1] != 2:
+            raise OptionError(
+                f"focal: alpha weighs two classes against each other, and there are {self.logits.shape[1]}; "
+                f"leave it out, and weigh classes with --set train.class_weights=median"
+            )
+        return torch.where(self.truth == 1, alpha, 1 - alpha)
+
+    @cached_property
+    def _logits(self) -> Tensor:
+        return self.logits if self.logits.dtype == torch.float64 else self.logits.float()
+
     @cached_property
     def _softmax(self) -> "_Shared":
-        logits = self.logits if self.logits.dtype == torch.float64 else self.logits.float()
-        return _Shared(*_Softmax.apply(logits, self.truth))
+        return _Shared(*_Softmax.apply(self._logits, self.truth))
 
 
 class _Shared(NamedTuple):

@@ -7,10 +7,10 @@ judged on those alone; and all are averaged over the classes that the batch's tr
 from torch import Tensor
 
 from pixelwise.core.errors import OptionError
-from pixelwise.models.losses.pixels import Pixels
+from pixelwise.models.losses.evidence import Evidence
 
 
-def dice(pixels: Pixels, *, smooth: float = 1.0) -> Tensor:
+def dice(pixels: Evidence, *, smooth: float = 1.0) -> Tensor:
     """Give 1 - the soft Dice coefficient [1].
 
     Args:
@@ -23,7 +23,7 @@ def dice(pixels: Pixels, *, smooth: float = 1.0) -> Tensor:
     return _mean(pixels, 1 - coefficient)
 
 
-def jaccard(pixels: Pixels, *, smooth: float = 1.0) -> Tensor:
+def jaccard(pixels: Evidence, *, smooth: float = 1.0) -> Tensor:
     """Give 1 - the soft intersection over union [1].
 
     [1] Rahman, Wang, Optimizing Intersection-Over-Union in Deep Neural Networks, ISVC 2016.
@@ -33,7 +33,7 @@ def jaccard(pixels: Pixels, *, smooth: float = 1.0) -> Tensor:
     return _mean(pixels, 1 - (pixels.shared + smooth) / (union + smooth))
 
 
-def tversky(pixels: Pixels, *, alpha: float = 0.3, beta: float = 0.7, smooth: float = 1.0) -> Tensor:
+def tversky(pixels: Evidence, *, alpha: float = 0.3, beta: float = 0.7, smooth: float = 1.0) -> Tensor:
     """Give 1 - the Tversky index, in which false alarms weigh ``alpha`` and misses ``beta`` [1].
 
     0.5 and 0.5 is Dice, 1 and 1 Jaccard; a larger ``beta`` asks for recall.
@@ -44,7 +44,7 @@ def tversky(pixels: Pixels, *, alpha: float = 0.3, beta: float = 0.7, smooth: fl
 
 
 def focal_tversky(
-    pixels: Pixels, *, alpha: float = 0.3, beta: float = 0.7, gamma: float = 4 / 3, smooth: float = 1.0
+    pixels: Evidence, *, alpha: float = 0.3, beta: float = 0.7, gamma: float = 4 / 3, smooth: float = 1.0
 ) -> Tensor:
     """Give (1 - the Tversky index) ** (1 / gamma) of each class: above 1, ``gamma`` turns to classes that are nearly right [1].
 
@@ -56,7 +56,7 @@ def focal_tversky(
     return _mean(pixels, loss.clamp_min(1e-6) ** (1 / gamma))  # the root's slope at 0 is endless
 
 
-def _tversky_index(name: str, pixels: Pixels, alpha: float, beta: float, smooth: float) -> Tensor:
+def _tversky_index(name: str, pixels: Evidence, alpha: float, beta: float, smooth: float) -> Tensor:
     _check(name, smooth)
     if alpha < 0 or beta < 0 or alpha + beta == 0:
         raise OptionError(f"{name}: expected an alpha and a beta of at least 0, not both 0, got {alpha} and {beta}")
@@ -69,7 +69,7 @@ def _check(name: str, smooth: float) -> None:
         raise OptionError(f"{name}: expected a smooth of at least 0, got {smooth}")
 
 
-def _mean(pixels: Pixels, losses: Tensor) -> Tensor:
+def _mean(pixels: Evidence, losses: Tensor) -> Tensor:
     """Average over the classes in the truth; none gives 0."""
     present = pixels.pixels > 0
     return losses.where(present, 0).sum() / present.sum().clamp_min(1)

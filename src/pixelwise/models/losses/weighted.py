@@ -13,8 +13,11 @@ from torch import Tensor
 from pixelwise.core.errors import OptionError, UnknownName, nearest
 from pixelwise.core.options import fitted
 from pixelwise.models.losses import LOSSES
+from pixelwise.models.losses.evidence import Evidence
+from pixelwise.models.losses.memberships import Memberships
 from pixelwise.models.losses.pixels import Pixels
 
+OF_CLASS_MAPS = frozenset({"boundary", "lovasz"})  # losses that are not made of a yes or no for each class
 EXAMPLE = "as in 'cross_entropy + dice' or '0.5*focal(gamma=3) + lovasz'"
 
 
@@ -32,7 +35,7 @@ class Term:
         loss: Callable[..., Tensor] = getattr(LOSSES[self.name], self.name)
         return loss
 
-    def __call__(self, pixels: Pixels) -> Tensor:
+    def __call__(self, pixels: Evidence) -> Tensor:
         """Compute the weighted term."""
         return self.weight * self.function(pixels, **self.options)
 
@@ -71,15 +74,25 @@ def with_option(terms: tuple[Term, ...], name: str, option: str, value: object) 
     return tuple(replace(term, options={option: value, **term.options}) if term.name == name else term for term in terms)
 
 
-def check(terms: tuple[Term, ...], classes: int) -> None:
+def check(terms: tuple[Term, ...], classes: int, multilabel: bool = False) -> None:
     """Compute the sum once on two pixels, so that a value that does not fit is refused before training.
 
     Raises:
-        OptionError: it is.
+        OptionError: it is, or a loss is one of class maps and the classes may overlap.
     """
-    truth = torch.zeros(1, 1, 2, dtype=torch.long)
     for term in terms:
-        term(Pixels(torch.zeros(1, classes, 1, 2), truth, classes, distances=torch.zeros(1, 1, 2)))
+        if multilabel and term.name in OF_CLASS_MAPS:
+            others = ", ".join(name for name in LOSSES.rows if name not in OF_CLASS_MAPS)
+            raise OptionError(f"[model] loss: {term.name} wants one class a pixel, and multilabel has several; take {others}")
+        term(_two_pixels(classes, multilabel))
+
+
+def _two_pixels(classes: int, multilabel: bool) -> Evidence:
+    logits = torch.zeros(1, classes, 1, 2, device="cpu")  # also where a network is built on a device without numbers
+    if multilabel:
+        return Memberships(logits, torch.zeros_like(logits, dtype=torch.uint8))
+    truth = torch.zeros(1, 1, 2, dtype=torch.long, device="cpu")
+    return Pixels(logits, truth, classes, distances=torch.zeros(1, 1, 2, device="cpu"))
 
 
 def _summands(node: ast.expr) -> list[ast.expr]:

@@ -13,21 +13,28 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pixelwise.core.card import Card
 from pixelwise.core.errors import OptionError
 from pixelwise.core.image import RGB
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind
+from pixelwise.models.about import About
 from pixelwise.models.encoders import Encoder, build_encoder
 from pixelwise.models.encoders.weights import loaded
 from pixelwise.models.heads.pixel import PixelHead
 from pixelwise.models.network import Network
 from pixelwise.models.segmenter import Segmenter
+from pixelwise.models.semantic import KINDS, WIDTHS, Input, require, segmenter
 
+__all__ = ["ABOUT", "KINDS", "UNet", "build"]
+
+ABOUT = About(
+    good_for="the first choice: sharp borders, from few images, at any size",
+    code="Apache-2.0 (written here from the paper)",
+    weights="timm's tf_efficientnet_lite2: Apache-2.0, learnt from ImageNet; installed with pixelwise",
+    paper="Ronneberger, Fischer, Brox, U-Net, 2015, arXiv 1505.04597",
+)
 Norm = Literal["batch", "group", "none"]
 Upsampling = Literal["nearest", "bilinear", "transposed"]
-DECODER = (160, 96, 48, 32)
-KINDS: tuple[Kind, ...] = ("semantic",)  # that it gives
 
 
 def build(
@@ -55,7 +62,7 @@ def build(
 
     Args:
         labels: the classes.
-        kind: only ``semantic``.
+        kind: ``semantic``, one class a pixel; ``multilabel``, any number of them.
         encoder: ``plain`` for the paper's, else the name of a timm or smp encoder.
         weights: of the encoder: ``imagenet``, ``none``, a name such as ``timm:resnet50.a1_in1k``, or a file.
         decoder: channels of the expanding path, deepest first; () takes the paper's for ``plain``, else (160, 96, 48, 32).
@@ -74,10 +81,7 @@ def build(
     Raises:
         OptionError: the kind or an option does not fit.
     """
-    if kind not in KINDS:
-        raise OptionError(f"unet gives semantic segmentations, not {kind}")
-    if not len(labels):
-        raise OptionError("unet needs at least one class")
+    require("unet", labels, kind)
     plain = encoder == "plain"
     output_stride = output_stride or (1 if plain else 2)
     path = (
@@ -87,49 +91,27 @@ def build(
     )
     widths = decoder or _decoder_widths(path, plain, output_stride)
     network = UNet(path, widths, output_stride, norm, upsampling)
-    head = PixelHead(network.channels, labels, 1 if plain else 3, dropout, loss, class_weights, label_smoothing)
+    head = PixelHead(network.channels, labels, 1 if plain else 3, dropout, loss, class_weights, label_smoothing, kind)
     options = {
         "encoder": encoder,
         "weights": weights,
-        "decoder": list(widths),
+        "decoder": widths,
         "output_stride": output_stride,
         "norm": norm,
         "upsampling": upsampling,
         "dropout": dropout,
         "width": width,
         "depth": depth,
-        "bands": list(bands),
         "levels": levels,
-        "mean": list(mean),
-        "deviation": list(deviation),
     }
-    card = Card(
-        "unet",
-        "semantic",
-        labels,
-        bands,
-        _a_band(mean, bands, "mean") or path.mean,
-        _a_band(deviation, bands, "deviation") or path.deviation,
-        stride=max(path.strides),
-        gives_probabilities=True,
-        options=options,
-    )
-    return Segmenter(network, head, card)
-
-
-def _a_band(values: tuple[float, ...], bands: tuple[str, ...], what: str) -> tuple[float, ...]:
-    if values and len(values) != len(bands):
-        raise OptionError(f"[model] {what}: expected {len(bands)} numbers, one a band, got {len(values)}")
-    if what == "deviation" and not all(value > 0 for value in values):
-        raise OptionError(f"[model] deviation: expected numbers above 0, got {list(values)}")
-    return tuple(float(value) for value in values)
+    return segmenter("unet", labels, kind, network, head, path, Input(bands, mean, deviation), options)
 
 
 def _decoder_widths(path: Encoder, plain: bool, output_stride: int) -> tuple[int, ...]:
     levels = [stride for stride in (1, *path.strides) if output_stride <= stride < max(path.strides)]
     if plain:
         return path.channels[-2::-1][: len(levels)]
-    return tuple(DECODER[index] if index < len(DECODER) else 16 for index in range(len(set(levels))))
+    return tuple(WIDTHS[index] if index < len(WIDTHS) else WIDTHS[-1] for index in range(len(set(levels))))
 
 
 class UNet(Network):

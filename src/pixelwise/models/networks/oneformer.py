@@ -1,0 +1,210 @@
+"""OneFormer [1]: Mask2Former with a token that says which task is asked for, and queries that start from it.
+
+Pixel decoder, query transformer and decoder are those of transformers; loss, targets and decoding are our query head's. A run
+trains one kind, and its token never changes. The authors draw a task for each image, and teach the queries what each task and
+image holds by a contrastive loss (weight 0.5) against a text encoder; text encoder and contrastive loss are not built here.
+Published networks, which learnt all three tasks, are asked by the token of the kind.
+
+[1] Jain, Li, Chiu, Hassani, Orlov, Shi: OneFormer: One Transformer to Rule Universal Image Segmentation, CVPR 2023, arXiv
+    2211.06220. With a Swin-L 57.9 PQ and 49.0 AP on COCO.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pixelwise.core.errors import MissingFile, OptionError
+from pixelwise.core.image import RGB
+from pixelwise.core.labels import LabelSet
+from pixelwise.core.segmentation import Kind
+from pixelwise.decode.query import Rules
+from pixelwise.models.about import About
+from pixelwise.models.heads.query import QueryFeatures, QueryHead
+from pixelwise.models.heads.query_loss import Weights
+from pixelwise.models.heads.query_points import Points
+from pixelwise.models.segmenter import Segmenter
+from pixelwise.models.semantic import Input
+from pixelwise.models.universal import (
+    KINDS,
+    STRIDES,
+    TRAINING,
+    Parts,
+    QueryNetwork,
+    Stages,
+    draw_as_published,
+    lower_bound,
+    quietly,
+    require,
+    require_widths,
+    segmenter,
+)
+
+__all__ = ["ABOUT", "KINDS", "TRAINING", "build"]
+ABOUT = About(
+    "published weights that give all three kinds from one file; to train anew, Mask2Former is lighter",
+    "Apache-2.0 (transformers)",
+    "those of its encoder; the networks on transformers' hub are MIT",
+    "Jain et al., OneFormer: One Transformer to Rule Universal Image Segmentation, CVPR 2023",
+)
+RENAMED = {
+    "model.transformer_module.decoder.class_embed.": "head.classify.",
+    "model.text_mapper.": "left out.",
+    "model.": "network.model.",
+}
+TEXT = 77  # numbers that a task is told in: the places of CLIP's tokens
+
+
+def build(
+    labels: LabelSet,
+    kind: Kind = "panoptic",
+    *,
+    encoder: str = "tf_efficientnet_lite2",
+    weights: str = "imagenet",
+    config: Mapping[str, Any] | None = None,
+    task: tuple[int, ...] = (),
+    queries: int = 50,
+    width: int = 128,
+    heads: int = 8,
+    pixel_layers: int = 2,
+    query_layers: int = 2,
+    decoder_layers: int = 3,
+    feedforward: int = 512,
+    object_score: float = 0.8,
+    overlap: float = 0.8,
+    mask: float = 0.5,
+    detections: int = 100,
+    bands: tuple[str, ...] = RGB,
+    mean: tuple[float, ...] = (),
+    deviation: tuple[float, ...] = (),
+    points: int = 0,
+    class_loss: float = 2.0,
+    mask_loss: float = 5.0,
+    dice_loss: float = 5.0,
+    no_object: float = 0.1,
+    class_weights: tuple[float, ...] | None = None,
+) -> Segmenter:
+    """Build a OneFormer; its masks are at 1/4 of the input.
+
+    Args:
+        task: the numbers that tell the task; () takes for published weights the tokens of "the task is panoptic" (or of the
+            other kinds), by the tokenizer they come with, and else a 1 in a place for each kind.
+        queries: the task's own among them; the paper has 150.
+        query_layers: of the transformer that turns the task's token into queries; the paper has 2.
+
+    The other arguments are those of ``mask2former``.
+
+    Raises:
+        OptionError: the kind or an option does not fit.
+    """
+    from transformers import OneFormerConfig, OneFormerForUniversalSegmentation
+
+    require("oneformer", labels, kind)
+    parts = Parts("oneformer", OneFormerForUniversalSegmentation, encoder, weights, config, len(bands))
+    if not parts.has_config:
+        require_widths("oneformer", width, heads)
+        lower_bound("queries", queries, 2)
+        lower_bound("decoder_layers", decoder_layers, 1)
+    with quietly():
+        settings = (
+            parts.full_config(OneFormerConfig, labels, len(bands))
+            if parts.has_config
+            else OneFormerConfig(
+                backbone_config=parts.stand_in(len(bands)),
+                conv_dim=width,
+                mask_dim=width,
+                hidden_dim=width,
+                num_attention_heads=heads,
+                encoder_layers=pixel_layers,
+                encoder_feedforward_dim=feedforward,
+                query_dec_layers=query_layers,
+                decoder_layers=decoder_layers + 1,  # transformers counts the prediction before the first layer
+                dim_feedforward=feedforward,
+                dropout=0.0,
+                num_queries=queries,
+                num_labels=len(labels),
+                strides=list(STRIDES),
+            )
+        )
+        settings.is_training, settings.use_auxiliary_loss = False, True
+        whole = OneFormerForUniversalSegmentation(settings)
+    if parts.encoder is not None:
+        whole.model.pixel_level_module.encoder = Stages(parts.encoder)
+        transformer = whole.model.transformer_module
+        attention = [transformer.decoder.query_transformer, *transformer.decoder.layers]
+        draw_as_published(attention, [transformer.queries_embedder, transformer.level_embed])
+    told = task or (_tokens(weights, kind) if parts.published else _own_task(kind))
+    if len(told) != settings.task_seq_len:
+        raise OptionError(f"[model] task: expected {settings.task_seq_len} numbers, got {len(told)}")
+    decoder = whole.model.transformer_module.decoder
+    loss = Weights(class_loss, mask_loss, dice_loss, no_object)
+    rules = Rules(object_score, overlap, mask, detections)
+    head = QueryHead(labels, kind, decoder.class_embed, STRIDES[-1], loss, Points(points), rules, class_weights)
+    decoder.class_embed = nn.Identity()  # it then gives the queries' features, which the head classifies
+    options = {
+        "encoder": encoder,
+        "weights": weights,
+        "task": told,
+        "queries": queries,
+        "width": width,
+        "heads": heads,
+        "pixel_layers": pixel_layers,
+        "query_layers": query_layers,
+        "decoder_layers": decoder_layers,
+        "feedforward": feedforward,
+        "object_score": object_score,
+        "overlap": overlap,
+        "mask": mask,
+        "detections": detections,
+    }
+    network = OneFormer(whole.model, parts, told)
+    return segmenter("oneformer", labels, kind, network, head, parts, Input(bands, mean, deviation), options, RENAMED)
+
+
+def _own_task(kind: Kind) -> tuple[int, ...]:
+    return tuple(int(place == KINDS.index(kind)) for place in range(TEXT))
+
+
+def _tokens(weights: str, kind: Kind) -> tuple[int, ...]:
+    """Tell the task in CLIP's tokens, as the published networks were taught.
+
+    Raises:
+        MissingFile: the tokenizer is not there.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(weights.removeprefix("hub:"))
+    except (OSError, ValueError) as error:
+        raise MissingFile(f"{weights}: the tokenizer that tells the task cannot be had ({error}); give model.task") from None
+    told = tokenizer([f"the task is {kind}"], padding="max_length", max_length=TEXT, truncation=True)
+    pairs = zip(told["input_ids"][0], told["attention_mask"][0], strict=True)
+    return tuple(int(token) * int(counts) for token, counts in pairs)
+
+
+class OneFormer(QueryNetwork):
+    """The features of the queries before the decoder and after each layer of it, and the masks they make."""
+
+    def __init__(self, model: nn.Module, parts: Parts, task: tuple[int, ...]) -> None:
+        super().__init__(model, parts)
+        self.register_buffer("task", torch.tensor([task], dtype=torch.float32), persistent=False)
+
+    @property
+    def encoder(self) -> nn.Module:  # type: ignore[override]
+        """The encoder, or transformers' backbone."""
+        found: nn.Module = self.model.pixel_level_module.encoder
+        return found
+
+    def forward(self, images: Tensor) -> QueryFeatures:  # type: ignore[override]
+        """Give the queries (N, Q, C) and the masks (N, Q, h, w) of each layer."""
+        found = self.model(images, self.task.expand(len(images), -1), return_dict=True)  # type: ignore[operator]
+        layers = [
+            *(
+                (one["class_queries_logits"], one["masks_queries_logits"])
+                for one in found.transformer_decoder_auxiliary_predictions
+            ),
+            (found.transformer_decoder_class_predictions, found.transformer_decoder_mask_predictions),
+        ]
+        queries, masks = zip(*layers, strict=True)
+        return QueryFeatures(queries, masks)

@@ -1,0 +1,63 @@
+"""A feature pyramid on any encoder: what detectors look for objects of every size in.
+
+The pyramid is torchvision's. Its levels have the encoder's strides from the finest one wanted on, and all one width. One level
+more, at twice the last stride, is the last one with every other row and column left out [1].
+
+[1] Lin, Dollár, Girshick, He, Hariharan, Belongie: Feature Pyramid Networks for Object Detection, CVPR 2017, arXiv 1612.03144.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
+
+from torch import Tensor, nn
+
+from pixelwise.core.errors import OptionError
+from pixelwise.models.encoders import Encoder
+from pixelwise.models.network import Network
+
+Norm = Literal["none", "batch", "group"]
+GROUPS = 32  # of a group norm
+
+
+class EncoderPyramid(Network):
+    """An encoder and a feature pyramid on it.
+
+    Args:
+        finest: the stride of the pyramid's finest level.
+        channels: of every level.
+
+    Attributes:
+        levels: the strides of the pyramid's levels, finest first; the last one is the added level's.
+
+    Raises:
+        OptionError: the encoder's strides from ``finest`` on do not double step by step.
+    """
+
+    def __init__(self, encoder: Encoder, finest: int, channels: int, norm: Norm = "none") -> None:
+        from torchvision.ops.feature_pyramid_network import FeaturePyramidNetwork, LastLevelMaxPool
+
+        super().__init__()
+        self.places = tuple(place for place, stride in enumerate(encoder.strides) if stride >= finest)
+        found = tuple(encoder.strides[place] for place in self.places)
+        if len(found) < 2 or found != tuple(finest * 2**level for level in range(len(found))):
+            raise OptionError(
+                f"a feature pyramid from stride {finest} on needs features at {finest}, {2 * finest}, {4 * finest} …; the "
+                f"encoder gives them at {', '.join(map(str, encoder.strides))}; choose another encoder"
+            )
+        self.encoder = encoder.module
+        self.weights, self.strides = encoder.weights, encoder.strides
+        self.levels = (*found, 2 * found[-1])
+        widths = [encoder.channels[place] for place in self.places]
+        self.pyramid = FeaturePyramidNetwork(widths, channels, LastLevelMaxPool(), norm_layer(norm))
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+        """Give the levels (N, C, H / s, W / s) of the pyramid, finest first."""
+        found = self.encoder(images)
+        return tuple(self.pyramid(OrderedDict((str(place), found[place]) for place in self.places)).values())
+
+
+def norm_layer(norm: Norm) -> Callable[[int], nn.Module] | None:
+    """Give what makes a norm for a number of channels, as torchvision's layers want it; None for ``none``."""
+    return {"none": None, "batch": nn.BatchNorm2d, "group": partial(nn.GroupNorm, GROUPS)}[norm]
