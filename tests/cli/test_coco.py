@@ -45,7 +45,7 @@ def test_the_kind_may_be_said_and_another_is_refused_before_any_work(
     arguments = ["train", "--data", str(data), "--set", "train.steps=1", "--quiet", *TINY]
     assert main([*arguments, "--kind", "semantic", "--out", str(tmp_path / "run")]) == 0
     assert main([*arguments, "--kind", "instance", "--out", str(tmp_path / "other")]) == 2
-    assert "unet gives semantic segmentations, not instance" in capsys.readouterr().err
+    assert "unet gives semantic or multilabel segmentations, not instance" in capsys.readouterr().err
 
 
 def test_a_run_is_scored_with_background_as_a_class_and_says_so(

@@ -72,7 +72,7 @@ def test_layer_decay_slows_each_stage_below_the_head() -> None:
         ("tf_efficientnet_lite0", "conv_stem", "blocks.6.0.conv_pw"),
         ("resnet18", "conv1", "layer4.1.conv2"),
         ("convnext_atto", "stem_0", "stages_3.blocks.1.mlp.fc2"),
-        ("mit_b0", "encoder.patch_embed1.proj", "encoder.block4.1.mlp.fc2"),
+        ("mit_b0", "stages.0.patch_embeddings.proj", "stages.3.blocks.1.mlp.fc2"),
     ],
 )
 def test_stages_follow_the_strides_of_any_encoder(encoder: str, first: str, last: str) -> None:

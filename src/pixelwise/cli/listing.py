@@ -67,7 +67,7 @@ def _model(name: str) -> dict[str, Any]:
 def _model_lines(model: dict[str, Any]) -> list[str]:
     height, width = model["size"]
     adds = model["multiply_adds"]
-    costs = "multiply-adds depend on the image" if adds is None else f"{adds / 1e9:.1f} G multiply-adds"
+    costs = "multiply-adds not counted, as they follow from numbers" if adds is None else f"{adds / 1e9:.1f} G multiply-adds"
     lines = {
         "kinds": ", ".join(model["kinds"]),
         "good for": model["good_for"],

@@ -24,9 +24,10 @@ def score_and_report(predictor: "Predictor", val: "Dataset", run: Path, quiet: b
     from pixelwise.cli.progress import progress_bar
     from pixelwise.core.files import write_json
     from pixelwise.metrics.evaluate import evaluate, with_about
+    from pixelwise.metrics.truths import usual
 
     with progress_bar("score") as progress:
-        metrics, note = page_metrics(["overlap"], predictor.card.gives_probabilities, val)
+        metrics, note = page_metrics(usual(val.kind, predictor.card.kind), predictor.card.gives_probabilities, val)
         report = evaluate(predictor, val, metrics, progress=progress)
         report = with_about(report, {"split": "val"}, [note] if note else [])
     write_json(run / "scores.json", report.to_json())

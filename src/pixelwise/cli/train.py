@@ -155,11 +155,13 @@ def _score(run: Any, prepared: Any, out: Path, device: str, quiet: bool) -> None
     from pixelwise.cli.scoring import score_and_report
     from pixelwise.core.files import write_json
     from pixelwise.predict.network import Network
+    from pixelwise.train.goal import goal_of
 
     done = {"steps": run.progress.step, "best_step": run.progress.best_step}
     run.model.card = replace(run.model.card, training={**run.model.card.training, **done})
     network = Network(run.model, device, "32-true")
     if len(prepared.val):
         report = score_and_report(network, prepared.val, out, quiet)
-        run.model.card = replace(run.model.card, training={**run.model.card.training, "val_miou": report["miou"]})
+        main = goal_of(run.model.card.kind).main
+        run.model.card = replace(run.model.card, training={**run.model.card.training, f"val_{main}": report[main]})
     write_json(out / "card.json", run.model.card.to_json())

@@ -27,7 +27,7 @@ class About(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """Parameters, and multiply-adds for one image; None where they depend on what is in the image."""
+    """Parameters, and multiply-adds for one image; None where a network looks at numbers on its way, as at boxes it finds."""
 
     parameters: int
     multiply_adds: int | None
@@ -59,6 +59,6 @@ def cost_of(name: str, options: Mapping[str, Any] | None = None, size: Size = SI
     try:
         with counter, torch.device("meta"), torch.no_grad():
             model.eval().requires_grad_(False)(torch.empty(1, len(model.card.bands), *size))
-    except (NotImplementedError, RuntimeError):  # what is found in the image decides how much is computed
+    except (NotImplementedError, RuntimeError):  # it looks at numbers, and here are none
         return Cost(parameters, None)
     return Cost(parameters, counter.get_total_flops() // 2)

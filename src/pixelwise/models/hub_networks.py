@@ -97,7 +97,7 @@ def fill(model: Segmenter, published: Published, renamed: Mapping[str, str]) -> 
     """Fill a model with published weights: all of it but the rows of classes that were published under no such name.
 
     Args:
-        renamed: beginnings of the names of transformers' tensors, and of ours; what begins with none of them is left out.
+        renamed: beginnings of the names of transformers' tensors, and of ours; names without a place are left out.
 
     Raises:
         CheckpointError: a tensor is missing or of another shape.

@@ -195,7 +195,7 @@ def segmenter(
 
     Args:
         options: what ``build`` was given, but for the input and what only training needs.
-        renamed: beginnings of the names of transformers' tensors, and of ours.
+        renamed: beginnings of the names of transformers' tensors, and of ours; names without a place are left out.
         stride: sides are padded to a multiple of it.
     """
     mean, deviation = (parts.encoder.mean, parts.encoder.deviation) if parts.encoder is not None else IMAGENET

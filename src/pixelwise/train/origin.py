@@ -56,18 +56,24 @@ def named(recipe: Recipe, card: Card | None) -> Recipe:
     return replace(recipe, model={"name": name, **recipe.model})
 
 
-def kind_of(recipe: Recipe) -> Kind | None:
-    """Give the kind of segmentation to train for: the recipe's, else the network's only one; None leaves it to the data.
+def require_kind(recipe: Recipe) -> None:
+    """Refuse a kind that the recipe's network does not give, before any work.
 
     Raises:
         OptionError: the network does not give the recipe's kind.
     """
     name = recipe.model.get("name", "unet")
     kinds: tuple[Kind, ...] = MODELS[name].KINDS
-    wanted: Kind | None = recipe.model.get("kind") or (kinds[0] if len(kinds) == 1 else None)
-    if wanted is not None and wanted not in kinds:
+    wanted: Kind | None = recipe.model.get("kind")
+    if wanted and wanted not in kinds:
         raise OptionError(f"{name} gives {' or '.join(kinds)} segmentations, not {wanted}; choose another --kind or --model")
-    return wanted
+
+
+def kind_of(recipe: Recipe, data: Kind) -> Kind:
+    """Give the kind of segmentation to train for: the recipe's, else the data's if the network gives it, else its usual one."""
+    kinds: tuple[Kind, ...] = MODELS[recipe.model.get("name", "unet")].KINDS
+    wanted: Kind | None = recipe.model.get("kind")
+    return wanted or (data if data in kinds else kinds[0])
 
 
 def inherited(recipe: Recipe, card: Card | None, bands: tuple[str, ...]) -> Recipe:

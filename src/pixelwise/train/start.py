@@ -188,7 +188,7 @@ def audited(recipe: Recipe, say: Say = print) -> Audit:
     options = recipe.data
     if not options.path:
         raise OptionError("there is no data: give --data PATH, or path in the recipe's table [data]")
-    kind = origin.kind_of(recipe)
+    origin.require_kind(recipe)
     audit = check(
         read_with_lists(Path(options.path), Path(options.lists) if options.lists else None, format=options.format or None),
         void=options.void or None,
@@ -205,16 +205,17 @@ def audited(recipe: Recipe, say: Say = print) -> Audit:
         raise DataError(
             f"{options.path}: no image with a readable mask is left to train on; see: pixelwise data check {options.path}"
         )
+    kind = origin.kind_of(recipe, audit.good.kind)
     return replace(audit, good=with_test(_of_kind(audit.good, kind, say), recipe))
 
 
-def _of_kind(dataset: Dataset, kind: Kind | None, say: Say) -> Dataset:
+def _of_kind(dataset: Dataset, kind: Kind, say: Say) -> Dataset:
     """Read the labels as the kind to train for.
 
     Raises:
         OptionError: it cannot be learnt from them.
     """
-    if kind in (None, dataset.kind):
+    if kind == dataset.kind:
         return dataset
     try:
         if kind == "instance":

@@ -38,7 +38,7 @@ ABOUT = About(
     "none by default; those on transformers' hub are MIT, of DINOv2 Apache-2.0",
     "Kerssies et al., Your ViT is Secretly an Image Segmentation Model, CVPR 2025",
 )
-RENAMED = {"class_predictor.": "head.classify.", "criterion.": "left out.", "": "network.model."}
+RENAMED = {"class_predictor.": "head.classify.", "": "network.model."}
 NO_MASK = -1e9  # added to the attention where a query must not look, as transformers has it
 
 

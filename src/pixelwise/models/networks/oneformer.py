@@ -48,11 +48,7 @@ ABOUT = About(
     "those of its encoder; the networks on transformers' hub are MIT",
     "Jain et al., OneFormer: One Transformer to Rule Universal Image Segmentation, CVPR 2023",
 )
-RENAMED = {
-    "model.transformer_module.decoder.class_embed.": "head.classify.",
-    "model.text_mapper.": "left out.",
-    "model.": "network.model.",
-}
+RENAMED = {"model.transformer_module.decoder.class_embed.": "head.classify.", "model.": "network.model."}
 TEXT = 77  # numbers that a task is told in: the places of CLIP's tokens
 
 

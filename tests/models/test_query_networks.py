@@ -1,6 +1,8 @@
 """Transformers' networks behind our contract: the same raw output as theirs, and their published weights under our classes."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,11 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.models import checkpoint, hub_networks
 from pixelwise.models.heads.query import QueryRaw
 from pixelwise.models.networks import detr, eomt, mask2former, maskformer, oneformer, unet
+from pixelwise.models.universal import TRAINING
 from pixelwise.models.weights import read_tensors
+from pixelwise.train import origin
+from pixelwise.train.cost import footprint_of
+from pixelwise.train.options import TrainOptions, recipe_from
 
 LABELS = LabelSet.of(["tree", "sky", "car"], things=["tree", "car"])
 SWIN = {
@@ -239,3 +245,45 @@ def test_the_encoder_learns_and_freezes_as_any_other() -> None:
         names = [name for name, _ in model.named_parameters()]
         assert len(names) == len(set(names))
         assert sum(one.numel() for one in model.network.encoder.parameters()) > 80_000
+
+
+def test_rates_that_suit_the_network_hold_unless_others_are_given() -> None:
+    recipe = recipe_from({"model": {"name": "mask2former"}})
+    assert (recipe.train.rate, recipe.train.clip) == (TRAINING["rate"], TRAINING["clip"])
+    assert recipe_from({"model": {"name": "mask2former"}, "train": {"rate": 0.002}}).train.rate == 0.002
+    assert recipe_from({}).train.rate == TrainOptions().rate
+
+
+def test_a_run_from_a_published_network_keeps_its_configuration(folder: Path) -> None:
+    recipe = recipe_from({"model": {"name": "mask2former", "weights": f"hub:{folder}", "kind": "instance"}})
+    planned = origin.inherited(recipe, None, ("red", "green", "blue"))
+    assert planned.model["config"]["num_queries"] == 7
+    kept = footprint_of(planned.model, 3, "32-true")
+    assert 2e5 < kept.weights < 4e6  # of its own sizes, not of the usual network
+
+
+CROWDED = """
+import resource
+import numpy as np, torch
+from pixelwise.core.labels import LabelSet
+from pixelwise.core.masks import DisjointMasks
+from pixelwise.core.segmentation import Segmentation
+from pixelwise.models.networks import mask2former
+from pixelwise.train.loader import collate
+
+y, x = np.mgrid[:256, :256]
+ids = (y * 17 // 256) * 18 + x * 18 // 256 + 1
+ids = np.where(ids <= 300, ids, 0).astype(np.uint16)
+labels = LabelSet.of(["a", "b"], things=["a", "b"])
+model = mask2former.build(labels, "instance", encoder="tf_efficientnet_lite0", weights="none", queries=300).train()
+targets = model.head.targets(Segmentation("instance", DisjointMasks(ids, 300), np.arange(300) % 2, labels))
+batch = collate([(np.zeros((256, 256, 3), np.uint8), targets, "")] * 8, model.head.ragged)
+sum(model.loss(batch.images(torch.device("cpu")), batch.targets).values()).backward()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+"""
+
+
+@pytest.mark.slow
+def test_8_images_with_300_objects_each_train_within_8_gigabytes() -> None:
+    found = subprocess.run([sys.executable, "-c", CROWDED], capture_output=True, text=True, check=True)
+    assert float(found.stdout.split()[-1]) < 8
