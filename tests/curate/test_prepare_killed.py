@@ -80,7 +80,7 @@ def test_killed_and_started_again_it_ends_as_if_nothing_had_been(workers: int, d
     (part,) = tmp_path.glob(".out.*.part")
     journal = Journal(part / JOURNAL)
     finished = [row for row in range(SAMPLES) if row in journal]
-    assert finished[:2] == [0, 1]
+    assert len([row for row in finished if row < DEADLY]) >= DEADLY + 1 - workers  # each other process had one in its hands
     assert DEADLY not in finished
     times = {row: _time(part, coco.read(data)[row].name) for row in finished}
     assert run(data, tmp_path / "out", workers) == 0
