@@ -75,7 +75,7 @@ def test_a_few_steps_lower_the_loss(name: str, kind: Kind) -> None:
 @each
 def test_overfits_two_drawn_scenes(name: str, kind: Kind) -> None:
     data = drawn(kind, FITS.get(name, {}).get("size", (64, 64)))
-    given = {"steps": 150, "batch": 2, "crop": data[0].size, "rate": 3e-3, "ema": 0.8, "validations": 1, "threads": 2}
+    given = {"steps": 150, "batch": 2, "crop": data[0].size, "rate": 3e-3, "ema": 0.8, "validations": 1, "threads": 1}
     options = TrainOptions(**{**given, **FITS.get(name, {}).get("options", {})})
     rows = fit(build(name, kind, data.labels), data, data, options, NONE, quiet=True).progress.history
     assert max(row.get(SCORE[kind]) or 0.0 for row in rows) > LEAST[kind]
