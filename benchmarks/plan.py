@@ -38,7 +38,9 @@ def measure(kind: str, results: "multiprocessing.Queue[tuple[float, float, float
     keep_freed_memory()
     train = drawn(*KINDS[kind], is_grey="grey" in kind)
     machine = this_machine("cpu")
-    recipe = plan(Recipe(train=TrainOptions(steps=STEPS, validations=1)), look_at(train), machine).recipe
+    recipe = plan(
+        Recipe(model={"name": "unet"}, train=TrainOptions(steps=STEPS, validations=1)), look_at(train), machine
+    ).recipe
     options = recipe.train
     chosen = {name: value for name, value in recipe.model.items() if name != "name"}
     model = unet.build(train.labels, **chosen)

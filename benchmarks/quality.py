@@ -1,8 +1,8 @@
 """Train a network on a data set for some minutes, score it, and keep the row: the tables of networks in RESULTS.md.
 
-One call makes one row, with the command line's own ``train``; a call that was stopped goes on when it is repeated, and a row that
-is there is not made again. Rows are kept in ``benchmarks/quality.jsonl``; the section of RESULTS.md between its marks is made
-from that file alone. Minutes are of the clock, so the machine should do nothing else; ``--threads`` is kept with the row.
+One call makes one row, with the command line's own ``train``. A call that was stopped goes on when it is repeated, and a row
+that is there is not made again. Rows are kept in ``benchmarks/quality.jsonl``, and the section of RESULTS.md between its marks
+is made from that file alone. Minutes are of the clock, so that the machine should do nothing else.
 
 Run: python benchmarks/quality.py NETWORK DATA --minutes 10 [--threads 1] [--note WORDS] [--set table.key=value …]
      python benchmarks/quality.py --tables      (only make the section of RESULTS.md anew)

@@ -11,7 +11,7 @@ from pixelwise.core.sample import Dataset
 from pixelwise.formats import coco, read
 from pixelwise.scenes import scenes
 
-TINY = ["--encoder", "plain", "--set", "model.width=4", "--set", "model.depth=2", "--set", "train.threads=1"]
+TINY = ["--model", "unet", "--encoder", "plain", "--set", "model.width=4", "--set", "model.depth=2", "--set", "train.threads=1"]
 RULE = "objects are painted as classes: 'background' where there is none"
 
 

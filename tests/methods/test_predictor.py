@@ -9,9 +9,9 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.predictor import Request
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.methods import randomforest
-from pixelwise.methods.otsu import otsu_level
+from pixelwise.methods.learned import randomforest
 from pixelwise.methods.predictor import Method
+from pixelwise.methods.thresholds.otsu import otsu_level
 from pixelwise.metrics.evaluate import evaluate
 from pixelwise.scenes import scenes
 

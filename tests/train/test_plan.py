@@ -25,7 +25,7 @@ KEPT = Footprint(22 * 2**20, 1300.0)  # of a U-Net on EfficientNet-Lite2 in bflo
 
 
 def planned(facts: Facts = PHOTOS, machine: Machine = CPU, **train: object) -> Plan:
-    recipe = Recipe(train=replace(TrainOptions(), **train))  # type: ignore[arg-type]
+    recipe = Recipe(model={"name": "unet"}, train=replace(TrainOptions(), **train))  # type: ignore[arg-type]
     return plan(recipe, facts, machine, lambda model, classes, precision: KEPT)
 
 
@@ -177,3 +177,14 @@ def test_small_crops_of_large_images_are_centred_on_classes_with_few_pixels() ->
     assert planned(spots).recipe.augment.rare == 0.33
     assert planned(replace(spots, size=(320, 448))).recipe.augment.rare == 0  # a crop is a whole image
     assert planned(replace(spots, shares=np.array([0.5, 0.3, 0.2]))).recipe.augment.rare == 0
+
+
+def test_a_network_gets_room_for_the_objects_and_looks_for_them_at_their_size() -> None:
+    crowd = replace(PHOTOS, objects=280, side=21.0)
+    model = plan(Recipe(model={"name": "maskrcnn"}), crowd, CPU, lambda *given: KEPT).recipe.model
+    assert (model["anchors"], model["detections"]) == ("small", 400)
+    few = replace(PHOTOS, objects=12, side=80.0)
+    assert "anchors" not in plan(Recipe(model={"name": "maskrcnn"}), few, CPU, lambda *given: KEPT).recipe.model
+    assert plan(Recipe(model={"name": "mask2former"}), crowd, CPU, lambda *given: KEPT).recipe.model["queries"] == 300
+    asked = {"name": "maskrcnn", "anchors": "paper", "detections": 50}
+    assert plan(Recipe(model=asked), crowd, CPU, lambda *given: KEPT).recipe.model["detections"] == 50

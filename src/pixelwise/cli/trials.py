@@ -23,7 +23,7 @@ def find(recipe: "Recipe", out: Path, rate: bool, batch: bool, quiet: bool) -> i
     card = origin.card_of(recipe)
     recipe = origin.named(recipe, card)
     prepared = starting.prepare(recipe, say)
-    recipe, model = starting.planned(recipe, card, prepared, say)
+    recipe, model = starting.planned(prepared.recipe, card, prepared, say)
     train = scaled(prepared.train, recipe.data.scale)
     if batch:
         _tell_batch(find_batch(model, train, recipe.train, recipe.augment), out)

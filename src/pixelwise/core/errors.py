@@ -92,6 +92,10 @@ class TrainingError(PixelwiseError, RuntimeError):
     """Report training that cannot go on."""
 
 
+class OutOfTime(PixelwiseError, TimeoutError):
+    """Report work that was stopped because its time was over."""
+
+
 class MissingExtra(PixelwiseError, ImportError):
     """Report an optional package that is not installed.
 

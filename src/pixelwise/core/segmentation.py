@@ -44,6 +44,7 @@ class Segmentation:
         source_ids, track_ids: (S,) the source's own numbers.
         attributes: one mapping a segment, or empty.
         probabilities: (L, H, W), only when asked for.
+        notes: what to know of how it was made, as that a method worked on a smaller image.
 
     Pixels under no segment are void in semantic and panoptic truth, background in instance truth.
     """
@@ -60,6 +61,7 @@ class Segmentation:
     track_ids: IntArray | None = None
     attributes: tuple[dict[str, Any], ...] = field(default=())
     probabilities: FloatArray | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

@@ -15,7 +15,7 @@ from pixelwise.core.errors import MissingFile, OptionError
 from pixelwise.core.files import write_json
 from pixelwise.core.predictor import Predictor
 from pixelwise.core.sample import Dataset, Sample
-from pixelwise.core.segmentation import Segmentation
+from pixelwise.core.segmentation import Kind, Segmentation
 from pixelwise.metrics.evaluate import count, known_truths, with_about
 from pixelwise.metrics.result import Report
 from pixelwise.metrics.tally import Tally, families_of, report_of
@@ -29,11 +29,11 @@ from pixelwise.train import start as starting
 from pixelwise.train.devices import leads
 from pixelwise.train.fit import Run
 from pixelwise.train.folds import Folds
+from pixelwise.train.goal import goal_of
 from pixelwise.train.options import Recipe, read_recipe, write_recipe
 from pixelwise.train.run import RunFolder
 
-METRICS = ("overlap",)
-SPREAD = ("miou", "pixel_accuracy", "mean_accuracy", "dice")  # scores whose spread over the folds is told
+BESIDE = {"overlap": ("mean_accuracy", "dice")}  # scores of a family whose spread over the folds is told, besides the goal's
 
 Finish = Callable[[Run, starting.Prepared, Recipe, Path], None]
 
@@ -43,6 +43,7 @@ class CrossValidation:
     """What cross-validation found.
 
     Attributes:
+        kind: of segmentation.
         folder: with ``fold_1`` …, ``folds.json`` and ``report.html``.
         recipe: of all folds.
         folds: who was held by which.
@@ -51,6 +52,7 @@ class CrossValidation:
         stopped: ``interrupted``, or empty.
     """
 
+    kind: Kind
     folder: Path
     recipe: Recipe
     folds: Folds
@@ -59,9 +61,15 @@ class CrossValidation:
     stopped: str = ""
 
     @property
+    def told(self) -> tuple[str, ...]:
+        """The scores whose spread over the folds is told."""
+        goal = goal_of(self.kind)
+        return (goal.main, goal.beside, *BESIDE.get(goal.family, ()))
+
+    @property
     def spread(self) -> dict[str, tuple[float, float]]:
         """Mean and standard deviation over the folds, by score; folds without a score are left out."""
-        return {name: _mean_and_deviation([one.get(name, math.nan) for one in self.scores]) for name in SPREAD}
+        return {name: _mean_and_deviation([one.get(name, math.nan) for one in self.scores]) for name in self.told}
 
     def __str__(self) -> str:
         """Write as a table for the terminal."""
@@ -70,7 +78,7 @@ class CrossValidation:
             f"  {name:<15}  {mean:.4f} ± {deviation:.4f} over the folds" for name, (mean, deviation) in self.spread.items()
         ]
         for number, scores in enumerate(self.scores, start=1):
-            lines.append(f"  fold {number}: " + "  ".join(f"{name} {scores[name]:.4f}" for name in SPREAD if name in scores))
+            lines.append(f"  fold {number}: " + "  ".join(f"{name} {scores[name]:.4f}" for name in self.told if name in scores))
         return "\n".join([*lines, *(f"note: {note}" for note in self.folds.notes)])
 
     def to_json(self) -> dict[str, Any]:
@@ -113,7 +121,7 @@ def cross_validate(
     with folder.locked():
         recipe = _opened(recipe, folder, resume)
         say = starting.printer(quiet, folder.log)
-        pool, folds = starting.folds_of(recipe, say)
+        pool, folds, recipe = starting.folds_of(recipe, say)
         say(f"folds: {len(folds.folds)} of {len(pool)} images: {folds.rule}")
         for note in folds.notes:
             say(f"note: {note}")
@@ -123,12 +131,16 @@ def cross_validate(
             found = _one(recipe, number, folder.folder / f"fold_{number}", quiet, finish)
             if found is None:
                 say(f"stopped in fold {number}; go on with: pixelwise train --resume --out {folder.folder}")
-                return CrossValidation(folder.folder, recipe, folds, None, _scores(tallies), "interrupted")
+                return CrossValidation(
+                    pool.kind, folder.folder, recipe, folds, None, _scores(tallies, pool.kind), "interrupted"
+                )
             tallies.append(found)
-        families = families_of(METRICS)
-        report = report_of(_joined(tallies), families, METRICS)
-        about = {"model": str(recipe.model["name"]), "data": pool.name, "split": "out of fold"}
-        result = CrossValidation(folder.folder, recipe, folds, with_about(report, about), _scores(tallies))
+        metrics = (goal_of(pool.kind).family,)
+        report = report_of(_joined(tallies), families_of(metrics), metrics)
+        about = {"model": recipe.network, "data": pool.name, "split": "out of fold"}
+        result = CrossValidation(
+            pool.kind, folder.folder, recipe, folds, with_about(report, about), _scores(tallies, pool.kind)
+        )
         write_json(folder.folder / "folds.json", {**result.to_json(), "members": _members(folds, pool)})
         _write_report(result, pool)
     return result
@@ -172,7 +184,7 @@ def _one(recipe: Recipe, number: int, place: Path, quiet: bool, finish: Finish |
     if finish is not None:
         finish(run, prepared, done, place)
     network = Network(run.model, done.train.device, "32-true")
-    families = families_of(METRICS)
+    families = families_of((goal_of(network.card.kind).family,))
     return count([network], known_truths(prepared.val, network.card, families), families)
 
 
@@ -190,9 +202,9 @@ def _joined(tallies: Sequence[Tally]) -> Tally:
     )
 
 
-def _scores(tallies: Sequence[Tally]) -> tuple[Mapping[str, float], ...]:
-    families = families_of(METRICS)
-    return tuple(report_of(one, families, METRICS, None).scores for one in tallies)
+def _scores(tallies: Sequence[Tally], kind: Kind) -> tuple[Mapping[str, float], ...]:
+    metrics = (goal_of(kind).family,)
+    return tuple(report_of(one, families_of(metrics), metrics, None).scores for one in tallies)
 
 
 def _members(folds: Folds, pool: Dataset) -> dict[str, list[str]]:

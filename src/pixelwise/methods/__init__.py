@@ -10,10 +10,10 @@ from pixelwise.catalog import Catalog
 METHODS = Catalog(
     "method",
     {
-        "threshold": "pixelwise.methods.threshold",
-        "otsu": "pixelwise.methods.otsu",
-        "kmeans": "pixelwise.methods.kmeans",
-        "randomforest": "pixelwise.methods.randomforest",
+        "threshold": "pixelwise.methods.thresholds.threshold",
+        "otsu": "pixelwise.methods.thresholds.otsu",
+        "kmeans": "pixelwise.methods.clusters.kmeans",
+        "randomforest": "pixelwise.methods.learned.randomforest",
     },
 )
 TRAINED = frozenset({"randomforest"})

@@ -18,6 +18,8 @@ CROP_PIXELS = {"cpu": 144_000, "cuda": 512 * 512, "mps": 384 * 384}
 ENCODERS = {"small": "tf_efficientnet_lite0", "usual": "tf_efficientnet_lite2"}  # their ImageNet weights are installed
 HUGE = 4_000_000  # pixels of a median image that is read at a smaller scale
 VIEW = 8  # a crop shall show at least one part in so many of an image
+SMALL_OBJECT = 32.0  # pixels a side: the smallest anchor of the paper's
+ROOM = 1.25  # places for objects over the most that a training image holds
 THIN = 2.0  # pixels that the thinnest class must keep when images are reduced
 
 Reasons = list[tuple[str, str, str]]
@@ -50,7 +52,7 @@ def at_scale(facts: Facts, scale: float) -> Facts:
         return facts
     sizes = [(max(1, round(height * scale)), max(1, round(width * scale))) for height, width in (facts.size, facts.largest)]
     widths = None if facts.widths is None else facts.widths * scale
-    return replace(facts, size=sizes[0], largest=sizes[1], widths=widths)
+    return replace(facts, size=sizes[0], largest=sizes[1], widths=widths, side=facts.side * scale)
 
 
 def choose_network(model: dict[str, Any], facts: Facts, machine: Machine, crop: Size, reasons: Reasons) -> None:
@@ -79,8 +81,28 @@ def choose_network(model: dict[str, Any], facts: Facts, machine: Machine, crop: 
             model["levels"] = levels
             side = min(crop) // 2**levels
             reasons.append(("depth", f"{levels} levels", f"crops of {crop[0]} x {crop[1]} leave {side} pixels at the deepest"))
+    if facts.objects:
+        _fit_objects(model, facts, {name: one.default for name, one in known.items()}, reasons)
     if "mean" in known and "mean" not in model and facts.mean:
         _normalise(model, facts, reasons)
+
+
+def _fit_objects(model: dict[str, Any], facts: Facts, usual: dict[str, Any], reasons: Reasons) -> None:
+    """Make room for as many objects as an image holds, and look for them at their size.
+
+    What the weights of a whole network bring stays as it is.
+    """
+    if is_whole(model.get("weights")) or model.get("config"):
+        return
+    is_open = {name for name in usual if name not in model}
+    if "anchors" in is_open and facts.side < SMALL_OBJECT:
+        model["anchors"] = "small"
+        reasons.append(("anchors", "small", f"the median object is {facts.side:.0f} pixels a side"))
+    for name, step, most in (("queries", 10, 300), ("detections", 100, 1000)):
+        room = min(most, math.ceil(ROOM * facts.objects / step) * step)
+        if name in is_open and usual[name] < room:
+            model[name] = room
+            reasons.append((name, str(room), f"an image holds up to {facts.objects} objects"))
 
 
 def _normalise(model: dict[str, Any], facts: Facts, reasons: Reasons) -> None:

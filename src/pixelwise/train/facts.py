@@ -8,7 +8,7 @@ Every mask is read, so that no class looks absent; images are read for a spread 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from math import pi
+from math import nan, pi
 
 import numpy as np
 
@@ -35,6 +35,8 @@ class Facts:
         mean, deviation: of each band, in [0, 1]; empty where the first images differ in bands.
         largest: (H, W) of the image with the most pixels.
         names: of the classes.
+        objects: the most that an image holds; of panoptic labels all segments.
+        side: the median object's, in pixels: the root of its area; nan without objects.
     """
 
     count: int
@@ -48,6 +50,8 @@ class Facts:
     deviation: tuple[float, ...] = ()
     largest: Size = (0, 0)
     names: tuple[str, ...] = ()
+    objects: int = 0
+    side: float = nan
 
 
 def look_at(train: Dataset) -> Facts:
@@ -57,9 +61,10 @@ def look_at(train: Dataset) -> Facts:
         OptionError: no pixel is labelled, or, where there are no objects to tell apart, only one class is.
     """
     with ThreadPoolExecutor(usable_cores()) as pool:
-        rows = list(pool.map(_class_pixels, train))
-    pixels = np.array([counts for counts, _ in rows], np.float64)
-    boundaries = np.sum([edges for _, edges in rows], axis=0)
+        rows = list(pool.map(_looked_at, train))
+    pixels = np.array([counts for counts, _, _ in rows], np.float64)
+    boundaries = np.sum([edges for _, edges, _ in rows], axis=0)
+    areas = np.concatenate([own for _, _, own in rows])
     totals = pixels.sum(axis=0)
     if train.kind == "semantic":
         _refuse_one_class(train, totals)
@@ -85,6 +90,8 @@ def look_at(train: Dataset) -> Facts:
         deviation=deviation,
         largest=(int(largest[0]), int(largest[1])),
         names=tuple(train.labels.names),
+        objects=max(len(own) for _, _, own in rows),
+        side=float(np.median(np.sqrt(areas))) if areas.size else nan,
     )
 
 
@@ -101,6 +108,14 @@ def _refuse_one_class(train: Dataset, totals: FloatArray) -> None:
         f"{train.name}: the training masks hold {f'only one class ({seen[0]})' if seen else 'no labelled pixel'}; "
         f"a network needs at least two to tell apart. Look at them with: pixelwise data check"
     )
+
+
+def _looked_at(sample: Sample) -> tuple[IntArray, IntArray, IntArray]:
+    """Give what ``_class_pixels`` does, and the area of each object in pixels; crowds are none."""
+    truth = sample.truth
+    if truth.kind not in ("instance", "panoptic"):
+        return *_class_pixels(sample), np.zeros(0, np.int64)
+    return *_class_pixels(sample), truth.masks.areas()[~truth.is_crowd]
 
 
 def _class_pixels(sample: Sample) -> tuple[IntArray, IntArray]:

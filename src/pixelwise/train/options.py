@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -215,12 +215,23 @@ PLACE = frozenset(  # options that say where and how a run is computed, not what
 
 @dataclass(frozen=True)
 class Recipe:
-    """A run file: all that is needed to repeat a run on the same data."""
+    """A run file: all that is needed to repeat a run on the same data.
+
+    Attributes:
+        model: the table ``[model]``: the network's ``name``, without which the labels' kind chooses, and its options.
+        stated: the options of ``[train]`` that were given; the others give way to what suits the network. It is in no file.
+    """
 
     data: DataOptions = field(default_factory=DataOptions)
-    model: Mapping[str, Any] = field(default_factory=lambda: {"name": "unet"})
+    model: Mapping[str, Any] = field(default_factory=dict)
     augment: AugmentOptions = field(default_factory=AugmentOptions)
     train: TrainOptions = field(default_factory=TrainOptions)
+    stated: frozenset[str] = field(default=frozenset(), compare=False)
+
+    @property
+    def network(self) -> str:
+        """The network's name; empty where the labels' kind is to choose."""
+        return str(self.model.get("name", ""))
 
 
 def recipe_from(tables: Mapping[str, Any], where: str = "recipe") -> Recipe:
@@ -229,30 +240,33 @@ def recipe_from(tables: Mapping[str, Any], where: str = "recipe") -> Recipe:
     Raises:
         OptionError: a table or a key is unknown; the message has the nearest known one.
     """
-    known = [one.name for one in fields(Recipe)]
+    known = [one.name for one in fields(Recipe) if one.name != "stated"]
     for name, table in tables.items():
         if name not in known:
             raise OptionError(f"{where}: there is no table [{name}]; {nearest(name, known)}")
         if not isinstance(table, Mapping):
             raise OptionError(f"{where}: [{name}] is a table of options, not {table!r}")
-    model = dict(tables.get("model", {}))
-    if "weights" not in model:  # a checkpoint says what network it is of
-        model = {"name": "unet", **model}
-    train = {**_usual_training(model.get("name")), **tables.get("train", {})}
     return Recipe(
         from_table(DataOptions, tables.get("data", {}), "data"),
-        model,
+        dict(tables.get("model", {})),
         from_table(AugmentOptions, tables.get("augment", {}), "augment"),
-        from_table(TrainOptions, train, "train"),
+        from_table(TrainOptions, tables.get("train", {}), "train"),
+        frozenset(tables.get("train", {})),
     )
 
 
-def _usual_training(network: Any) -> Mapping[str, Any]:
-    """Give the options of ``[train]`` that suit a network better than the usual ones do: its module's ``TRAINING``, if any."""
-    if network not in MODELS:  # none is named, or a wrong one, which is told where it is built
-        return {}
-    found: Mapping[str, Any] = getattr(MODELS[network], "TRAINING", {})
-    return found
+def with_network(recipe: Recipe, name: str) -> Recipe:
+    """Give a recipe its network, and those options of ``[train]`` that suit it better than the usual ones: its ``TRAINING``.
+
+    Options that were stated stay.
+
+    Raises:
+        UnknownName: there is no such network; the message has the nearest names.
+    """
+    usual: Mapping[str, Any] = getattr(MODELS[name], "TRAINING", {})
+    suited = {key: value for key, value in usual.items() if key not in recipe.stated}
+    model = {"name": name, **{key: value for key, value in recipe.model.items() if key != "name"}}
+    return replace(recipe, model=model, train=replace(recipe.train, **suited), stated=recipe.stated | suited.keys())
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -18,9 +18,15 @@ from pixelwise.models.encoders.weights import is_named, require_file
 from pixelwise.models.hub_networks import config_of, is_hub_network
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.transfer import require_same_network, transfer
-from pixelwise.train.options import Recipe
+from pixelwise.train.options import Recipe, with_network
 from pixelwise.train.run import RunFolder
 
+SUITED: dict[Kind, str] = {  # the network that learns a kind where none is named
+    "semantic": "unet",
+    "multilabel": "unet",
+    "instance": "maskrcnn",
+    "panoptic": "mask2former",
+}
 COLOUR = (RGB, ("grey",))  # images of either are read as the other
 
 
@@ -45,35 +51,27 @@ def card_of(recipe: Recipe) -> Card | None:
 
 
 def named(recipe: Recipe, card: Card | None) -> Recipe:
-    """Give the recipe a network: its own, else the checkpoint's, else U-Net.
+    """Give the recipe its own network or, where it names none, the checkpoint's; without either, the labels will choose.
 
     Raises:
         UnknownName: there is no such network; the message has the nearest names.
+        OptionError: the network does not give the recipe's kind, or no network gives it.
     """
-    name = recipe.model.get("name", card.name if card is not None else "unet")
-    if name not in MODELS:
-        MODELS[name]  # raises
-    return replace(recipe, model={"name": name, **recipe.model})
-
-
-def require_kind(recipe: Recipe) -> None:
-    """Refuse a kind that the recipe's network does not give, before any work.
-
-    Raises:
-        OptionError: the network does not give the recipe's kind.
-    """
-    name = recipe.model.get("name", "unet")
-    kinds: tuple[Kind, ...] = MODELS[name].KINDS
-    wanted: Kind | None = recipe.model.get("kind")
+    name = recipe.network or (card.name if card is not None else "")
+    wanted = recipe.model.get("kind")
+    kinds: tuple[Kind, ...] = MODELS[name].KINDS if name else tuple(SUITED)
     if wanted and wanted not in kinds:
-        raise OptionError(f"{name} gives {' or '.join(kinds)} segmentations, not {wanted}; choose another --kind or --model")
+        which = f"{name} gives" if name else "networks give"
+        raise OptionError(f"{which} {' or '.join(kinds)} segmentations, not {wanted}; choose another --kind or --model")
+    return with_network(recipe, name) if name else recipe
 
 
 def kind_of(recipe: Recipe, data: Kind) -> Kind:
     """Give the kind of segmentation to train for: the recipe's, else the data's if the network gives it, else its usual one."""
-    kinds: tuple[Kind, ...] = MODELS[recipe.model.get("name", "unet")].KINDS
-    wanted: Kind | None = recipe.model.get("kind")
-    return wanted or (data if data in kinds else kinds[0])
+    if wanted := recipe.model.get("kind"):
+        return cast(Kind, wanted)
+    kinds: tuple[Kind, ...] = MODELS[recipe.network].KINDS if recipe.network else tuple(SUITED)
+    return data if data in kinds else kinds[0]
 
 
 def inherited(recipe: Recipe, card: Card | None, bands: tuple[str, ...]) -> Recipe:

@@ -61,6 +61,8 @@ def plan(
 ) -> Plan:
     """Fill what ``recipe`` leaves open; ``memory_of`` counts what a network of ``[model]`` holds in training.
 
+    A recipe without a network is planned for one that is built already.
+
     Raises:
         OptionError: not even one small crop fits the memory.
     """
@@ -70,7 +72,8 @@ def plan(
     data = scaled(recipe.data, facts, machine, reasons)
     facts = at_scale(facts, data.scale)
     crop = options.crop if all(options.crop) else crop_for(facts.size, CROP_PIXELS[machine.device])
-    choose_network(model, facts, machine, crop, reasons)
+    if recipe.network:  # else it is built already
+        choose_network(model, facts, machine, crop, reasons)
     kept = memory_of(model, len(facts.shares), options.precision)
     options = _crop_and_batch(options, crop, facts, machine, kept, reasons)
     _note_norm(options, model, reasons)

@@ -32,7 +32,7 @@ from pixelwise.train.fit import Run, fit_in
 from pixelwise.train.folds import Folds, make_folds
 from pixelwise.train.loader import Crops
 from pixelwise.train.machine import environment, this_machine
-from pixelwise.train.options import PLACE, Recipe, read_recipe, recipe_from, tables_of, write_recipe
+from pixelwise.train.options import PLACE, Recipe, read_recipe, recipe_from, tables_of, with_network, write_recipe
 from pixelwise.train.run import RunFolder
 from pixelwise.train.trial import measured_steps
 
@@ -41,11 +41,12 @@ Say: TypeAlias = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Prepared:
-    """Data read, checked and divided for a recipe."""
+    """Data read, checked and divided for a recipe, which has a network from here on."""
 
     audit: Audit
     train: Dataset
     val: Dataset
+    recipe: Recipe
 
 
 def start(recipe: Recipe, out: Path, quiet: bool = False) -> tuple[Run, Prepared, Recipe]:
@@ -65,6 +66,7 @@ def start(recipe: Recipe, out: Path, quiet: bool = False) -> tuple[Run, Prepared
     recipe = origin.named(recipe, card)
     said: list[str] = []
     prepared = prepare(recipe, lambda text: (said.append(text), say(text))[1])
+    recipe = prepared.recipe
     with folder.locked():
         folder.open_new()
         write_text(folder.log, "".join(f"{text}\n" for text in said))
@@ -163,23 +165,24 @@ def _run(model: Segmenter, prepared: Prepared, recipe: Recipe, folder: RunFolder
 
 def prepare(recipe: Recipe, say: Say = print) -> Prepared:
     """Read, check and divide the data of a recipe; bad files are listed and left out."""
-    audit = audited(recipe, say)
+    audit, recipe = audited(recipe, say)
     train, val = divide(audit.good, recipe)
     sizes = f"training on {len(train)} images, validating on {len(val)}"
     test = len(audit.good.splits.get("test", ())) if recipe.data.test or recipe.data.lists else 0
     kept = f", {test} kept for a test" if test else ""
     say(f"data: {recipe.data.path}: {len(train.labels)} classes; {sizes}{kept}")
-    return Prepared(audit, train, val)
+    return Prepared(audit, train, val, recipe)
 
 
-def folds_of(recipe: Recipe, say: Say = print) -> tuple[Dataset, Folds]:
-    """Give the images of a recipe that are divided into folds, and the folds."""
-    pool = pool_of(audited(recipe, say).good, recipe)
-    return pool, make_folds(pool, recipe.data.folds, recipe.train.seed)
+def folds_of(recipe: Recipe, say: Say = print) -> tuple[Dataset, Folds, Recipe]:
+    """Give the images of a recipe that are divided into folds, the folds, and the recipe with its network."""
+    audit, recipe = audited(recipe, say)
+    pool = pool_of(audit.good, recipe)
+    return pool, make_folds(pool, recipe.data.folds, recipe.train.seed), recipe
 
 
-def audited(recipe: Recipe, say: Say = print) -> Audit:
-    """Read and check the data of a recipe.
+def audited(recipe: Recipe, say: Say = print) -> tuple[Audit, Recipe]:
+    """Read and check the data of a recipe; where it names no network, the kind of the labels chooses one.
 
     Raises:
         UnsettledLabels: the value -> class map is ambiguous; the message names the flag that settles it.
@@ -188,7 +191,6 @@ def audited(recipe: Recipe, say: Say = print) -> Audit:
     options = recipe.data
     if not options.path:
         raise OptionError("there is no data: give --data PATH, or path in the recipe's table [data]")
-    origin.require_kind(recipe)
     audit = check(
         read_with_lists(Path(options.path), Path(options.lists) if options.lists else None, format=options.format or None),
         void=options.void or None,
@@ -206,7 +208,11 @@ def audited(recipe: Recipe, say: Say = print) -> Audit:
             f"{options.path}: no image with a readable mask is left to train on; see: pixelwise data check {options.path}"
         )
     kind = origin.kind_of(recipe, audit.good.kind)
-    return replace(audit, good=with_test(_of_kind(audit.good, kind, say), recipe))
+    if not recipe.network:
+        recipe = with_network(recipe, origin.SUITED[kind])
+        other = "; --kind semantic paints them as classes" if kind != "semantic" and not recipe.model.get("kind") else ""
+        say(f"network: {recipe.network}, for {kind} segmentation{other}")
+    return replace(audit, good=with_test(_of_kind(audit.good, kind, say), recipe)), recipe
 
 
 def _of_kind(dataset: Dataset, kind: Kind, say: Say) -> Dataset:

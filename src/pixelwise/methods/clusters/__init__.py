@@ -1,0 +1,1 @@
+"""Clusters of pixels that are alike in colour, texture and place."""

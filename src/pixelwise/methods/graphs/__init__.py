@@ -1,0 +1,1 @@
+"""Graphs of pixels or of regions, cut and merged."""

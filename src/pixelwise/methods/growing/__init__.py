@@ -1,0 +1,1 @@
+"""Regions: grown from seeds, flooded, split and merged."""

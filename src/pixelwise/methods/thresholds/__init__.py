@@ -1,0 +1,1 @@
+"""Thresholds: which grey levels are foreground."""
