@@ -65,11 +65,20 @@ def test_resolved_options_are_read_back_equal(policy: str) -> None:
         {"jpeg": 1.0},
         {"median": 3},
         {"chance": 2},
+        {"copy_paste": 1.1},
+        {"mosaic": -0.5},
+        {"objects": float("nan")},
     ],
 )
 def test_options_that_cannot_be_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(OptionError, match=rf"\[augment\] {next(iter(change))}: expected"):
         AugmentOptions(**change)  # type: ignore[arg-type]
+
+
+def test_large_scale_is_the_jitter_of_copy_paste() -> None:
+    assert AugmentOptions("large_scale", copy_paste=1.0).strengths == {"flip": 0.5, "scale": (0.1, 2.0), "copy_paste": 1.0}
+    with pytest.raises(OptionError, match="did you mean 'copy_paste'"):
+        from_table(AugmentOptions, {"copypaste": 0.5}, "augment")
 
 
 def test_a_policy_that_is_not_there_is_answered_with_the_nearest() -> None:

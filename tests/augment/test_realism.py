@@ -127,3 +127,18 @@ def test_a_policy_set_on_top_of_options_that_are_all_given_is_told_of() -> None:
         "leave out those that the policy is to fill"
     ]
     assert warnings_for(AugmentOptions("medium", rotate=3), Facts()) == []
+
+
+def test_objects_to_paste_are_looked_for_and_one_image_is_no_mixture() -> None:
+    mixing = replace(NONE, copy_paste=0.5, objects=0.3, cutmix=0.5)
+    assert warnings_for(mixing, made(circles())) == [
+        "copy_paste and objects change nothing: no image that was looked at has an object of a class that is a thing"
+    ]
+    assert warnings_for(mixing, scenes(4)) == []
+    assert warnings_for(replace(NONE, copy_paste=0.5), scenes(4, kind="instance").instances()) == []
+    assert warnings_for(mixing, scenes(1)) == ["there is one image, which copy_paste and cutmix would mix with itself"]
+
+
+def test_a_mosaic_of_landscapes_is_warned_of_and_one_of_cells_is_not() -> None:
+    assert ["set mosaic = 0" in one for one in warnings_for(replace(NONE, mosaic=0.5), scenes(8))] == [True]
+    assert warnings_for(replace(NONE, mosaic=0.5), made(circles())) == []

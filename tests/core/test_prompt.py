@@ -1,10 +1,13 @@
-"""Prompts: checked against the image, drawn as markers."""
+"""Prompts: checked against the image, drawn as markers, scaled with it, and read from JSON."""
+
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pixelwise.core.errors import OptionError
-from pixelwise.core.prompt import Prompt
+from pixelwise.core.errors import DataError, OptionError
+from pixelwise.core.prompt import Prompt, Prompts, read_prompts
 
 SIZE = (4, 6)
 
@@ -58,3 +61,67 @@ def test_scribbles_become_markers_and_an_empty_one_none() -> None:
 def test_a_box_becomes_a_mask() -> None:
     assert Prompt(box=(1, 0, 3, 2)).box_mask((2, 4)).astype(int).tolist() == [[0, 1, 1, 0], [0, 1, 1, 0]]
     assert not Prompt().box_mask(SIZE).any()
+
+
+FULL = Prompt(
+    points=((1.0, 2.0, True), (3.0, 0.0, False)),
+    box=(0.0, 0.0, 4.0, 3.0),
+    scribbles=((((0.0, 1.0), (2.0, 1.0)), False),),
+    polygon=((0.0, 0.0), (3.0, 0.0), (3.0, 2.0)),
+    class_id=2,
+)
+
+
+@pytest.mark.parametrize("prompt", [FULL, Prompt(), Prompt(box=(1.0, 2.0, 3.0, 4.0))])
+def test_json_gives_the_prompt_back(prompt: Prompt) -> None:
+    assert Prompt.from_json(json.loads(json.dumps(prompt.to_json()))) == prompt
+
+
+@pytest.mark.parametrize(
+    ("plain", "said"),
+    [
+        ([1, 2], "expected an object"),
+        ({"boxes": []}, "did you mean 'box'"),
+        ({"box": [1, 2, 3]}, r"box: expected \[left, top, right, bottom\] in pixels"),
+        ({"box": [1, 2, 3, True]}, "box"),
+        ({"points": [[1]]}, r"expected \[x, y\]"),
+        ({"points": [[1, 2, 3]]}, "true or false"),
+        ({"points": 3}, "expected a list"),
+        ({"points": [["a", "b"]]}, "in pixels"),
+        ({"scribbles": [[[0, 0]]]}, "scribbles: expected"),
+        ({"polygon": [[0, 0], [1, 1]]}, "three corners"),
+        ({"class_id": -1}, "class_id"),
+    ],
+)
+def test_json_of_another_form_is_told(plain: object, said: str) -> None:
+    with pytest.raises(DataError, match=f"here: .*{said}|{said}"):
+        Prompt.from_json(plain, "here")
+
+
+def test_a_file_lists_prompts_for_all_images_or_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "prompts.json"
+    file.write_text(json.dumps([FULL.to_json()]))
+    assert read_prompts(file).of("any/where.png") == (FULL,)
+    file.write_text(json.dumps(FULL.to_json()))
+    assert read_prompts(file).everywhere == (FULL,)
+    file.write_text(json.dumps({"scans/a.tif": [FULL.to_json()], "b": []}))
+    found = read_prompts(file)
+    assert found.of("scans/a.tif") == (FULL,)
+    assert found.of("other/a.tif") == found.of("b.png") == ()
+    assert Prompts(by_name={"a": (FULL,)}).of("x/a.png") == (FULL,)
+
+
+@pytest.mark.parametrize(("text", "said"), [("3", "expected a list of prompts"), ('{"a.png": 3}', "a.png: expected a list")])
+def test_a_file_of_another_form_is_told(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "prompts.json").write_text(text)
+    with pytest.raises(DataError, match=said):
+        read_prompts(tmp_path / "prompts.json")
+
+
+def test_a_scaled_prompt_lies_where_the_resized_image_has_it() -> None:
+    half = FULL.scaled((4, 6), (2, 3))
+    assert half.checked((2, 3)) is half
+    assert half.box == (0, 0, 2, 2)
+    assert half.points[0] == (0.25, 0.75, True)
+    tiny = Prompt(box=(5, 3, 6, 4), points=((5.9, 3.9, True),)).scaled((4, 6), (1, 1))
+    assert (tiny.box, tiny.checked((1, 1))) == ((0, 0, 1, 1), tiny)

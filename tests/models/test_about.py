@@ -1,18 +1,56 @@
-"""Every network says what it is good for and under which licences, and its costs are counted without its weights."""
+"""Every network says what it is good for, what it costs and under which licences, without being run."""
+
+import subprocess
+import sys
+from types import SimpleNamespace
 
 import pytest
 
+from pixelwise.core.errors import UnknownName
 from pixelwise.core.labels import LabelSet
 from pixelwise.models import MODELS
-from pixelwise.models.about import About, cost_of
+from pixelwise.models.about import About, Cost, cost_of, stated
 from pixelwise.models.networks import unet
 from pixelwise.models.summary import summarise
+
+HEAVY = frozenset({"detr", "mask2former", "maskrcnn", "oneformer"})  # a second and more each
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_every_network_says_what_it_is(name: str) -> None:
-    about = About(*MODELS[name].ABOUT)
-    assert all(line and "\n" not in line for line in about)
+    found = About(*MODELS[name].ABOUT)
+    assert stated(name) == (MODELS[name].KINDS, found)
+    assert all(line and "\n" not in str(line) for line in found)
+
+
+@pytest.mark.parametrize("name", [pytest.param(one, marks=pytest.mark.slow) if one in HEAVY else one for one in sorted(MODELS)])
+def test_stated_costs_are_those_that_are_counted(name: str) -> None:
+    found = MODELS[name].ABOUT
+    assert Cost(found.parameters, found.multiply_adds) == cost_of(name)
+
+
+def test_telling_about_a_network_imports_no_torch() -> None:
+    program = (
+        "import sys; from pixelwise.models.about import stated; stated('fpn'), stated('detr'); print('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_a_network_of_another_package_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = SimpleNamespace(
+        KINDS=("semantic",), build=lambda labels, kind, weights: unet.build(labels, kind, encoder="plain", width=8)
+    )
+    monkeypatch.setitem(sys.modules, "another", module)
+    monkeypatch.setitem(MODELS.rows, "another", "another")
+    found = stated("another")
+    assert found.kinds == ("semantic",)
+    assert found.about == About(parameters=found.about.parameters, multiply_adds=found.about.multiply_adds)
+    assert found.about.multiply_adds > found.about.parameters > 100_000
+
+
+def test_a_network_that_is_not_there_names_the_nearest() -> None:
+    with pytest.raises(UnknownName, match="unet"):
+        stated("unett")
 
 
 def test_costs_on_the_meta_device_are_those_of_the_layers() -> None:

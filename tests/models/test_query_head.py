@@ -1,5 +1,7 @@
 """The query head: what it is taught, whom it assigns, and what its terms cost, against transformers' own functions."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -24,10 +26,21 @@ def unpacked(targets: dict[str, np.ndarray], width: int) -> np.ndarray:
     return np.unpackbits(targets["masks"], axis=2)[:, :, :width]
 
 
+class Middles:
+    """Points at the middle of every cell, so that nothing is drawn."""
+
+    def drawn(self, masks: Tensor) -> Tensor:
+        down, across = (np.arange(side) / side + 0.5 / side for side in masks.shape[-2:])
+        return torch.tensor(np.stack(np.meshgrid(across, down), axis=-1), dtype=torch.float32).reshape(1, -1, 2)
+
+    def uncertain(self, masks: Tensor, extent: Tensor, ignore: Tensor, images: Tensor) -> Tensor:
+        return self.drawn(masks)
+
+
 def head(kind: Kind = "panoptic", **weights: float) -> QueryHead:
-    """Make a head that compares masks at every cell, so that nothing is drawn."""
+    """Make a head that compares masks at the middle of every cell."""
     torch.manual_seed(0)
-    return QueryHead(LABELS, kind, nn.Linear(4, 3), 4, Weights(**weights), Points(everywhere=True), Rules())
+    return QueryHead(LABELS, kind, nn.Linear(4, 3), 4, Weights(**weights), Middles(), Rules())  # type: ignore[arg-type]
 
 
 def batch(truths: list[Segmentation], kind: Kind = "panoptic") -> dict[str, object]:
@@ -149,11 +162,14 @@ def test_a_cost_that_is_not_a_number_is_taken_last() -> None:
     assert pairs.objects.tolist() == [1, 0]
 
 
-def test_more_objects_than_queries_are_told_and_still_taught() -> None:
+def test_more_objects_than_queries_are_told_once_and_still_taught() -> None:
     own, given = head(), features(queries=1)
     with pytest.warns(TooFewQueries, match="2 objects and the network 1 queries"):
         terms = loss_of(own, given, batch([scene()]))
     assert all(bool(torch.isfinite(term)) for term in terms.values())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loss_of(own, given, batch([scene()]))
 
 
 def test_what_a_mask_says_of_void_changes_no_term() -> None:
@@ -225,6 +241,30 @@ def test_least_certain_points_are_looked_at_and_ignored_ones_avoided() -> None:
     assert bool((points[:, 0] > 0.4).all())
     assert bool((points[:, 0] < 0.75).all())
     assert not counted_at(ignore, torch.tensor([0]), torch.tensor([[[0.9, 0.5]]])).any()
+
+
+def test_every_cell_is_looked_into_once_and_at_a_place_of_its_own() -> None:
+    torch.manual_seed(0)
+    points = Points(everywhere=True).drawn(torch.zeros(1, 3, 5))[0] * torch.tensor([5, 3])
+    assert points.long().tolist() == [[x, y] for y in range(3) for x in range(5)]
+    assert len(torch.unique(points - points.floor())) == 30
+
+
+def test_an_edge_within_a_cell_is_learnt() -> None:
+    torch.manual_seed(0)
+    wanted = np.zeros((1, 16, 16), bool)
+    wanted[0, 3:, :6] = True  # cells have 4 pixels a side
+    packed, points = torch.from_numpy(np.packbits(wanted, axis=2)), Points(everywhere=True)
+    masks = torch.zeros(1, 4, 4, requires_grad=True)
+    optimiser = torch.optim.Adam([masks], 0.2)
+    for _ in range(200):
+        at = points.drawn(masks)
+        logits, truth = masks_at(masks, at, torch.ones(2)), truth_at(packed, torch.tensor([0]), at, 16)
+        optimiser.zero_grad()
+        sum(pair_sums(logits, truth, torch.ones(1, 16), focal=False)).backward()
+        optimiser.step()
+    found = F.interpolate(masks.detach()[None], size=(16, 16), mode="bilinear")[0].numpy() > 0
+    assert (found & wanted).sum() / (found | wanted).sum() > 0.95
 
 
 def test_a_negative_weight_is_refused() -> None:

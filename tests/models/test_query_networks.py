@@ -1,8 +1,6 @@
 """Transformers' networks behind our contract: the same raw output as theirs, and their published weights under our classes."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,7 @@ from pixelwise.models.universal import TRAINING
 from pixelwise.models.weights import read_tensors
 from pixelwise.train import origin
 from pixelwise.train.cost import footprint_of
-from pixelwise.train.options import TrainOptions, recipe_from
+from pixelwise.train.options import TrainOptions, recipe_from, with_network
 
 LABELS = LabelSet.of(["tree", "sky", "car"], things=["tree", "car"])
 SWIN = {
@@ -248,10 +246,10 @@ def test_the_encoder_learns_and_freezes_as_any_other() -> None:
 
 
 def test_rates_that_suit_the_network_hold_unless_others_are_given() -> None:
-    recipe = recipe_from({"model": {"name": "mask2former"}})
+    recipe = with_network(recipe_from({}), "mask2former")
     assert (recipe.train.rate, recipe.train.clip) == (TRAINING["rate"], TRAINING["clip"])
-    assert recipe_from({"model": {"name": "mask2former"}, "train": {"rate": 0.002}}).train.rate == 0.002
-    assert recipe_from({}).train.rate == TrainOptions().rate
+    assert with_network(recipe_from({"train": {"rate": 0.002}}), "mask2former").train.rate == 0.002
+    assert with_network(recipe_from({}), "unet").train.rate == TrainOptions().rate
 
 
 def test_a_run_from_a_published_network_keeps_its_configuration(folder: Path) -> None:
@@ -260,30 +258,3 @@ def test_a_run_from_a_published_network_keeps_its_configuration(folder: Path) ->
     assert planned.model["config"]["num_queries"] == 7
     kept = footprint_of(planned.model, 3, "32-true")
     assert 2e5 < kept.weights < 4e6  # of its own sizes, not of the usual network
-
-
-CROWDED = """
-import resource
-import numpy as np, torch
-from pixelwise.core.labels import LabelSet
-from pixelwise.core.masks import DisjointMasks
-from pixelwise.core.segmentation import Segmentation
-from pixelwise.models.networks import mask2former
-from pixelwise.train.loader import collate
-
-y, x = np.mgrid[:256, :256]
-ids = (y * 17 // 256) * 18 + x * 18 // 256 + 1
-ids = np.where(ids <= 300, ids, 0).astype(np.uint16)
-labels = LabelSet.of(["a", "b"], things=["a", "b"])
-model = mask2former.build(labels, "instance", encoder="tf_efficientnet_lite0", weights="none", queries=300).train()
-targets = model.head.targets(Segmentation("instance", DisjointMasks(ids, 300), np.arange(300) % 2, labels))
-batch = collate([(np.zeros((256, 256, 3), np.uint8), targets, "")] * 8, model.head.ragged)
-sum(model.loss(batch.images(torch.device("cpu")), batch.targets).values()).backward()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
-"""
-
-
-@pytest.mark.slow
-def test_8_images_with_300_objects_each_train_within_8_gigabytes() -> None:
-    found = subprocess.run([sys.executable, "-c", CROWDED], capture_output=True, text=True, check=True)
-    assert float(found.stdout.split()[-1]) < 8

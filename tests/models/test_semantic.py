@@ -12,6 +12,7 @@ from transformers import SegformerConfig, SegformerForSemanticSegmentation
 from pixelwise.core.errors import OptionError, UnknownName
 from pixelwise.core.labels import LabelSet
 from pixelwise.models import MODELS
+from pixelwise.models.about import cost_of
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.semantic import levels_of
 
@@ -216,9 +217,10 @@ def test_an_fcn_is_named_for_its_stride(variant: str) -> None:
     assert model(torch.rand(1, 3, 64, 64)).logits.shape[-1] == 64 // int(variant[:-1])
 
 
-def test_segformer_b0_has_the_parameters_of_the_paper() -> None:
-    model = MODELS["segformer"].build(LabelSet.of([str(index) for index in range(150)]), encoder="mit_b0", weights="none")
-    assert round(sum(parameter.numel() for parameter in model.parameters()) / 1e6, 1) == 3.8
+@pytest.mark.parametrize(("encoder", "millions"), [("mit_b0", 3.8), ("mit_b5", 84.7)])
+def test_segformer_has_the_parameters_of_the_paper(encoder: str, millions: float) -> None:
+    found = cost_of("segformer", {"encoder": encoder}, size=(64, 64), classes=150)
+    assert round(found.parameters / 1e6, 1) == millions
 
 
 def test_levels_go_on_where_an_encoder_is_dilated() -> None:
@@ -269,6 +271,7 @@ def test_other_bands_go_in(name: str) -> None:
     ("manet", {"decoder": (8, 8)}, "expected 4 widths"),
     ("dpt", {"encoder": "vit_small_patch14_dinov2"}, "patches of 8, 16, 32"),
     ("dpt", {"encoder": "resnet18"}, "needs a vision transformer"),
+    ("upernet", {"encoder": "test_vit"}, "vision transformers go with --model dpt"),
 ])  # fmt: skip
 def test_what_does_not_fit_is_told_in_a_sentence(name: str, options: dict[str, Any], words: str) -> None:
     with pytest.raises(OptionError, match=words):

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 
 from pixelwise.augment.colour import top_of
+from pixelwise.augment.layers import by_layers
 from pixelwise.core.arrays import AnyArray, FloatArray, IntArray, Size
-from pixelwise.core.masks import DisjointMasks, Masks, OverlappingMasks
-from pixelwise.core.runs import encode
+from pixelwise.core.masks import DisjointMasks, Masks
 
 Hole: TypeAlias = tuple[int, int, int, int]  # top, left, bottom, right in pixels, the latter two exclusive
 _COARSE = 128  # pixels a side of the map a shadow is drawn on: its edge is soft anyway
@@ -51,11 +51,11 @@ def erased(masks: Masks, holes: tuple[Hole, ...]) -> Masks:
     """Take rectangles out of every mask."""
     if isinstance(masks, DisjointMasks):
         return DisjointMasks(_emptied(masks.ids, holes), masks.count)
-    return OverlappingMasks(tuple(encode(_emptied(masks.mask(i), holes)) for i in range(len(masks))), masks.size)
+    return by_layers(masks, masks.size, lambda ids: _emptied(ids, holes))
 
 
-def _emptied(array: IntArray | AnyArray, holes: tuple[Hole, ...]) -> AnyArray:
-    found = array.copy()
+def _emptied(ids: IntArray, holes: tuple[Hole, ...]) -> IntArray:
+    found = ids.copy()
     for top, left, bottom, right in holes:
         found[top:bottom, left:right] = 0
     return found

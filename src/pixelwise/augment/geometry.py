@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from pixelwise.core import runs
+from pixelwise.augment.layers import by_layers
 from pixelwise.core.arrays import AnyArray, FloatArray, IntArray, Size
-from pixelwise.core.masks import DisjointMasks, Masks, OverlappingMasks
+from pixelwise.core.masks import DisjointMasks, Masks
 
 IDENTITY = np.eye(3)
 _MOST_LOOKED_UP = 32_766
@@ -197,12 +197,11 @@ def warp_ids(
 
 
 def warp_masks(masks: Masks, matrix: FloatArray, size: Size, field: Field | None = None) -> Masks:
-    """Resample masks to (h, w) in the holding they are in."""
+    """Resample masks to (h, w) in the holding they are in: the cost hardly grows with their number."""
     maps = None if field is None else lookup(matrix, field, size)
     if isinstance(masks, DisjointMasks):
         return DisjointMasks(warp_ids(masks.ids, matrix, size, field=field, maps=maps), masks.count)
-    moved = (warp_ids(masks.mask(i).view(np.uint8), matrix, size, field=field, maps=maps) for i in range(len(masks)))
-    return OverlappingMasks(tuple(runs.encode(mask.view(bool)) for mask in moved), size)
+    return by_layers(masks, size, lambda ids: warp_ids(ids, matrix, size, field=field, maps=maps))
 
 
 def _resampled(

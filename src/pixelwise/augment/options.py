@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from pixelwise.core.errors import OptionError, nearest
 
-Policy: TypeAlias = Literal["default", "none", "light", "medium", "strong"]
+Policy: TypeAlias = Literal["default", "none", "light", "medium", "strong", "large_scale"]
 _OF_POLICY: Any = None  # stands for "as the policy says" until an AugmentOptions is made; none of its values is ever this
 
 
@@ -18,17 +18,21 @@ _OF_POLICY: Any = None  # stands for "as the policy says" until an AugmentOption
 class AugmentOptions:
     """The table ``[augment]`` of a run file. What is not given is as ``policy`` has it.
 
-    Every draw has the augmentations of the first two groups, each between nothing and its largest value. Those of the last
-    groups are drawn for a share ``chance`` of the images: of the noises at most one, of the blurs at most one.
+    Every draw has the augmentations of the first two groups, each between nothing and its largest value. Those of the third
+    group are drawn for a share ``chance`` of the images: of the noises at most one, of the blurs at most one. The last group
+    puts several images together, each with a draw of its own (``augment.mix``).
 
     Attributes:
-        policy: ``default``, ``none``, ``light``, ``medium`` or ``strong``.
+        policy: ``default``, ``none``, ``light``, ``medium``, ``strong``, or ``large_scale``: mirrors, and a scale from 0.1 to
+            2, with which copy-paste was published.
         flip, flip_vertically: probability of mirroring.
         turn: probability of a turn by 90, 180 or 270 degrees; such turns are exact.
         scale: smallest and largest factor; drawn log-uniformly, so that halving is as likely as doubling.
         stretch: largest change of the aspect ratio, as a share.
         rotate, shear: largest angle in degrees, either way.
         rare: probability that the crop is centred on a pixel of a class that is rare in the image.
+        objects: probability that the crop is centred on a pixel of an object, small objects as likely as large ones; of classes
+            that are things.
 
         brightness, contrast, gain: largest change, as a share; gain is a channel's own.
         gamma: largest exponent, as a logarithm: 0.3 is an exponent between 0.74 and 1.35.
@@ -54,6 +58,12 @@ class AugmentOptions:
         cutout_void: whether the truth is erased under it; else the model is to guess what is hidden.
         shadow: largest loss of light in a shadow's core, as a share.
         fog: largest share of light from fog.
+
+        mosaic: probability of four images around a point.
+        copy_paste: probability of pasting some of another image's objects; of classes that are things.
+        cutmix: probability of showing another image in a rectangle.
+        mixup: probability of showing another image through this one. Not for panoptic truth; of semantic and multilabel truth
+            both count by their share, which not every loss takes.
     """
 
     policy: Policy = "default"
@@ -65,6 +75,7 @@ class AugmentOptions:
     rotate: float = _OF_POLICY
     shear: float = _OF_POLICY
     rare: float = _OF_POLICY
+    objects: float = _OF_POLICY
     brightness: float = _OF_POLICY
     contrast: float = _OF_POLICY
     gain: float = _OF_POLICY
@@ -91,6 +102,10 @@ class AugmentOptions:
     cutout_void: bool = _OF_POLICY
     shadow: float = _OF_POLICY
     fog: float = _OF_POLICY
+    mosaic: float = _OF_POLICY
+    copy_paste: float = _OF_POLICY
+    cutmix: float = _OF_POLICY
+    mixup: float = _OF_POLICY
 
     def __post_init__(self) -> None:
         if self.policy not in POLICIES:
@@ -116,8 +131,10 @@ _OFF: Mapping[str, Any] = MappingProxyType(
     {field.name: 0.0 for field in fields(AugmentOptions) if field.name != "policy"}
     | {"scale": (1.0, 1.0), "chance": 0.25, "cutout_void": False}
 )
+_PROBABILITY = "a probability from 0 to 1"
 _BOUNDS: tuple[tuple[tuple[str, ...], tuple[float, float], str], ...] = (
-    (("flip", "flip_vertically", "turn", "rare", "grey", "shuffle", "chance"), (0, 1), "a probability from 0 to 1"),
+    (("flip", "flip_vertically", "turn", "rare", "objects", "grey", "shuffle", "chance"), (0, 1), _PROBABILITY),
+    (("mosaic", "copy_paste", "cutmix", "mixup"), (0, 1), _PROBABILITY),
     (("stretch",), (0, 3), "a share from 0 to 3"),
     (("rotate", "hue"), (0, 180), "an angle from 0 to 180 degrees"),
     (("shear",), (0, 80), "an angle from 0 to 80 degrees"),
@@ -215,6 +232,13 @@ POLICIES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "cutout": 0.3,
             "shadow": 0.6,
             "fog": 0.5,
+            "mosaic": 0.2,
+            "copy_paste": 0.3,
+            "cutmix": 0.2,
+        },
+        "large_scale": {
+            "flip": 0.5,
+            "scale": (0.1, 2.0),
         },
     }
 )

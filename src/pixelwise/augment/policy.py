@@ -12,6 +12,7 @@ import numpy as np
 
 from pixelwise.augment import colour, cover, focus, geometry
 from pixelwise.augment.noise import NOISES, Noise, add_noise
+from pixelwise.augment.objects import object_pixel
 from pixelwise.augment.options import AugmentOptions
 from pixelwise.augment.rare import rare_pixel, there
 from pixelwise.core.arrays import AnyArray, FloatArray, Size
@@ -80,7 +81,7 @@ def draw(
 ) -> Draw:
     """Draw once for an image of (H, W), to be cropped or padded to ``crop``.
 
-    ``truth`` is needed for crops on rare classes alone; without it, ``options.rare`` has no effect.
+    ``truth`` is needed for crops on rare classes and on objects alone; without it, those options have no effect.
 
     Raises:
         SizeMismatch: the truth is not of the image's size.
@@ -122,7 +123,7 @@ def _placed(options: AugmentOptions, rng: np.random.Generator, size: Size, crop:
     matrix = geometry.scale(vertical, horizontal) @ matrix
     scaled = (turned[0] * vertical, turned[1] * horizontal)
     down, right = (_place(rng, length, window) for length, window in zip(scaled, crop, strict=True))
-    if options.rare and truth is not None and rng.random() < options.rare and (pixel := rare_pixel(truth, rng)) is not None:
+    if truth is not None and (pixel := _centre(options, rng, truth)) is not None:
         x, y = geometry.moved(matrix, pixel[1], pixel[0])
         right, down = _centred(x, scaled[1], crop[1]), _centred(y, scaled[0], crop[0])
         words.append(f"on {truth.labels.names[pixel[2]]}" if truth.kind != "regions" else "on a region")
@@ -141,6 +142,14 @@ def _placed(options: AugmentOptions, rng: np.random.Generator, size: Size, crop:
         f"shear {slant:.0f}°": abs(slant) >= 0.5,
     }
     return Draw(matrix, crop, factor, (*(text for text, is_on in parts.items() if is_on), *words))
+
+
+def _centre(options: AugmentOptions, rng: np.random.Generator, truth: Segmentation) -> tuple[int, int, int] | None:
+    """Choose the pixel a crop is centred on, with its class, or None: one of a rare class, else one of an object."""
+    pixel = rare_pixel(truth, rng) if options.rare and rng.random() < options.rare else None
+    if pixel is None and options.objects and rng.random() < options.objects:
+        pixel = object_pixel(truth, rng)
+    return pixel
 
 
 def _place(rng: np.random.Generator, length: float, window: int) -> float:

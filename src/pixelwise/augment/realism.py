@@ -13,6 +13,7 @@ import numpy as np
 
 from pixelwise.augment.colour import top_of
 from pixelwise.augment.focus import takes_jpeg
+from pixelwise.augment.mix import MIXING
 from pixelwise.augment.options import POLICIES, AugmentOptions
 from pixelwise.core.arrays import AnyArray, BoolArray, FloatArray
 from pixelwise.core.errors import PixelwiseError
@@ -41,6 +42,8 @@ class Facts:
         takes_jpeg: whether all are of 8 bits with 1 or 3 bands.
         sided: classes called left and right.
         upper, lower: the class that is most above, and the one most below.
+        count: images there are.
+        has_objects: whether any image has an object: a segment of a class that is a thing, or any of instance truth.
     """
 
     samples: int = 0
@@ -53,6 +56,8 @@ class Facts:
     sided: tuple[str, ...] = field(default=())
     upper: str = ""
     lower: str = ""
+    count: int = 0
+    has_objects: bool = True
 
 
 def look_at(dataset: Dataset, bands: tuple[str, ...] | None = None) -> Facts:
@@ -69,7 +74,7 @@ def look_at(dataset: Dataset, bands: tuple[str, ...] | None = None) -> Facts:
             seen.append(_Look.of(image, sample.truths[0] if sample.truths else None, len(names)))
         except PixelwiseError:
             continue
-    facts = Facts(samples=len(seen), sided=_sided(names))
+    facts = Facts(samples=len(seen), sided=_sided(names), count=len(dataset))
     if not seen:
         return facts
     halves = np.sum([look.halves for look in seen], axis=0)
@@ -86,6 +91,7 @@ def look_at(dataset: Dataset, bands: tuple[str, ...] | None = None) -> Facts:
         takes_jpeg=all(look.takes_jpeg for look in seen),
         upper=described[int(lean.argmax())],
         lower=described[int(lean.argmin())],
+        has_objects=any(look.has_objects for look in seen),
     )
 
 
@@ -99,6 +105,7 @@ class _Look:
     has_colour: bool
     is_rgb: bool
     takes_jpeg: bool
+    has_objects: bool
 
     @classmethod
     def of(cls, image: Image, truth: Segmentation | None, classes: int) -> "_Look":
@@ -112,7 +119,13 @@ class _Look:
             places = _small_map(truth, classes)
             halves = _halves(places, classes)
             outline, straight = _outlines(places)
-        return cls(halves, outline, straight, has_colour, image.bands == RGB, takes_jpeg(pixels))
+        has_objects = truth is not None and _has_objects(truth)
+        return cls(halves, outline, straight, has_colour, image.bands == RGB, takes_jpeg(pixels), has_objects)
+
+
+def _has_objects(truth: Segmentation) -> bool:
+    is_object = np.isin(truth.class_ids, truth.labels.things) if truth.kind != "instance" else True
+    return bool((is_object & ~truth.is_crowd).any())
 
 
 def _small_map(truth: Segmentation, classes: int) -> AnyArray:
@@ -193,7 +206,8 @@ def warnings_for(options: AugmentOptions, data: Facts | Dataset) -> list[str]:
     if not options.strengths:
         return []
     facts = data if isinstance(data, Facts) else look_at(data)
-    return [*_of_policy(options), *_of_layout(options, facts), *_of_shape(options, facts), *_of_colour(options, facts)]
+    parts = (_of_policy(options), _of_layout(options, facts), _of_shape(options, facts), _of_colour(options, facts))
+    return [*(text for part in parts for text in part), *_of_mixing(options, facts)]
 
 
 def _of_policy(options: AugmentOptions) -> list[str]:
@@ -220,6 +234,10 @@ def _of_layout(options: AugmentOptions, facts: Facts) -> list[str]:
         if options.rotate > TILT or (options.rotate == TILT and options.policy == "strong"):
             found.append(
                 f"rotate = {options.rotate:g} tilts scenes further than a camera is held, but {layout}; set rotate = 10"
+            )
+        if options.mosaic:
+            found.append(
+                f"mosaic lays one scene above another, but {layout}; set mosaic = 0, or take cutmix, which keeps places"
             )
     if options.flip and facts.sided:
         found.append(f"flip swaps left and right, which the classes {', '.join(facts.sided[:4])} name; set flip = 0")
@@ -257,6 +275,19 @@ def _of_colour(options: AugmentOptions, facts: Facts) -> list[str]:
     return found
 
 
+def _of_mixing(options: AugmentOptions, facts: Facts) -> list[str]:
+    found = []
+    of_objects = [name for name in ("copy_paste", "objects") if getattr(options, name)]
+    if of_objects and facts.samples and not facts.has_objects:
+        found.append(f"{_nothing(of_objects)}: no image that was looked at has an object of a class that is a thing")
+    if facts.count == 1 and (mixing := [name for name in MIXING if getattr(options, name)]):
+        found.append(f"there is one image, which {_listed(mixing)} would mix with itself")
+    return found
+
+
 def _nothing(names: Sequence[str]) -> str:
-    listed = ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]
-    return f"{listed} change{'s' * (len(names) == 1)} nothing"
+    return f"{_listed(names)} change{'s' * (len(names) == 1)} nothing"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def augment_data(
     path: Annotated[Path, typer.Argument(help="The labelled data set.", metavar="DATA", show_default=False)],
     out: Annotated[Path, typer.Option(help="The page to write.", metavar="PAGE.html")] = Path("augment.html"),
-    policy: Annotated[str | None, typer.Option(help="default, none, light, medium or strong.")] = None,
+    policy: Annotated[str | None, typer.Option(help="default, none, light, medium, strong or large_scale.")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="augment.key=value, as in augment.rotate=20; repeatable.")
     ] = None,
@@ -96,7 +96,7 @@ def _rows(
 ) -> "tuple[list[Row], list[str]]":
     """Draw from images evenly spread over the data; name those that cannot be read."""
     from pixelwise.cli.progress import progress_bar
-    from pixelwise.core.errors import DataError, PixelwiseError
+    from pixelwise.core.errors import DataError, OptionError, PixelwiseError
     from pixelwise.report.augment import row_of
 
     shown = min(images, len(dataset))
@@ -105,7 +105,9 @@ def _rows(
     with progress_bar("augment") as progress:
         for done, index in enumerate(places):
             try:
-                rows.append(row_of(dataset[index], options, count, seed, index, crop))
+                rows.append(row_of(dataset, index, options, count, seed, crop))
+            except OptionError:
+                raise
             except PixelwiseError as error:
                 failures.append(f"{dataset[index].name} cannot be shown: {error}")
             progress(done + 1, shown)

@@ -175,6 +175,24 @@ def boxes(masks: Sequence[Runs]) -> IntArray:
     return found
 
 
+def union(masks: Sequence[Runs], size: Size) -> Runs:
+    """Join masks over (H, W) into one; none give an empty one.
+
+    >>> union([encode(np.array([[True, False]])), encode(np.array([[False, True]]))], (1, 2)).area
+    2
+    """
+    if not masks or 0 in size:
+        return encode(np.zeros(size, bool))
+    return Runs(size, bytes(coco.merge([mask._coco() for mask in masks])["counts"]))
+
+
+def intersection(mask: Runs, other: Runs) -> Runs:
+    """Keep the pixels that two masks share."""
+    if 0 in mask.size:
+        return mask
+    return Runs(mask.size, bytes(coco.merge([mask._coco(), other._coco()], intersect=True)["counts"]))
+
+
 def seen(masks: Sequence[Runs], order: Sequence[int]) -> IntArray:
     """Count the pixels (S,) that are seen of each mask when they are painted in ``order``, later ones over earlier ones.
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pixelwise.augment import AugmentOptions, Draw, apply, draw
+from pixelwise.augment import AugmentOptions, Draw, mix
 from pixelwise.augment.focus import takes_jpeg
 from pixelwise.core.arrays import Size
 from pixelwise.core.files import write_text
 from pixelwise.core.image import RGB, Image
 from pixelwise.core.labels import LabelSet
-from pixelwise.core.sample import Sample
+from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.draw.colours import class_colours, rgb_bytes
 from pixelwise.draw.overlay import overlay
@@ -61,23 +61,37 @@ class AugmentPage:
     facts: dict[str, str] = field(default_factory=dict)
 
 
-def row_of(sample: Sample, options: AugmentOptions, count: int, seed: int, index: int = 0, crop: Size | None = None) -> Row:
+def row_of(dataset: Dataset, index: int, options: AugmentOptions, count: int, seed: int, crop: Size | None = None) -> Row:
     """Draw ``count`` times from a sample; draw k of sample ``index`` is seeded by (seed, k, index), as an epoch's is.
 
     Without ``crop`` the output shows the whole image, large ones at a smaller scale.
 
     Raises:
-        DataError: the image or its truth cannot be read.
+        DataError: the image or its truth, or one that is mixed with it, cannot be read.
+        OptionError: the kind of truth cannot be mixed as asked for.
     """
-    image, truth = sample.image, sample.truths[0] if len(sample.truths) > 1 else sample.truth
+    image, truth = _read(dataset[index])
+    mix.check(options, truth.kind, takes_two=True)
     share = 1.0 if crop is not None else min(1.0, LONGEST / max(image.size))
     size = crop if crop is not None else (max(1, round(image.size[0] * share)), max(1, round(image.size[1] * share)))
     scaled = replace(options, scale=(options.scale[0] * share, options.scale[1] * share))
-    bands = image.pixels.shape[2]
-    draws = [draw(scaled, np.random.default_rng([seed, 1, k, index]), image.size, size, bands, truth) for k in range(count)]
-    original = Shown((f"original, {image.size[0]} x {image.size[1]}",), *_pictures(image, truth))
-    shown = (Shown(describe(one, image, share), *_pictures(*apply(image, truth, one))) for one in draws)
-    return Row(sample.name, (original, *shown))
+    shown = [Shown((f"original, {image.size[0]} x {image.size[1]}",), *_pictures(image, truth))]
+    for k in range(count):
+        rng = np.random.default_rng([seed, 1, k, index])
+
+        def partner(rng: np.random.Generator = rng) -> mix.Pair:
+            return _read(dataset[mix.another(index, len(dataset), rng)], image.bands)
+
+        found = mix.mixed(scaled, rng, (image, truth), size, partner)
+        words = (*found.words, *describe(found.drawn, image, share))
+        shown.append(Shown(words, *_pictures(found.image, found.truth)))
+    return Row(dataset[index].name, tuple(shown))
+
+
+def _read(sample: Sample, bands: tuple[str, ...] | None = None) -> mix.Pair:
+    """Read an image, in the bands of another one where it is to be mixed with that, and the first of its truths."""
+    image, truths = sample.image, sample.truths
+    return image if bands is None else image.to_bands(bands), truths[0] if len(truths) > 1 else sample.truth
 
 
 def _pictures(image: Image, truth: Segmentation) -> tuple[Picture, Picture]:

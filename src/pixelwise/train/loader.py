@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from pixelwise.augment import AugmentOptions, apply, draw
+from pixelwise.augment import AugmentOptions, mix
 from pixelwise.core.arrays import AnyArray, FloatArray, IntArray, Size
 from pixelwise.core.image import Image
 from pixelwise.core.sample import Dataset
@@ -100,6 +100,7 @@ class Order:
 class Crops:
     """Augmented crops of a data set, by the keys of ``Order``; holds no random state.
 
+    Where several images make up a crop, the others are drawn from the whole set, each as likely, by the crop's own generator.
     Images and truths are kept in memory once read, as long as they fit into ``memory`` bytes.
     """
 
@@ -108,6 +109,8 @@ class Crops:
     ) -> None:
         self.dataset, self.augment, self.crop, self.seed, self.bands = dataset, augment, crop, seed, bands
         self.head_targets, self.ragged = head.targets, head.ragged
+        mix.check(augment, dataset.kind, head.takes_two)
+        self.takes_two = bool(augment.mixup) and dataset.kind != "instance"
         self._memory = memory
         self._kept: dict[int, tuple[Image, Segmentation]] = {}
         self.fits = True  # until an image is met that the memory has no room for
@@ -117,11 +120,25 @@ class Crops:
 
     def __getitem__(self, key: tuple[int, ...]) -> tuple[AnyArray, dict[str, AnyArray], str]:
         index = key[1]
-        image, truth = self._read(index)
         rng = np.random.default_rng([self.seed, 1, *key])
-        drawn = draw(self.augment, rng, image.size, self.crop, len(self.bands), truth)
-        image, truth = apply(image, truth, drawn)
-        return image.pixels, self.head_targets(truth), self.dataset[index].name
+
+        def partner() -> tuple[Image, Segmentation]:
+            return self._read(mix.another(index, len(self), rng))
+
+        found = mix.mixed(self.augment, rng, self._read(index), self.crop, partner)
+        return found.image.pixels, self._targets(found), self.dataset[index].name
+
+    def _targets(self, found: mix.Mixed) -> dict[str, AnyArray]:
+        """Make the targets; where classes may have been mixed, those of both truths and the first one's share."""
+        targets = self.head_targets(found.truth)
+        if not self.takes_two:
+            return targets
+        second = targets if found.second is None else self.head_targets(found.second)
+        return {
+            **targets,
+            **{f"second_{name}": one for name, one in second.items()},
+            "share": np.asarray(found.share, np.float32),
+        }
 
     def _read(self, index: int) -> tuple[Image, Segmentation]:
         if index in self._kept:

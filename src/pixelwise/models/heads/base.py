@@ -27,12 +27,15 @@ class Head(nn.Module, ABC):
             the rows of classes that are known by name.
         is_dense: whether four-dimensional parts of raw output lie over the pixels, so that the segmenter cuts its padding off
             them; else they keep the padding, and the head knows of it.
+        takes_two: whether ``loss`` takes a second truth of each image: targets named ``second_…`` beside its own, and the
+            ``share`` (N,) that the first of the two counts. MixUp of classes makes them.
         class_weights: (L,) weights of the classes in the loss; None weighs them alike.
     """
 
     ragged: frozenset[str] = frozenset()
     class_rows: tuple[str, ...] = ()
     is_dense: bool = True
+    takes_two: bool = False
     class_weights: Tensor | None
 
     @abstractmethod

@@ -97,6 +97,7 @@ class PixelHead(Head):
             self.terms = weighted.with_option(self.terms, "cross_entropy", "smoothing", label_smoothing)
         weighted.check(self.terms, self.count, kind == "multilabel")
         self.wants_distances = any(term.name == "boundary" for term in self.terms)
+        self.takes_two = all(term.name not in weighted.OF_WHOLE_PIXELS for term in self.terms)
 
     def forward(self, features: Tensor | PixelFeatures, size: Size, targets: Any = None) -> PixelRaw | SupervisedRaw:
         """Give logits for features; in training, with targets, those of the auxiliary head too."""
@@ -111,7 +112,10 @@ class PixelHead(Head):
         return self.reading.targets(truth, self.wants_distances)
 
     def loss(self, raw: PixelRaw | SupervisedRaw, targets: Targets) -> dict[str, Tensor]:
-        """Give each weighted term of the loss by its name, at the targets' resolution; void pixels do not count."""
+        """Give each weighted term of the loss by its name, at the targets' resolution; void pixels do not count.
+
+        An image with two truths counts as two images, each by its share.
+        """
         terms = self._terms(raw.logits, targets)
         if isinstance(raw, SupervisedRaw):
             guiding = self._terms(raw.auxiliary, targets)
@@ -120,7 +124,7 @@ class PixelHead(Head):
 
     def _terms(self, logits: Tensor, targets: Any) -> dict[str, Tensor]:
         truth = next(iter(targets.values()))
-        evidence = self.reading.evidence(_resized(logits, tuple(truth.shape[-2:])), targets, self.class_weights)
+        evidence = self.reading.evidence(*_apart(_resized(logits, tuple(truth.shape[-2:])), targets), self.class_weights)
         return {term.name: term(evidence) for term in self.terms}
 
     def weigh(self, weights: Sequence[float]) -> None:
@@ -139,6 +143,17 @@ class PixelHead(Head):
     def decode(self, reduced: Any, frames: Sequence[Frame], labels: LabelSet, request: Request) -> list[Segmentation]:
         """Make one segmentation an image, of the head's kind."""
         return self.reading.decode(reduced, frames, labels, request)
+
+
+def _apart(logits: Tensor, targets: Any) -> tuple[Tensor, Any]:
+    """Make two images of each that has two truths, with the ``share`` that each of them counts."""
+    if "share" not in targets:
+        return logits, targets
+    mixed = torch.where(targets["share"] < 1)[0]
+    own = [name for name in targets if name != "share" and not name.startswith("second_")]
+    both = {name: torch.cat([targets[name], targets[f"second_{name}"][mixed]]) for name in own}
+    share = torch.cat([targets["share"], 1 - targets["share"][mixed]])
+    return torch.cat([logits, logits[mixed]]), {**both, "share": share}
 
 
 def _fcn(channels: int, classes: int) -> nn.Module:

@@ -85,6 +85,7 @@ class QueryHead(Head):
         super().__init__()
         self.kind, self.count, self.stride = kind, len(labels), stride
         self.classify, self.weights, self.points, self.rules = classify, weights, points, rules
+        self._told = 0  # the most objects that a warning has been given of
         self.register_buffer("class_weights", None, persistent=False)  # an option of training, not part of the model
         if class_weights is not None:
             self.weigh(class_weights)
@@ -124,8 +125,9 @@ class QueryHead(Head):
         costs, weights = [], self.weights
         for image, (classes, masks) in enumerate(zip(truth.classes, truth.masks, strict=True)):
             queries = layers[0].masks.shape[1]
-            if len(classes) > queries:
-                text = f"an image has {len(classes)} objects and the network {queries} queries: some are taught as none"
+            if len(classes) > max(queries, self._told):
+                self._told = len(classes)
+                text = f"an image has {len(classes)} objects and the network {queries} queries: some are taught to no query"
                 warnings.warn(f"{text}; raise it with --set model.queries={len(classes)}", TooFewQueries, stacklevel=2)
             at = self.points.drawn(layers[0].masks)
             wanted = truth_at(masks, torch.arange(len(classes), device=masks.device), at, truth.width)

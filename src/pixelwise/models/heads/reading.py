@@ -36,7 +36,7 @@ class Reading(ABC):
 
     @abstractmethod
     def evidence(self, logits: Tensor, targets: Any, weights: Tensor | None) -> Evidence:
-        """Give what losses are computed from, for logits at the targets' size."""
+        """Give what losses are computed from, for logits at the targets' size; with a target ``share``, images count by it."""
 
     @abstractmethod
     def reduce(self, logits: Tensor, probabilities: bool) -> NamedTuple:
@@ -62,7 +62,8 @@ class OneClass(Reading):
 
     def evidence(self, logits: Tensor, targets: Targets, weights: Tensor | None) -> Pixels:
         """Give logits and class maps; void pixels do not count."""
-        return Pixels(logits, targets["classes"], self.void, weights, targets.get("distances"))  # type: ignore[arg-type]
+        more = targets.get("distances"), targets.get("share")
+        return Pixels(logits, targets["classes"], self.void, weights, *more)  # type: ignore[arg-type]
 
     def reduce(self, logits: Tensor, probabilities: bool) -> PixelReduced:
         """Give the class of every pixel, the mean probability of each class, and all probabilities if asked."""
@@ -106,7 +107,7 @@ class AnyClasses(Reading):
 
     def evidence(self, logits: Tensor, targets: Targets, weights: Tensor | None) -> Memberships:
         """Give logits and memberships; unknown ones do not count."""
-        return Memberships(logits, targets["members"], weights)  # type: ignore[arg-type]
+        return Memberships(logits, targets["members"], weights, targets.get("share"))  # type: ignore[arg-type]
 
     def reduce(self, logits: Tensor, probabilities: bool) -> MultilabelReduced:
         """Give whether each pixel is of each class, the mean probability of each class there, and all if asked."""

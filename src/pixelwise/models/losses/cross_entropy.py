@@ -42,7 +42,7 @@ def focal(pixels: Evidence, *, gamma: float = 2.0, alpha: float = 0.0) -> Tensor
     terms = surprise * (-torch.expm1(-surprise)).clamp_min(_TINY) ** gamma if gamma else surprise  # 0 ** 0.5 has no slope
     if not alpha:
         return _mean(terms * pixels.pixel_weights, pixels.pixel_weights)
-    return _mean(terms * pixels.balance(alpha), pixels.labelled)
+    return _mean(terms * pixels.balance(alpha) * pixels.counted, pixels.counted)
 
 
 def ohem(pixels: Evidence, *, threshold: float = 0.7, min_kept: float = 0.1) -> Tensor:

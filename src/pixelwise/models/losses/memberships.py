@@ -24,11 +24,13 @@ class Memberships:
         logits: (N, L, H, W); 16-bit ones are computed with in 32 bits.
         members: (N, L, H, W) 1 where a pixel is of the class, 0 where it is not, ``UNKNOWN`` where that does not count.
         weights: (L,) weights of the classes in the losses that average over pixels; None weighs them alike.
+        share: (N,) how much each image counts; None counts each once.
     """
 
     logits: Tensor
     members: Tensor
     weights: Tensor | None = None
+    share: Tensor | None = None
 
     @cached_property
     def truth(self) -> Tensor:
@@ -41,9 +43,14 @@ class Memberships:
         return self.members != UNKNOWN
 
     @cached_property
+    def counted(self) -> Tensor:
+        """(N, L, H, W): how much each answer counts; 0 where none is labelled."""
+        return self._by_share(self.labelled.to(self._logits.dtype))
+
+    @cached_property
     def pixels(self) -> Tensor:
         """(L,) how many pixels the truth of the whole batch gives each class."""
-        return over_batch(self.truth.sum(dim=(0, 2, 3)))
+        return over_batch(self._by_share(self.truth).sum(dim=(0, 2, 3)))
 
     @cached_property
     def surprise(self) -> Tensor:
@@ -58,18 +65,17 @@ class Memberships:
     @cached_property
     def shared(self) -> Tensor:
         """(L,): the probability of each class summed over the whole batch's pixels that are of it."""
-        return over_batch((self.probabilities * self.truth).sum(dim=(0, 2, 3)))
+        return over_batch(self._by_share(self.probabilities * self.truth).sum(dim=(0, 2, 3)))
 
     @cached_property
     def predicted(self) -> Tensor:
         """(L,): the probability of each class summed over all its labelled pixels of the whole batch."""
-        return over_batch(self.probabilities.sum(dim=(0, 2, 3)))
+        return over_batch(self._by_share(self.probabilities).sum(dim=(0, 2, 3)))
 
     @cached_property
     def pixel_weights(self) -> Tensor:
         """(N, L, H, W): the weight of each class; 0 where nothing is labelled."""
-        labelled = self.labelled.to(self._logits.dtype)
-        return labelled if self.weights is None else labelled * self.weights.to(labelled.dtype).view(1, -1, 1, 1)
+        return self.counted if self.weights is None else self.counted * self.weights.to(self.counted.dtype).view(1, -1, 1, 1)
 
     def smoothed(self, smoothing: float) -> Tensor:
         """Sum the weighted surprise under truths of which ``smoothing`` is spread over yes and no alike."""
@@ -79,6 +85,9 @@ class Memberships:
     def balance(self, alpha: float) -> Tensor:
         """Weigh yes by ``alpha``, no by the rest."""
         return torch.where(self.truth == 1, alpha, 1 - alpha)
+
+    def _by_share(self, values: Tensor) -> Tensor:
+        return values if self.share is None else values * self.share.to(values.dtype).view(-1, 1, 1, 1)
 
     @cached_property
     def _logits(self) -> Tensor:

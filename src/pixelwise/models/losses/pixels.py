@@ -23,6 +23,7 @@ class Pixels:
         void: the class id of what is not labelled; not below L.
         weights: (L,) weights of the classes in the losses that average over pixels; None weighs them alike.
         distances: (N, H, W) distance of each pixel to the nearest border between classes, for the losses that want it.
+        share: (N,) how much each image counts, in all losses but Lovász's; None counts each once.
     """
 
     logits: Tensor
@@ -30,6 +31,7 @@ class Pixels:
     void: int
     weights: Tensor | None = None
     distances: Tensor | None = None
+    share: Tensor | None = None
 
     @cached_property
     def truth(self) -> Tensor:
@@ -43,10 +45,18 @@ class Pixels:
         return self.classes != self.void
 
     @cached_property
+    def counted(self) -> Tensor:
+        """(N, H, W): how much each pixel counts; 0 at void."""
+        labelled = self.labelled.to(self._logits.dtype)
+        return labelled if self.share is None else labelled * self.share.to(labelled.dtype).view(-1, 1, 1)
+
+    @cached_property
     def pixels(self) -> Tensor:
         """(L,) how many pixels the truth of the whole batch gives each class."""
         count = self.logits.shape[1]
-        return over_batch(torch.bincount(self.truth.flatten(), minlength=count + 1)[:count].to(self._softmax.predicted.dtype))
+        weights = None if self.share is None else self.counted.flatten().double()
+        counts = torch.bincount(self.truth.flatten(), weights, minlength=count + 1)[:count]
+        return over_batch(counts.to(self._softmax.predicted.dtype))
 
     @property
     def surprise(self) -> Tensor:
@@ -61,27 +71,35 @@ class Pixels:
     @cached_property
     def shared(self) -> Tensor:
         """(L,): the probability of each class summed over the whole batch's pixels that are of it."""
-        return over_batch(self._softmax.shared)
+        if self.share is None:
+            return over_batch(self._softmax.shared)
+        count = self.logits.shape[1]
+        hits = self.probabilities.gather(1, torch.where(self.labelled, self.truth, 0).unsqueeze(1)).squeeze(1) * self.counted
+        return over_batch(hits.new_zeros(count + 1).index_add(0, self.truth.flatten(), hits.flatten())[:count])
 
     @cached_property
     def predicted(self) -> Tensor:
         """(L,): the probability of each class summed over all labelled pixels of the whole batch."""
-        return over_batch(self._softmax.predicted)
+        if self.share is None:
+            return over_batch(self._softmax.predicted)
+        return over_batch((self.probabilities * self.counted.unsqueeze(1)).sum(dim=(0, 2, 3)))
 
     @cached_property
     def pixel_weights(self) -> Tensor:
         """(N, H, W): the weight of each pixel's class; 0 at void."""
         if self.weights is None:
-            return self.labelled.to(self.surprise.dtype)
+            return self.counted
         table = torch.cat([self.weights.to(self.surprise.dtype), self.weights.new_zeros(1, dtype=self.surprise.dtype)])
-        return table[self.truth]
+        return table[self.truth] if self.share is None else table[self.truth] * self.counted
 
     def smoothed(self, smoothing: float) -> Tensor:
         """Sum the weighted surprise under truths of which ``smoothing`` is spread over all classes alike."""
         logits = self._logits
         by_class = None if self.weights is None else self.weights.to(logits.dtype)
         count = logits.shape[1]
-        return F.cross_entropy(logits, self.truth, by_class, ignore_index=count, reduction="sum", label_smoothing=smoothing)
+        way = "sum" if self.share is None else "none"
+        surprise = F.cross_entropy(logits, self.truth, by_class, ignore_index=count, reduction=way, label_smoothing=smoothing)
+        return surprise if self.share is None else (surprise * self.counted).sum()
 
     def balance(self, alpha: float) -> Tensor:
         """Weigh the second of two classes by ``alpha``, the first by the rest.

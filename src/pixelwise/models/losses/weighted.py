@@ -17,6 +17,7 @@ from pixelwise.models.losses.evidence import Evidence
 from pixelwise.models.losses.memberships import Memberships
 from pixelwise.models.losses.pixels import Pixels
 
+OF_WHOLE_PIXELS = frozenset({"lovasz"})  # losses to which a pixel counts once or not at all
 OF_CLASS_MAPS = frozenset({"boundary", "lovasz"})  # losses that are not made of a yes or no for each class
 EXAMPLE = "as in 'cross_entropy + dice' or '0.5*focal(gamma=3) + lovasz'"
 
