@@ -53,7 +53,7 @@ TASKS = {
         "camvid",
         "CamVid: 367 training and 101 validation images of 360 x 480, 11 classes, mIoU over all pixels",
         ("miou", "pixel_accuracy"),
-        ("data.void=11",),
+        ('data.void="11"',),
     ),
     "nuclei": Task(
         "nuclei",

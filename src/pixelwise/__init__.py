@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pixelwise.metrics.evaluate import evaluate
     from pixelwise.predict.flipped import Flipped
     from pixelwise.predict.folder import predict
+    from pixelwise.predict.refined import Refined
     from pixelwise.predict.tiled import Tiled
     from pixelwise.train import fit
 
@@ -33,6 +34,7 @@ _PLACES = {
     "LabelSet": "pixelwise.core.labels",
     "Predictor": "pixelwise.core.predictor",
     "Prompt": "pixelwise.core.prompt",
+    "Refined": "pixelwise.predict.refined",
     "Request": "pixelwise.core.predictor",
     "Sample": "pixelwise.core.sample",
     "Segmentation": "pixelwise.core.segmentation",
@@ -53,6 +55,7 @@ __all__ = [
     "LabelSet",
     "Predictor",
     "Prompt",
+    "Refined",
     "Request",
     "Sample",
     "Segmentation",

@@ -2,11 +2,13 @@
 
 import json
 
+import pytest
 from typer.testing import CliRunner
 
 from pixelwise.cli import listing
 from pixelwise.cli.app import _register, app
 from pixelwise.formats import FORMATS
+from pixelwise.models import MODELS
 
 if not app.registered_commands:
     _register()
@@ -46,10 +48,30 @@ def test_a_network_is_told_with_its_costs_and_licences() -> None:
     told = listing._model("enet")
     assert (told["kinds"], told["parameters"]) == (["semantic", "multilabel"], 365_519)
     lines = listing._lines(told)
-    assert "costs: 0.37 M parameters, 1.3 G multiply-adds (352 x 480, 11 classes)" in lines
+    assert "costs: 0.37 M parameters, 1.3 G multiply-adds" in lines
     assert any(line.startswith("code: Apache-2.0") for line in lines)
 
 
-def test_costs_that_cannot_be_counted_are_said_to_be_missing() -> None:
-    lines = listing._lines({**listing._model("enet"), "multiply_adds": None})
-    assert any("multiply-adds not counted" in line for line in lines)
+def test_models_are_told_with_the_size_that_costs_are_for() -> None:
+    assert listed("models").startswith("costs: at the default options, for one image of 352 x 480 and 11 classes\n")
+    rows = {row["name"]: row for row in json.loads(listed("models", "--json"))}
+    assert set(rows) == set(MODELS)
+    assert all(row["parameters"] > 0 and row["multiply_adds"] > 0 and row["licence_of_weights"] for row in rows.values())
+
+
+def test_a_line_too_long_for_a_terminal_goes_on_below_its_text(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    listing._print_hung("enet  a network for speed, of small bottlenecks", "      ")
+    assert capsys.readouterr().out == "enet  a network for speed, of small bottlenecks\n"  # no terminal: one line
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    listing._print_hung("enet  a network for speed, of small bottlenecks", "      ")
+    assert capsys.readouterr().out == "enet  a network for speed, of\n      small bottlenecks\n"
+
+
+def test_a_refiner_is_told_with_what_it_does_to_each_kind() -> None:
+    rows = {row["name"]: row for row in json.loads(listed("refiners", "--json"))}
+    assert "semantic" in rows["crf"]["rules"]
+    assert "regions" in rows["crf"]["refused"]
+    assert "instance: each object against the rest of a window around it" in listed("refiners")

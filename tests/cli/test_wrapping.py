@@ -52,3 +52,22 @@ def test_compare_lays_the_same_around_both(data, capsys):
     command = ["compare", "otsu", "threshold", str(data), "--classes", "background,foreground", "--void", "none", "--json"]
     assert run([*command, "--tile", "16,24"]) == 0
     assert json.loads(capsys.readouterr().out)["predicted_with"] == {"tile": "16,24"}
+
+
+def test_evaluate_and_predict_refine_what_is_found(data, tmp_path, capsys):
+    command = ["evaluate", "threshold", str(data), "--classes", "background,foreground", "--void", "none", "--json"]
+    assert run([*command, "--refine", "smallest(area=4),smooth"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["predicted_with"] == {"refine": "smallest(area=4),smooth"}
+    assert told["miou"] != 1
+    images, out = str(data / "images"), tmp_path / "out"
+    assert run(["predict", "otsu", images, "--out", str(out), "--refine", "split"]) == 0
+    assert json.loads((out / "labels.json").read_text())["kind"] == "instance"
+
+
+def test_refiners_that_do_not_exist_or_fit_are_told_before_the_work(data, capsys):
+    command = ["evaluate", "kmeans", str(data), "--void", "none"]
+    assert run([*command, "--refine", "crv"]) == 2
+    assert "no refiner is called 'crv'; did you mean 'crf'" in capsys.readouterr().err
+    assert run(["predict", "kmeans", str(data / "images"), "--out", str(data / "out"), "--refine", "crf"]) == 2
+    assert "'crf' does not refine regions segmentations" in capsys.readouterr().err

@@ -34,13 +34,13 @@ each_taught = pytest.mark.parametrize(
 )
 
 
-def build(name: str, kind: Kind, labels: LabelSet) -> Segmenter:
+def build(name: str, kind: Kind, labels: LabelSet, **more: Any) -> Segmenter:
     torch.manual_seed(0)
-    return MODELS[name].build(labels, kind, **TINY[name])
+    return MODELS[name].build(labels, kind, **{**TINY[name], **more})
 
 
-def drawn(kind: Kind, size: tuple[int, int] = (64, 64), count: int = 2) -> Dataset:
-    return scenes(count, size, kind, seed=12)  # in which every class has more than a pixel
+def drawn(kind: Kind, size: tuple[int, int] = (64, 64), count: int = 2, seed: int = 12) -> Dataset:
+    return scenes(count, size, kind, seed=seed)  # in those of 12 every class has more than a pixel
 
 
 def terms_of(model: Segmenter, images: torch.Tensor, truths: list[Segmentation]) -> dict[str, torch.Tensor]:
@@ -74,10 +74,12 @@ def test_a_few_steps_lower_the_loss(name: str, kind: Kind) -> None:
 @pytest.mark.slow
 @each
 def test_overfits_two_drawn_scenes(name: str, kind: Kind) -> None:
-    data = drawn(kind, FITS.get(name, {}).get("size", (64, 64)))
+    fits = FITS.get(name, {})
+    data = drawn(kind, fits.get("size", (64, 64)), seed=fits.get("scenes", 12))
+    model = build(name, kind, data.labels, **fits.get("model", {}))
     given = {"steps": 150, "batch": 2, "crop": data[0].size, "rate": 3e-3, "ema": 0.8, "validations": 1, "threads": 1}
-    options = TrainOptions(**{**given, **FITS.get(name, {}).get("options", {})})
-    rows = fit(build(name, kind, data.labels), data, data, options, NONE, quiet=True).progress.history
+    options = TrainOptions(**{**given, **fits.get("options", {})})
+    rows = fit(model, data, data, options, NONE, quiet=True).progress.history
     assert max(row.get(SCORE[kind]) or 0.0 for row in rows) > LEAST[kind]
 
 

@@ -68,15 +68,25 @@ TINY: dict[str, dict[str, Any]] = {
     "upernet": {"encoder": "test_efficientnet", "weights": "none", "channels": 32},
     "unet": {"encoder": "plain", "width": 12, "depth": 3},
 }
+COARSE: dict[str, Any] = {"size": (128, 128), "options": {"steps": 400}}  # logits at 1/4 or less: small things need the pixels
+FINE: dict[str, Any] = {"options": {"steps": 400}}
 FITS: dict[str, dict[str, Any]] = {  # "size" of the scenes and "options" of training, where the usual ones do not do
-    "deeplabv3": {"size": (128, 128)},
-    "deeplabv3plus": {"size": (128, 128)},
-    "fcn": {"size": (128, 128)},
-    "lraspp": {"size": (128, 128)},
-    "pspnet": {"size": (128, 128)},
-    "enet": {"options": {"rate": 1e-2, "steps": 350}},
-    "segnet": {"options": {"rate": 1e-2, "steps": 450}},
+    "deeplabv3": COARSE,
+    "deeplabv3plus": COARSE,
+    "dpt": FINE,
+    "enet": {"options": {"rate": 1e-2, "steps": 450}},
+    "fcn": COARSE,
+    "fpn": COARSE,
+    "linknet": FINE,
+    "lraspp": COARSE,
+    "manet": FINE,
     "maskrcnn": {"size": (128, 128)},
-    "unet": {"options": {"rate": 6e-3}},
+    "pan": COARSE,
+    "pspnet": COARSE,
+    "segformer": COARSE,
+    "segnet": {"options": {"rate": 1e-2, "steps": 450}},
+    "unet": {"options": {"rate": 6e-3, "steps": 300}},
+    "unetplusplus": FINE,
+    "upernet": COARSE,
 }
 LONG = frozenset({"deeplabv3", "deeplabv3plus", "detr", "oneformer"})  # slow to train on a CPU: taught in the slow suite

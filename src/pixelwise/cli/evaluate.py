@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pixelwise.cli.options import ListsOption
-from pixelwise.cli.wrapping import FLIPS, OVERLAP, TILE, TURNS, sentence, told, wrapping
+from pixelwise.cli.wrapping import FLIPS, OVERLAP, REFINE, TILE, TURNS, parse_refine, sentence, told, wrapping
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,6 +42,7 @@ def evaluate(
     overlap: Annotated[int | None, typer.Option(help=OVERLAP)] = None,
     flips: Annotated[bool, typer.Option("--flips", help=FLIPS)] = False,
     turns: Annotated[bool, typer.Option("--turns", help=TURNS)] = False,
+    refine: Annotated[str | None, typer.Option(help=REFINE, metavar="A,B")] = None,
     threshold: Annotated[
         float | None, typer.Option(help="Foreground above this probability (one-class models), from 0 to 1.")
     ] = None,
@@ -91,13 +92,13 @@ def evaluate(
     if names is not None:
         families_of(names)  # a typo is told before the work, not after
     bootstrap = bootstrap_of(resamples, group)
-    asked = told(tile, overlap, flips, turns)
-    wrap = wrapping(tile, overlap, flips, turns) if asked else None
+    asked = told(tile, overlap, flips, turns, refine)
+    wrap = wrapping(tile, overlap, flips, turns, refine) if asked else None
     dataset = read_to_score(data, lists, Path(model), void=void, classes=classes)
     chosen = choose_split(dataset, split)
     if chosen.note:
         print(chosen.note, file=sys.stderr)
-    subject = open_subject(model, chosen, names, Running(batch, threshold, wrap, levels))
+    subject = open_subject(model, chosen, names, Running(batch, threshold, wrap, levels, parse_refine(refine)))
     if out is not None:
         make_folder(out)  # one that cannot be made is told before the work, not after
     names, note = list(subject.metrics), ""

@@ -7,30 +7,45 @@ import typer
 
 from pixelwise.core.errors import UnknownName, nearest
 
-WHAT = ("models", "methods", "formats", "metrics", "encoders")
+WHAT = ("models", "methods", "formats", "metrics", "encoders", "refiners")
 
 
 def list_rows(
     what: Annotated[str, typer.Argument(help=f"One of {', '.join(WHAT)}.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
-    """List models, methods, formats, metrics or encoders."""
+    """List models, methods, formats, metrics, encoders or refiners."""
     import json
 
     if what not in WHAT:
         raise UnknownName(f"there is no list of '{what}'; {nearest(what, WHAT)}")
     rows = _encoders() if what == "encoders" else _rows(what)
-    told = {"models": _model, "formats": _format, "metrics": _metric}.get(what)
+    told = {"models": _model, "formats": _format, "metrics": _metric, "refiners": _refiner}.get(what)
     more = told or (lambda name: {})
     if as_json:
         typer.echo(json.dumps([{"name": name, "about": about, **more(name)} for name, about in rows], ensure_ascii=False))
         return 0
+    if what == "models":
+        from pixelwise.models.about import CLASSES, SIZE
+
+        typer.echo(f"costs: at the default options, for one image of {SIZE[0]} x {SIZE[1]} and {CLASSES} classes")
     width = max(len(name) for name, _ in rows)
-    for name, about in rows:  # each as soon as it is known: a network is half a second's work
-        typer.echo(f"{name:<{width}}  {about}".rstrip())
+    for name, about in rows:
+        _print_hung(f"{name:<{width}}  {about}".rstrip(), " " * (width + 2))
         for line in _lines(more(name)):
-            typer.echo(f"{'':<{width}}    {line}")
+            _print_hung(f"{'':<{width + 4}}{line}", " " * (width + 6))
     return 0
+
+
+def _print_hung(text: str, indent: str) -> None:
+    """Print a line; on a terminal that is too narrow it goes on below, indented, and elsewhere it stays one line."""
+    import shutil
+    import sys
+    import textwrap
+
+    columns = shutil.get_terminal_size().columns
+    fits = not sys.stdout.isatty() or len(text) <= columns or columns < 2 * len(indent)
+    typer.echo(text if fits else textwrap.fill(text, columns, subsequent_indent=indent, break_on_hyphens=False))
 
 
 def _lines(more: dict[str, Any]) -> list[str]:
@@ -40,21 +55,18 @@ def _lines(more: dict[str, Any]) -> list[str]:
     if "layouts" in more:
         last = "is written too" if more["writes"] else "is read, and not written"
         return [*(f"reads {layout}" for layout in more["layouts"]), last]
-    return [f"{name}: {rule}" for name, rule in more.get("scores", {}).items()]
+    return [f"{name}: {rule}" for name, rule in (more.get("scores") or more.get("rules", {})).items()]
 
 
 def _model(name: str) -> dict[str, Any]:
     """Tell what a network gives, what it costs at its default options, and what it and its weights may be used for."""
-    from pixelwise.models import MODELS
-    from pixelwise.models.about import CLASSES, SIZE, About, cost_of
+    from pixelwise.models.about import CLASSES, SIZE, stated
 
-    module = MODELS[name]
-    parameters, multiply_adds = cost_of(name)
-    about = About(*getattr(module, "ABOUT", ("", "", "", "")))  # rows of other packages may be without
+    kinds, about = stated(name)
     return {
-        "kinds": list(module.KINDS),
-        "parameters": parameters,
-        "multiply_adds": multiply_adds,
+        "kinds": list(kinds),
+        "parameters": about.parameters,
+        "multiply_adds": about.multiply_adds,
         "size": list(SIZE),
         "classes": CLASSES,
         "good_for": about.good_for,
@@ -65,13 +77,10 @@ def _model(name: str) -> dict[str, Any]:
 
 
 def _model_lines(model: dict[str, Any]) -> list[str]:
-    height, width = model["size"]
-    adds = model["multiply_adds"]
-    costs = "multiply-adds not counted, as they follow from numbers" if adds is None else f"{adds / 1e9:.1f} G multiply-adds"
     lines = {
         "kinds": ", ".join(model["kinds"]),
         "good for": model["good_for"],
-        "costs": f"{model['parameters'] / 1e6:.2f} M parameters, {costs} ({height} x {width}, {model['classes']} classes)",
+        "costs": f"{model['parameters'] / 1e6:.2f} M parameters, {model['multiply_adds'] / 1e9:.1f} G multiply-adds",
         "code": model["licence_of_code"],
         "weights": model["licence_of_weights"],
         "paper": model["paper"],
@@ -85,6 +94,14 @@ def _metric(name: str) -> dict[str, Any]:
 
     module = METRICS[name]
     return {"kind": module.KIND, "scores": dict(module.RULES), "lower_is_better": sorted(module.LOWER_IS_BETTER)}
+
+
+def _refiner(name: str) -> dict[str, Any]:
+    """Tell what a refiner does to each kind of segmentation, why it refuses the others, and what it costs."""
+    from pixelwise.refine.refiner import Refiner
+
+    about = Refiner(name).about
+    return {"rules": dict(about.rules), "refused": dict(about.refused), "cost": about.cost, "source": about.source}
 
 
 def _format(name: str) -> dict[str, Any]:
@@ -112,6 +129,8 @@ def _table(what: str):  # type: ignore[no-untyped-def]  # each branch imports on
         from pixelwise.models import MODELS as TABLE
     elif what == "methods":
         from pixelwise.methods import METHODS as TABLE
+    elif what == "refiners":
+        from pixelwise.refine import REFINERS as TABLE
     elif what == "formats":
         from pixelwise.formats import FORMATS as TABLE
     else:

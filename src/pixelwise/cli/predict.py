@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from pixelwise.cli.wrapping import FLIPS, OVERLAP, TILE, TURNS, wrapping
+from pixelwise.cli.prompting import BOX, POINT, PROMPTS, prompts_of
+from pixelwise.cli.wrapping import FLIPS, OVERLAP, REFINE, TILE, TURNS, wrapping
 
 
 def predict(
@@ -18,6 +19,10 @@ def predict(
     overlap: Annotated[int | None, typer.Option(help=OVERLAP)] = None,
     flips: Annotated[bool, typer.Option("--flips", help=FLIPS)] = False,
     turns: Annotated[bool, typer.Option("--turns", help=TURNS)] = False,
+    refine: Annotated[str | None, typer.Option(help=REFINE, metavar="A,B")] = None,
+    prompts: Annotated[Path | None, typer.Option("--prompts", help=PROMPTS, metavar="FILE")] = None,
+    box: Annotated[list[str] | None, typer.Option("--box", help=BOX, metavar="L,T,R,B")] = None,
+    point: Annotated[list[str] | None, typer.Option("--point", help=POINT, metavar="X,Y[,out]")] = None,
     threshold: Annotated[
         float | None, typer.Option(help="Foreground above this probability (one-class models), from 0 to 1.")
     ] = None,
@@ -36,7 +41,8 @@ def predict(
     from pixelwise.load import load
     from pixelwise.predict.folder import predict as predict_folder
 
-    predictor = wrapping(tile, overlap, flips, turns)(load(model))
+    predictor = wrapping(tile, overlap, flips, turns, refine)(load(model))
+    pointed = prompts_of(prompts, box or (), point or ())
     try:
         with progress_bar("predict") as progress:
             summary = predict_folder(
@@ -48,6 +54,7 @@ def predict(
                 overlay=overlay,
                 batch=batch,
                 again=again,
+                prompts=pointed,
                 progress=progress,
             )
     except KeyboardInterrupt:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pixelwise.metrics.predictions import Predictions
     from pixelwise.metrics.tally import Progress, Tally
     from pixelwise.metrics.views import Families
+    from pixelwise.refine.refiner import Refiner
 
 Wrap = Callable[["Predictor"], "Predictor"]
 
@@ -35,12 +36,14 @@ class Running:
         threshold: the foreground probability above which a pixel counts, of one-class models.
         wrap: put around it, as tiles or flips are; without it, huge images alone are tiled.
         levels: an option of a method and the settings it is scored at, ``clusters=2,4,8``.
+        refiners: among what ``wrap`` puts around it; they may change the kind of what it gives.
     """
 
     batch: int = 8
     threshold: float | None = None
     wrap: Wrap | None = None
     levels: str | None = None
+    refiners: "Sequence[Refiner]" = ()
 
 
 @dataclass(frozen=True)
@@ -185,7 +188,9 @@ def open_subject(
     if found is None:
         return _model(source, chosen, metrics, Running() if running is None else running)
     if running is not None and (running.threshold, running.wrap, running.levels) != (None, None, None):
-        raise OptionError(f"{source} holds predictions already made; --threshold, --tile, --flips and --levels are for models")
+        raise OptionError(
+            f"{source} holds predictions already made; --threshold, --tile, --flips, --refine and --levels are for models"
+        )
     return _predictions(found, chosen, metrics)
 
 
@@ -224,17 +229,19 @@ def _model(source: str, chosen: Chosen, metrics: Sequence[str] | None, running: 
     truth, gives = chosen.dataset.kind, loaded.card.kind
     if gives == "regions" and truth != "regions" and running.levels is None:
         gives = "semantic"  # a method's regions are matched to classes where the truth has some
+    for refiner in running.refiners:
+        gives = refiner.gives(gives)
     names = list(metrics or usual(truth, gives, is_film(chosen.dataset)))
     families = families_of(names)
     notes: list[str] = []
     if running.levels is None and any(module.KIND != "regions" for module in families.values()):
         loaded, chosen, notes = prepare(loaded, chosen, running.batch)
     levels = [loaded] if running.levels is None else at_levels(loaded, running.levels, families)
-    card, training = loaded.card, loaded.card.training
-    truths = known_truths(chosen.dataset, card, families)
     around = running.wrap or wrapping("auto", None, False, False)
     predictors = [around(one) for one in levels]
     predictor = predictors[len(predictors) // 2]  # that is shown
+    card, training = predictor.card, loaded.card.training
+    truths = known_truths(chosen.dataset, card, families)
     trained_on = str(training.get("data", ""))
     if chosen.split == "all" and trained_on and Path(trained_on).name == chosen.dataset.name:
         notes.append(f"the images scored may include those the model was trained on ({trained_on})")

@@ -16,7 +16,7 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.predictor import PLAIN, Request
 from pixelwise.core.sample import Dataset
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.methods import METHODS, TRAINED
+from pixelwise.methods import METHODS, TRAINABLE, TRAINED
 from pixelwise.methods.grey import FOREGROUND, LABELS
 
 
@@ -34,12 +34,17 @@ class Method:
         self.module = METHODS[name]
         self.options = dict(options)
         self._known = set(inspect.signature(self.module.segment).parameters) - {"image"}
-        known = self._known | (set(inspect.signature(self.module.fit).parameters) - {"dataset"} if self.is_trained else set())
+        known = self._known | self._learning
         for key in options:
             if key not in known or key == "probabilities":
                 raise OptionError(
                     f"the method '{name}' has no option '{key}'; {nearest(key, known - {'probabilities', 'model'})}"
                 )
+
+    @property
+    def _learning(self) -> set[str]:
+        """The options of ``fit``; none where there is nothing to learn."""
+        return set(inspect.signature(self.module.fit).parameters) - {"dataset"} if self.name in TRAINABLE else set()
 
     @property
     def is_trained(self) -> bool:
@@ -55,13 +60,14 @@ class Method:
         """Train on ``dataset``, instances painted as classes; the method itself stays as it is.
 
         Raises:
-            OptionError: this method needs no training.
+            OptionError: this method has nothing to learn.
         """
-        if not self.is_trained:
+        if self.name not in TRAINABLE:
             raise OptionError(f"the method '{self.name}' needs no training; call it as it is")
         options = {key: value for key, value in self.options.items() if key != "model"}
         painted = dataset.semantic() if dataset.kind == "instance" else dataset
-        return Method(self.name, **options, model=self.module.fit(painted, **options))
+        learning = {key: value for key, value in options.items() if key in self._learning}
+        return Method(self.name, **options, model=self.module.fit(painted, **learning))
 
     @property
     def card(self) -> Card:
@@ -79,7 +85,7 @@ class Method:
     def _labels(self) -> LabelSet:
         if self.is_trained:
             return self.options["model"].labels if self.is_ready else LabelSet(())
-        return LABELS if self.module.KIND == "semantic" else LabelSet.of(["region"])
+        return LABELS if self.module.KIND in ("semantic", "panoptic") else LabelSet.of(["region"])
 
     def __call__(self, images: Sequence[Image], request: Request = PLAIN) -> list[Segmentation]:
         """Segment each image.

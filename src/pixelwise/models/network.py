@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,8 +26,8 @@ class Network(nn.Module, ABC):
     weights: str
 
     @abstractmethod
-    def forward(self, images: Tensor) -> Tensor:
-        """Give features (N, C, h, w)."""
+    def forward(self, images: Tensor) -> Any:
+        """Give what the head takes: features (N, C, h, w), or a tuple of several."""
 
 
 @torch.no_grad()

@@ -52,7 +52,7 @@ class EncoderPyramid(Network):
         widths = [encoder.channels[place] for place in self.places]
         self.pyramid = FeaturePyramidNetwork(widths, channels, LastLevelMaxPool(), norm_layer(norm))
 
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Give the levels (N, C, H / s, W / s) of the pyramid, finest first."""
         found = self.encoder(images)
         return tuple(self.pyramid(OrderedDict((str(place), found[place]) for place in self.places)).values())

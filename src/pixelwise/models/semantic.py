@@ -110,7 +110,7 @@ class EncoderDecoder(Network):
         initialize_decoder(decoder)
         self.decoder = with_steady_norms(decoder)
 
-    def forward(self, images: Tensor) -> PixelFeatures:  # type: ignore[override]
+    def forward(self, images: Tensor) -> PixelFeatures:
         """Give the decoder's features (N, C, h, w)."""
         found = self.encoder(images)
         count, _, height, width = images.shape

@@ -6,9 +6,9 @@ and layer-wise rates work as everywhere. With a ``config``, as weights of transf
 letter, backbone and all.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 
@@ -26,7 +26,7 @@ from pixelwise.models.semantic import Input, encoder_for
 
 KINDS: tuple[Kind, ...] = ("panoptic", "instance", "semantic")
 STRIDES = (4, 8, 16, 32)  # of the features that the decoders take
-_LEVELS = (2, 3, 4, 5)  # the same, as powers of 2
+LEVELS = (2, 3, 4, 5)  # the same, as powers of 2
 TRAINING: dict[str, Any] = {  # what suits a transformer's decoder on few images; the papers' clip is 0.01, their rate 1e-4
     "rate": 5e-4,
     "encoder_rate": 0.3,
@@ -72,7 +72,22 @@ class Stages(nn.Module):
         """Give the features at the strides 4 to 32."""
         from transformers.modeling_outputs import BackboneOutput
 
-        return BackboneOutput(feature_maps=tuple(self.encoder(images)[-len(STRIDES) :]))
+        return BackboneOutput(feature_maps=self.pyramid(images)[-len(STRIDES) :])
+
+    def pyramid(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Give the features at all strides that the encoder has, the finest first."""
+        return tuple(self.encoder(images))
+
+
+class Sizes(Protocol):
+    """What a network is built from where no configuration says it: options of its ``build``."""
+
+    def config(self, parts: "Parts", labels: LabelSet) -> Any:
+        """Give transformers' configuration.
+
+        Raises:
+            OptionError: a size does not fit.
+        """
 
 
 class Parts:
@@ -82,15 +97,26 @@ class Parts:
         published: configuration and weights from transformers' hub; None for none.
         config: transformers' configuration to build from; None to build from options on ``encoder``.
         encoder: one of ours; None where ``config`` has the backbone, or the network knows no encoder.
+        bands: how many the input has.
     """
 
-    def __init__(self, name: str, model: Any, encoder: str, weights: str, config: Mapping[str, Any] | None, bands: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        model: Any,
+        encoder: str,
+        weights: str,
+        config: Mapping[str, Any] | None,
+        bands: int,
+        levels: Sequence[int] = LEVELS,
+    ) -> None:
+        self.bands = bands
         self.published: Published | None = read_published(weights, name, model) if is_hub_network(weights) else None
         self.config = dict(config) if config else (dict(self.published.config) if self.published else None)
         if (self.config is not None or not encoder) and not self.published and weights not in ("none", "imagenet"):
             raise OptionError(f"[model] weights: expected 'none' or 'hub:OWNER/NAME' for this {name}, got {weights!r}")
         has_own = self.config is not None or not encoder
-        self.encoder = None if has_own else encoder_for(name, encoder, weights, bands, _LEVELS)
+        self.encoder = None if has_own else encoder_for(name, encoder, weights, bands, levels)
 
     @property
     def weights(self) -> str:
@@ -104,13 +130,13 @@ class Parts:
         """Whether the network is built from a configuration, and not from options."""
         return self.config is not None
 
-    def stand_in(self, bands: int) -> Any:
+    def stand_in(self) -> Any:
         """Give the configuration of a small backbone with the encoder's channels, which the encoder takes the place of."""
         from transformers import ResNetConfig
 
         assert self.encoder is not None
         return ResNetConfig(
-            num_channels=bands,
+            num_channels=self.bands,
             embedding_size=8,
             hidden_sizes=list(self.encoder.channels[-len(STRIDES) :]),
             depths=[1] * len(STRIDES),
@@ -118,20 +144,22 @@ class Parts:
             out_features=[f"stage{index + 1}" for index in range(len(STRIDES))],
         )
 
-    def full_config(self, kind_of_config: Any, labels: LabelSet, bands: int) -> Any:
-        """Make transformers' configuration of ``config``, for these labels.
+    def settings(self, kind_of_config: Any, sizes: Sizes, labels: LabelSet) -> Any:
+        """Give transformers' configuration: the one there is, for these labels, else that of the sizes.
 
         Raises:
-            OptionError: it is of another model, or for other bands.
+            OptionError: it is of another model, or for other bands; or a size does not fit.
         """
-        given = {key: value for key, value in (self.config or {}).items() if key not in _OF_LABELS}
+        if self.config is None:
+            return sizes.config(self, labels)
+        given = {key: value for key, value in self.config.items() if key not in _OF_LABELS}
         named = given.get("model_type", kind_of_config.model_type)
         if named != kind_of_config.model_type:
             raise OptionError(f"[model] config: expected one of '{kind_of_config.model_type}', got one of '{named}'")
         made = kind_of_config.from_dict({**given, "num_labels": len(labels)})
-        expected = getattr(getattr(made, "backbone_config", None) or made, "num_channels", bands)
-        if expected != bands:
-            raise OptionError(f"[model] bands: the published network takes {expected} bands, got {bands}")
+        expected = getattr(getattr(made, "backbone_config", None) or made, "num_channels", self.bands)
+        if expected != self.bands:
+            raise OptionError(f"[model] bands: the published network takes {expected} bands, got {self.bands}")
         return made
 
 
@@ -151,22 +179,39 @@ def quietly() -> Iterator[None]:
         logging.set_verbosity(before)
 
 
-def draw_as_published(layers: Iterable[nn.Module], queries: Iterable[nn.Embedding]) -> None:
-    """Draw the weights of attention layers by Xavier's rule and the queries from the normal distribution, as the authors do.
+def draw_as_published(
+    projections: Iterable[nn.Module] = (), heads: Iterable[nn.Module] = (), queries: Iterable[Tensor] = ()
+) -> None:
+    """Draw weights as the authors' code does; transformers draws most of them with a deviation of 0.02.
 
-    Transformers draws all of them with a deviation of 0.02: the queries are then so much alike that a network that starts from
-    there hardly tells them apart in the first thousand steps.
+    Queries are then so much alike, and masks and boxes so little moved by them, that a network that starts from there hardly
+    tells objects apart in the first thousand steps.
+
+    Args:
+        projections: attention, and layers between features: by Xavier's rule.
+        heads: what turns queries into classes, boxes and masks: as torch draws a layer.
+        queries: they, and what tells levels apart: from the normal distribution.
     """
-    for layer in layers:
-        for parameter in layer.parameters():
+    for module in projections:
+        for parameter in module.parameters():
             if parameter.ndim > 1:
                 nn.init.xavier_uniform_(parameter)
+    for module in heads:
+        for layer in module.modules():
+            if isinstance(layer, nn.Linear | nn.Conv2d):
+                layer.reset_parameters()
     for each in queries:
-        nn.init.normal_(each.weight)
+        nn.init.normal_(each)
+
+
+def projections_of(decoder: Any) -> list[nn.Module]:
+    """List the projections of a pixel decoder with deformable attention; the attention itself is drawn as published already."""
+    layers = [part for layer in decoder.encoder.layers for part in (layer.fc1, layer.fc2)]
+    return [*layers, *decoder.input_projections, decoder.adapter_1, decoder.layer_1, decoder.mask_projection]
 
 
 class QueryNetwork(Network):
-    """A network that gives ``QueryFeatures``; what it is made from says where its encoder and its weights come from.
+    """A network that gives what a query head takes; what it is made from says where its encoder and its weights come from.
 
     Attributes:
         model: transformers', without the layer that classifies queries.
@@ -177,6 +222,16 @@ class QueryNetwork(Network):
         self.model: Any = model
         self.weights = parts.weights
         self.strides = STRIDES
+
+
+class PixelLevelNetwork(QueryNetwork):
+    """One whose encoder lies in a module that transformers calls ``pixel_level_module``, before a pixel decoder."""
+
+    @property
+    def encoder(self) -> nn.Module:  # type: ignore[override]
+        """The encoder, or transformers' backbone."""
+        found: nn.Module = self.model.pixel_level_module.encoder
+        return found
 
 
 def segmenter(

@@ -1,7 +1,8 @@
-"""Lay tiles and flips around a predictor as the command line asks for them; cut huge images even where it does not."""
+"""Lay tiles, flips and refiners around a predictor as the command line asks for them; cut huge images even unasked."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any, Literal
 
 from pixelwise.core.arrays import Size
@@ -12,7 +13,9 @@ from pixelwise.core.predictor import PLAIN, Predictor, Request
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.predict.fingerprint import fingerprint
 from pixelwise.predict.flipped import Flipped
+from pixelwise.predict.refined import Refined
 from pixelwise.predict.tiled import Tiled
+from pixelwise.refine.refiner import Refiner
 
 HUGE = 2**23  # pixels as the network sees them: above, one forward pass takes gigabytes
 LEAST_SIDE = 1024  # of a tile that is chosen here: a small crop in training is no reason for small tiles
@@ -24,28 +27,37 @@ def arranged(
     overlap: int | None = None,
     flips: bool = False,
     turns: bool = False,
+    refiners: Sequence[Refiner] = (),
     say: Callable[[str], None] | None = None,
 ) -> Predictor:
-    """Wrap a predictor: flips within tiles.
+    """Wrap a predictor: flips within tiles, and refiners around them.
+
+    The first refiners, as far as they work on probabilities, are put within the tiles, so that no probabilities of a whole
+    image are held; the others see the image whole.
 
     Args:
         tile: (height, width), ``auto`` to cut only images too large for one pass of a trained network, or None for never.
         overlap: of the tiles.
         flips: average over the mirror image.
         turns: average over mirror images and quarter turns.
+        refiners: applied in this order.
         say: called with one sentence when an image is cut though no tile was asked for.
 
     Raises:
-        OptionError: an overlap comes without a tile, or the predictor cannot be tiled or flipped.
+        OptionError: an overlap comes without a tile, or the predictor cannot be tiled, flipped or refined.
     """
     if overlap is not None and not isinstance(tile, tuple):
         raise OptionError(f"an overlap of {overlap} is that of tiles: give their size too, as in --tile 512,768")
     if flips or turns:
         predictor = Flipped(predictor, vertical=turns, turns=turns)
+    inner = tuple(takewhile(lambda refiner: refiner.about.uses_probabilities, refiners))
+    outer = tuple(refiners)[len(inner) :]
+    predictor = Refined(predictor, *inner) if inner else predictor
     if isinstance(tile, tuple):
-        return Tiled(predictor, tile, overlap)
-    chosen = automatic_tile(predictor.card) if tile == "auto" else None
-    return predictor if chosen is None else _CutIfHuge(predictor, Tiled(predictor, chosen), say)
+        predictor = Tiled(predictor, tile, overlap)
+    elif tile == "auto" and (chosen := automatic_tile(predictor.card)) is not None:
+        predictor = _CutIfHuge(predictor, Tiled(predictor, chosen), say)
+    return Refined(predictor, *outer) if outer else predictor
 
 
 def automatic_tile(card: Card) -> Size | None:

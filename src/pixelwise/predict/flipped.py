@@ -13,6 +13,7 @@ from pixelwise.core.predictor import PLAIN, Predictor, Request
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.predict.decision import Decided, probabilities_of, threshold_of
 from pixelwise.predict.fingerprint import fingerprint
+from pixelwise.predict.portions import portions
 
 _VALUES = 2**26  # probabilities of the images given to the predictor at once: a quarter of a gigabyte, held twice
 _View = tuple[bool, int]  # mirrored left to right, then turned by so many quarters
@@ -66,24 +67,12 @@ class Flipped:
             raise OptionError("prompts say places in the image as it is and cannot be given to flips; leave out one of the two")
         threshold, labels = threshold_of(self.card, request), self.card.labels
         found = []
-        for some in self._portions([as_image(image) for image in images]):
+        for some in portions([as_image(image) for image in images], len(labels), _VALUES):
             for probabilities in self._means(some):
                 decided = Decided((probabilities.shape[1], probabilities.shape[2]), labels, threshold)
                 decided.add(0, probabilities)
                 found.append(decided.segmentation(probabilities if request.probabilities else None))
         return found
-
-    def _portions(self, images: Sequence[Image]) -> list[list[Image]]:
-        portions: list[list[Image]] = []
-        room = 0
-        for image in images:
-            values = image.size[0] * image.size[1] * len(self.card.labels)
-            if not portions or values > room:
-                portions.append([])
-                room = _VALUES
-            portions[-1].append(image)
-            room -= values
-        return portions
 
     def _means(self, images: Sequence[Image]) -> list[FloatArray]:
         """Take the mean of the probabilities (L, H, W) of each image over the views, with two sets in memory at most."""

@@ -16,19 +16,21 @@ from typing import Any
 import numpy as np
 
 from pixelwise.core.arrays import IntArray
-from pixelwise.core.batches import stream
 from pixelwise.core.card import Card
 from pixelwise.core.errors import OptionError, PixelwiseError, StorageError
 from pixelwise.core.files import locked, make_folder, write_json
 from pixelwise.core.image import Image, read_image, write_ids, write_image
 from pixelwise.core.labels import VOID, LabelSet, colour_of, foreground_of
 from pixelwise.core.predictor import Predictor, Request
+from pixelwise.core.prompt import Prompts
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.predict.fingerprint import fingerprint
 from pixelwise.predict.inputs import Job, find_images, jobs_of
 from pixelwise.predict.journal import Journal, count_segments
 from pixelwise.predict.measure import measure
+from pixelwise.predict.prompted import prompted_stream
 
+NO_PROMPTS = Prompts()
 _LONGEST_JPEG = 65_500
 _WRITER = "results 1"  # results of another form than this program's are made again
 
@@ -79,6 +81,7 @@ def predict(
     overlay: bool = True,
     batch: int = 8,
     again: bool = False,
+    prompts: Prompts = NO_PROMPTS,
     progress: Callable[[int, int], None] | None = None,
 ) -> Summary:
     """Segment images and write the results to ``out``; a bad image is listed, and the rest go on.
@@ -93,6 +96,7 @@ def predict(
         overlay: draw ``<stem>_overlay.jpg`` too (not of images with a side past 65,500 pixels, which JPEG cannot hold).
         batch: how many images of one size are segmented at once.
         again: segment every image, whatever is there.
+        prompts: what is pointed at in the images; images are then segmented one at a time.
         progress: called with (images done, images in all).
 
     Raises:
@@ -107,7 +111,8 @@ def predict(
     images, missing = find_images([inputs] if isinstance(inputs, str | Path) else list(inputs), out)
     make_folder(out)
     with locked(out):
-        settings = json.dumps([_WRITER, fingerprint(predictor), threshold, binary])
+        pointed = [prompts.to_json()] if prompts else []
+        settings = json.dumps([_WRITER, fingerprint(predictor), threshold, binary, *pointed])
         jobs = jobs_of(images, out, overlay, hashlib.sha256(settings.encode()).hexdigest())
         journal = Journal(out, jobs, again)
         _write_labels(card, out, binary)
@@ -115,7 +120,7 @@ def predict(
         segments = count_segments(out) if journal.is_complete else 0
         if not journal.is_complete:
             with journal:
-                _segment(predictor, request, jobs, journal, failures, binary, batch, progress)
+                _segment(predictor, request, prompts, jobs, journal, failures, binary, batch, progress)
             segments = journal.segments
         write_json(out / "failures.json", [{"file": file, "error": error} for file, error in failures])
     return Summary(out, len(jobs) + len(missing) - len(failures), segments, tuple(failures), len(journal.done))
@@ -124,6 +129,7 @@ def predict(
 def _segment(
     predictor: Predictor,
     request: Request,
+    prompts: Prompts,
     jobs: Sequence[Job],
     journal: Journal,
     failures: list[tuple[str, str]],
@@ -134,7 +140,7 @@ def _segment(
     """Segment what is not done, and enter each image in the journal once its pictures are written."""
     left = [job for job in jobs if job.stamp not in journal.done]
     written, failed = len(jobs) - len(left), len(failures)
-    for job, image, found in stream(predictor, _opened(left, failures), batch, request):
+    for job, image, found in prompted_stream(predictor, _opened(left, failures), batch, request, prompts):
         try:
             if isinstance(found, PixelwiseError):
                 raise found

@@ -56,9 +56,11 @@ class Network:
         """Segment each image; images of different sizes never share a batch, so none is padded for another's sake.
 
         Raises:
-            OptionError: a threshold is given to a model of more than two classes.
+            OptionError: a threshold is given to a model of more than two classes, or prompts are given.
             DataError: an image has no pixels, or not the bands of the model.
         """
+        if request.prompts:
+            raise OptionError(f"the network '{self.card.name}' takes no prompts; methods such as grabcut do")
         if request.threshold is not None and self.card.kind == "semantic" and len(self.card.labels) != 2:
             raise OptionError(
                 f"a threshold is for models of two classes (background and one more); this one has {len(self.card.labels)}"

@@ -1,33 +1,44 @@
 """Group the colours of an image by k-means [1], seeded by k-means++ [2].
 
 The centres are found on a sample of the pixels; then every pixel takes the nearest one. Cost: the sample's k-means, and
-pixels x clusters multiply-adds, in strips, so that memory does not grow with the number of clusters.
+distinct colours (or pixels, where more than colour counts) x clusters multiply-adds, in strips, so that memory does not grow
+with the number of clusters. The number of clusters, where it is not given, is the one with the best silhouette (``number``).
 
 [1] Lloyd, Least squares quantization in PCM, IEEE Trans. Information Theory, 1982.
 [2] Arthur and Vassilvitskii, k-means++: the advantages of careful seeding, SODA 2007.
 """
 
-from typing import Literal, get_args
-
-import cv2
 import numpy as np
 
-from pixelwise.core.arrays import FloatArray, IntArray
-from pixelwise.core.errors import OptionError, nearest
-from pixelwise.core.image import RGB, Image
-from pixelwise.core.labels import LabelSet
-from pixelwise.core.masks import DisjointMasks, smallest_dtype
+from pixelwise.core.arrays import FloatArray
+from pixelwise.core.image import Image
 from pixelwise.core.segmentation import Kind, Segmentation
+from pixelwise.methods.about import About
+from pixelwise.methods.clusters import number
+from pixelwise.methods.clusters.centres import by_centres, one_region
+from pixelwise.methods.clusters.features import Features, Space, Texture
+from pixelwise.methods.clusters.points import Points
 
 KIND: Kind = "regions"
-_STRIP = 2**18  # pixels whose distances are held at once
+ABOUT = About(
+    "clustering",
+    "few colours that differ plainly, in any places: stains, land cover, flat drawings",
+    "things of many colours, uneven light, clusters of unlike size",
+    "linear in the pixels after the centres of a sample; stops growing with the distinct colours where only colour counts",
+    "Lloyd: Least squares quantization in PCM, IEEE Trans. Information Theory 1982",
+)
 
 
 def segment(
     image: Image,
     *,
-    clusters: int = 4,
-    space: Literal["lab", "bands"] = "lab",
+    clusters: int | None = None,
+    most: int = 8,
+    space: Space = "lab",
+    place: float = 0.0,
+    texture: Texture = "none",
+    texture_weight: float = 1.0,
+    smooth: float = 0.0,
     sample: int = 20_000,
     seed: int = 0,
 ) -> Segmentation:
@@ -36,67 +47,30 @@ def segment(
     A region may have many parts. There are fewer regions where the image has fewer colours.
 
     Args:
-        clusters: how many colours to find.
-        space: ``lab`` measures distances as the eye does (images of three colours; others fall back), ``bands`` as stored.
+        clusters: how many to find; None chooses from 2 to ``most``.
+        most: the highest number that is tried.
+        space, place, texture, texture_weight, smooth: what pixels are compared by; see ``Features``.
         sample: how many pixels the centres are found on.
         seed: of the sample and of the first centres.
 
     Raises:
-        OptionError: clusters or sample are not positive, or the space is unknown.
+        OptionError: an option is out of range.
     """
-    if not 1 <= clusters <= 65535:
-        raise OptionError(f"kmeans: clusters must be from 1 to 65535, got {clusters}")
-    if sample < 1:
-        raise OptionError(f"kmeans: the sample must hold at least 1 pixel, got {sample}")
-    if space not in get_args(Literal["lab", "bands"]):
-        raise OptionError(f"kmeans: space: got {space!r}; {nearest(str(space), ['lab', 'bands'])}")
-    height, width = image.size
-    if not height * width:
-        return _regions(np.zeros((height, width), np.uint8), 0)
-    colours = _colours(image, space)
-    centres = _centres(colours, clusters, sample, seed)
-    places = np.concatenate([_nearest(colours[top : top + _STRIP], centres) for top in range(0, len(colours), _STRIP)])
-    used = np.flatnonzero(np.bincount(places, minlength=len(centres)))
-    table = np.zeros(len(centres), smallest_dtype(len(used)))
-    table[used] = np.arange(1, len(used) + 1)
-    return _regions(table[places].reshape(height, width), len(used))
+    number.check("kmeans", clusters, most, sample)
+    points = Points(image, Features(space, place, texture, texture_weight, smooth).checked("kmeans"))
+    if points.is_plain or clusters == 1:
+        return one_region(points)
+    count = clusters or number.by_silhouette(points, most, seed)
+    return by_centres(points, centres(*points.sample(sample, seed), count, seed))
 
 
-def _regions(ids: IntArray, count: int) -> Segmentation:
-    return Segmentation(KIND, DisjointMasks(ids, count), np.zeros(count, np.int64), LabelSet.of(["region"]))
-
-
-def _colours(image: Image, space: str) -> FloatArray:
-    """Give colours (P, C) on scales near 0 to 1, the first or the mean telling dark from bright."""
-    values = np.nan_to_num(image.unit(), posinf=1.0, neginf=0.0)
-    if space == "lab" and image.bands == RGB:
-        values = cv2.cvtColor(np.ascontiguousarray(values), cv2.COLOR_RGB2LAB) / np.float32(100)
-    return np.asarray(values.reshape(-1, values.shape[2]), np.float32)
-
-
-def _centres(colours: FloatArray, clusters: int, sample: int, seed: int) -> FloatArray:
-    """Find the centres (K, C) on a sample, K at most ``clusters``, from dark to bright."""
+def centres(values: FloatArray, weights: FloatArray, clusters: int, seed: int) -> FloatArray:
+    """Find at most ``clusters`` centres (K, F) of distinct values (N, F) with weights (N,)."""
     from sklearn.cluster import KMeans
     from threadpoolctl import threadpool_limits
 
-    rng = np.random.default_rng(seed)
-    chosen = colours if len(colours) <= sample else colours[np.sort(rng.choice(len(colours), sample, replace=False))]
-    distinct, shares = np.unique(chosen, axis=0, return_counts=True)
-    if len(distinct) > clusters:
-        search = KMeans(clusters, n_init=1, max_iter=100, random_state=seed)
-        with threadpool_limits(1):  # sums in one order: the same centres on every machine with the same libraries
-            distinct = search.fit(distinct.astype(np.float64), sample_weight=shares.astype(np.float64)).cluster_centers_
-    brightness = distinct[:, 0] if distinct.shape[1] in (1, 3) else distinct.mean(axis=1)
-    return distinct[np.argsort(brightness, kind="stable")].astype(np.float32)
-
-
-def _nearest(colours: FloatArray, centres: FloatArray) -> IntArray:
-    """Give the index (P,) of the nearest centre; |x|^2 is the same for every centre and left out."""
-    best = np.full(len(colours), np.inf, np.float32)
-    places = np.zeros(len(colours), smallest_dtype(len(centres)))
-    for index, centre in enumerate(centres):  # a pass a centre: argmin along a short axis is several times slower
-        distances = colours @ (-2 * centre) + centre @ centre
-        closer = distances < best
-        places[closer] = index
-        np.minimum(best, distances, out=best)
-    return places
+    if len(values) <= clusters:
+        return values
+    search = KMeans(clusters, n_init=1, max_iter=100, random_state=seed)
+    with threadpool_limits(1):  # sums in one order: the same centres on every machine with the same libraries
+        return np.asarray(search.fit(values.astype(np.float64), sample_weight=weights).cluster_centers_)

@@ -1,7 +1,7 @@
 """Split an image at the grey level that parts its histogram best [1].
 
-The level is found on the histogram, so the cost is one pass over the pixels and one over the bins: 256 for 8 bits, 65,536
-for 16 bits and for fractions, which are stretched over the bins from their lowest to their highest value.
+The level is found on the histogram, so the cost is one pass over the pixels and one over the levels: 256 for 8 bits, 65,536
+for 16 bits and for fractions.
 
 [1] Otsu, A threshold selection method from gray-level histograms, IEEE Trans. Systems, Man, and Cybernetics, 1979.
 """
@@ -11,26 +11,31 @@ import numpy as np
 from pixelwise.core.arrays import IntArray
 from pixelwise.core.image import Image
 from pixelwise.core.segmentation import Kind, Segmentation
-from pixelwise.methods.grey import Foreground, grey_levels, two_classes
+from pixelwise.methods.about import About
+from pixelwise.methods.grey import Foreground
+from pixelwise.methods.thresholds.histogram import split
 
 KIND: Kind = "semantic"
+ABOUT = About(
+    family="threshold",
+    good_for="things and ground of two plain brightnesses, each on a fair share of the image",
+    bad_for="uneven light, and things so few that their levels are lost in the ground's",
+    cost="one pass over the pixels",
+    source="Otsu: A threshold selection method from gray-level histograms, IEEE Trans. SMC 9(1), 1979",
+)
 
 
-def segment(image: Image, *, foreground: Foreground = "auto") -> Segmentation:
-    """Split ``image`` into background and foreground at Otsu's level; an image of one level is all background.
+def segment(image: Image, *, channel: str = "grey", foreground: Foreground = "auto") -> Segmentation:
+    """Split ``image`` into background and foreground at Otsu's level; one level alone is all background.
 
     Args:
+        channel: ``grey``, a band by name, or ``hue``, ``saturation``, ``value``, ``lightness``, ``a``, ``b``.
         foreground: the side that is the foreground: ``bright``, ``dark``, or ``auto``, the one that holds less of the border.
+
+    Raises:
+        OptionError: the image has no such channel, or there is no such side.
     """
-    levels = grey_levels(image)
-    low, high = (float(levels.min()), float(levels.max())) if levels.size else (0.0, 0.0)
-    if low == high:
-        return two_classes(np.zeros(levels.shape, bool), "bright")
-    bins = 256 if image.pixels.dtype == np.uint8 else 65536
-    if image.pixels.dtype != np.float32:
-        low, high = 0.0, 1.0  # integer levels have bins of their own
-    places = np.rint((levels - low) * ((bins - 1) / (high - low))).astype(np.uint16)
-    return two_classes(places > otsu_level(np.bincount(places.ravel(), minlength=bins)), foreground)
+    return split(image, channel, foreground, otsu_level)
 
 
 def otsu_level(histogram: IntArray) -> int:

@@ -129,7 +129,10 @@ def _from_timm(name: str, weights: str, bands: int, levels: int, output_stride: 
     info = module.feature_info
     strides = tuple(int(stride) for stride in info.reduction())
     if len(set(strides)) < (2 if output_stride else 3):
-        raise OptionError(f"encoder '{name}' gives features at strides {strides}; a decoder needs at least 3 different ones")
+        raise OptionError(
+            f"encoder '{name}' gives features at strides {strides}, and a decoder needs at least 3 different ones; choose a "
+            f"convolutional one (vision transformers go with --model dpt)"
+        )
     _refuse_other_layouts(module, name, tuple(info.channels()), bands)
     mean, deviation = statistics_of(name, bands)
     encoder = Encoder(with_fast_depthwise(module), tuple(info.channels()), strides, mean, deviation, "")

@@ -3,7 +3,7 @@
 The decoder is that of segmentation-models-pytorch, on any encoder that can be dilated.
 
 [1] Chen, Papandreou, Schroff, Adam: Rethinking Atrous Convolution for Semantic Image Segmentation, 2017, arXiv 1706.05587.
-    With a ResNet-101: 77.21 % on the VOC 2012 validation set at output stride 16, 78.51 % at 8.
+    85.7 % on the VOC 2012 test set.
 """
 
 from typing import Literal
@@ -24,6 +24,8 @@ ABOUT = About(
     code="MIT (segmentation-models-pytorch's decoder)",
     weights="timm's tf_efficientnet_lite2: Apache-2.0, learnt from ImageNet; installed with pixelwise",
     paper="Chen et al., DeepLabv3, 2017, arXiv 1706.05587",
+    parameters=7_895_115,
+    multiply_adds=5_659_700_992,
 )
 
 

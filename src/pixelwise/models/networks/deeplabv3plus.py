@@ -3,7 +3,7 @@
 The decoder is that of segmentation-models-pytorch, on any encoder that can be dilated.
 
 [1] Chen, Zhu, Papandreou, Schroff, Adam: Encoder-Decoder with Atrous Separable Convolution for Semantic Image Segmentation,
-    ECCV 2018, arXiv 1802.02611. 78.85 % on the VOC 2012 validation set with a ResNet-101 at output stride 16.
+    ECCV 2018, arXiv 1802.02611. With an Xception 87.8 % on the VOC 2012 test set, 89.0 % after learning from JFT-300M too.
 """
 
 from typing import Literal
@@ -33,6 +33,8 @@ ABOUT = About(
     code="MIT (segmentation-models-pytorch's decoder)",
     weights="timm's tf_efficientnet_lite2: Apache-2.0, learnt from ImageNet; installed with pixelwise",
     paper="Chen et al., DeepLabv3+, ECCV 2018, arXiv 1802.02611",
+    parameters=5_302_267,
+    multiply_adds=4_784_847_232,
 )
 
 

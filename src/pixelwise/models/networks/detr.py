@@ -1,14 +1,16 @@
 """DETR with masks [1]: a transformer finds boxes, and a small convolutional head draws a mask for each query's attention.
 
 All layers are those of transformers; the loss is ours, as DETR has one of its own: objects are assigned by class and box, and
-masks are taught by the last layer alone. It learns slowly: the authors train boxes for 500 epochs before masks. Batch norms are
-the encoder's own; the authors freeze them (``--set train.freeze_norm=true``).
+masks are taught by the last layer alone. Masks are compared as in ``maskformer``, and decoded by Mask2Former's rules, with the
+score of DETR. It learns slowly, as its queries look at stride 32 alone; the authors teach the boxes first, and then the masks.
+Batch norms are the encoder's own; the authors freeze them (``--set train.freeze_norm=true``).
 
 [1] Carion, Massa, Synnaeve, Usunier, Kirillov, Zagoruyko: End-to-End Object Detection with Transformers, ECCV 2020, arXiv
     2005.12872. With a ResNet-101 45.1 PQ and 33.0 mask AP on COCO.
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from torch import Tensor, nn
@@ -42,10 +44,12 @@ from pixelwise.models.universal import (
 __all__ = ["ABOUT", "KINDS", "TRAINING", "build"]
 KINDS: tuple[Kind, ...] = ("panoptic", "instance")
 ABOUT = About(
-    "work that compares with DETR; Mask2Former learns the same in a tenth of the time",
+    "work that compares with DETR; Mask2Former learns in far fewer steps",
     "Apache-2.0 (transformers)",
-    "those of its encoder; the networks on transformers' hub are Apache-2.0",
+    "timm's tf_efficientnet_lite2: Apache-2.0, installed with pixelwise; the networks on transformers' hub are Apache-2.0",
     "Carion et al., End-to-End Object Detection with Transformers, ECCV 2020",
+    parameters=5_947_721,
+    multiply_adds=6_555_438_640,
 )
 RENAMED = {
     "detr.model.": "network.model.detr.model.",
@@ -104,63 +108,69 @@ def build(
     from transformers import DetrConfig, DetrForSegmentation
 
     require("detr", labels, kind, KINDS)
+    sizes = Sizes(queries, width, heads, encoder_layers, decoder_layers, feedforward, dropout)
+    rules = Rules(object_score, overlap, mask, detections)
     parts = Parts("detr", DetrForSegmentation, encoder, weights, config, len(bands))
-    if not parts.has_config:
-        _check(width, heads)
-        lower_bound("queries", queries, 1)
-        lower_bound("decoder_layers", decoder_layers, 1)
     with quietly():
-        settings = (
-            parts.full_config(DetrConfig, labels, len(bands))
-            if parts.has_config
-            else DetrConfig(
-                backbone_config=parts.stand_in(len(bands)),
-                num_channels=len(bands),
-                num_queries=queries,
-                d_model=width,
-                encoder_layers=encoder_layers,
-                decoder_layers=decoder_layers,
-                encoder_attention_heads=heads,
-                decoder_attention_heads=heads,
-                encoder_ffn_dim=feedforward,
-                decoder_ffn_dim=feedforward,
-                dropout=dropout,
-                num_labels=len(labels),
-            )
-        )
+        settings = parts.settings(DetrConfig, sizes, labels)
         whole = DetrForSegmentation(settings)
     if parts.encoder is not None:
         inner = whole.detr.model
         inner.backbone.model = Stages(parts.encoder)
-        draw_as_published([inner.encoder, inner.decoder], [inner.query_position_embeddings])
-    rules = Rules(object_score, overlap, mask, detections)
+        draw_as_published(
+            projections=[inner.encoder, inner.decoder],
+            heads=[inner.input_projection, whole.detr.class_labels_classifier, whole.detr.bbox_predictor],
+            queries=[inner.query_position_embeddings.weight],
+        )
     loss = Weights(class_loss, mask_loss, dice_loss, no_object, focal=True)
     at = Points(everywhere=True)
     own = QueryHead(labels, kind, whole.detr.class_labels_classifier, STRIDES[-1], loss, at, rules, class_weights)
     head = BoxedQueryHead(own, whole.detr.bbox_predictor, BoxWeights(box_loss, giou_loss))
-    options = {
-        "encoder": encoder,
-        "weights": weights,
-        "queries": queries,
-        "width": width,
-        "heads": heads,
-        "encoder_layers": encoder_layers,
-        "decoder_layers": decoder_layers,
-        "feedforward": feedforward,
-        "dropout": dropout,
-        "object_score": object_score,
-        "overlap": overlap,
-        "mask": mask,
-        "detections": detections,
-    }
+    options = {"encoder": encoder, "weights": weights, **asdict(sizes), **asdict(rules)}
     network = Detr(whole, parts)
     return segmenter("detr", labels, kind, network, head, parts, Input(bands, mean, deviation), options, RENAMED)
 
 
-def _check(width: int, heads: int) -> None:
-    require_widths("detr", width, heads, 128 if width not in (16, 32, 64) else width)
-    if (width + heads) % 8:
-        raise OptionError(f"[model] heads: width + heads must be a multiple of 8 for the mask head, got {width} + {heads}")
+@dataclass(frozen=True)
+class Sizes:
+    """What a DETR is built from where no configuration says it: options of ``build``."""
+
+    queries: int
+    width: int
+    heads: int
+    encoder_layers: int
+    decoder_layers: int
+    feedforward: int
+    dropout: float
+
+    def config(self, parts: Parts, labels: LabelSet) -> Any:
+        """Give transformers' configuration.
+
+        Raises:
+            OptionError: a size does not fit.
+        """
+        from transformers import DetrConfig
+
+        require_widths("detr", self.width, self.heads, 128 if self.width not in (16, 32, 64) else self.width)
+        if (self.width + self.heads) % 8:
+            both = f"{self.width} + {self.heads}"
+            raise OptionError(f"[model] heads: width + heads must be a multiple of 8 for the mask head, got {both}")
+        lower_bound("queries", self.queries, 1)
+        lower_bound("decoder_layers", self.decoder_layers, 1)
+        return DetrConfig(
+            backbone_config=parts.stand_in(),
+            num_channels=parts.bands,
+            num_queries=self.queries,
+            d_model=self.width,
+            encoder_layers=self.encoder_layers,
+            decoder_layers=self.decoder_layers,
+            encoder_attention_heads=self.heads,
+            decoder_attention_heads=self.heads,
+            encoder_ffn_dim=self.feedforward,
+            decoder_ffn_dim=self.feedforward,
+            dropout=self.dropout,
+            num_labels=len(labels),
+        )
 
 
 class Detr(QueryNetwork):
@@ -176,7 +186,7 @@ class Detr(QueryNetwork):
         found: nn.Module = self.model.detr.model.backbone.model
         return found
 
-    def forward(self, images: Tensor) -> BoxedFeatures:  # type: ignore[override]
+    def forward(self, images: Tensor) -> BoxedFeatures:
         """Give the queries (N, Q, C) of each layer, and the masks (N, Q, h, w)."""
         model = self.model.detr.model
         everywhere = images.new_ones(images.shape[0], *images.shape[-2:])  # padding repeats the edge: all pixels are there

@@ -58,6 +58,8 @@ ABOUT = About(
     code="Apache-2.0 (written here from the paper)",
     weights="none: starts from random weights",
     paper="Paszke et al., ENet, 2016, arXiv 1606.02147",
+    parameters=365_519,
+    multiply_adds=1_279_491_840,
 )
 BETWEEN = ("regular", "dilated 2", "asymmetric", "dilated 4", "regular", "dilated 8", "asymmetric", "dilated 16")
 EARLY = 0.1  # of the dropout is what stages before the second have

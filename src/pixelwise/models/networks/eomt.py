@@ -11,6 +11,7 @@ works without. A run here keeps to one probability, ``masking``, and prediction 
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -33,10 +34,12 @@ from pixelwise.models.universal import KINDS, TRAINING, Parts, QueryNetwork, low
 
 __all__ = ["ABOUT", "KINDS", "TRAINING", "build"]
 ABOUT = About(
-    "large data sets and an accelerator: as accurate as Mask2Former with published weights, and several times as fast",
+    "large data sets and an accelerator: a plain ViT, and published weights for it, quick where Mask2Former is not",
     "Apache-2.0 (transformers)",
     "none by default; those on transformers' hub are MIT, of DINOv2 Apache-2.0",
     "Kerssies et al., Your ViT is Secretly an Image Segmentation Model, CVPR 2025",
+    parameters=6_221_772,
+    multiply_adds=8_276_428_800,
 )
 RENAMED = {"class_predictor.": "head.classify.", "": "network.model."}
 NO_MASK = -1e9  # added to the attention where a query must not look, as transformers has it
@@ -75,9 +78,9 @@ def build(
     Args:
         weights: ``none``, or ``hub:OWNER/NAME`` (or ``hub:FOLDER``) for a whole network of transformers' hub: it brings its own
             sizes, and the options from ``queries`` to ``side`` say nothing.
-        queries: at least as many as the most objects of an image; the paper has 200, and 100 for semantic.
+        queries: at least as many as the most objects of an image; the paper has 200.
         width, heads, layers: of the ViT: 384, 6 and 12 for a ViT-S, 768, 12 and 12 for B, 1024, 16 and 24 for L.
-        blocks: the last layers, which take the queries in; the paper has 3 for S and B, 4 for L.
+        blocks: the last layers, which take the queries in; the paper has 4 for a ViT-L.
         patch: side of a patch in pixels, a power of 2.
         side: of the square that the learned positions are for; others are interpolated.
         masking: probability with which a query looks at its mask alone; -1 takes 1, and 0 for a published network.
@@ -90,59 +93,61 @@ def build(
     from transformers import EomtConfig, EomtForUniversalSegmentation
 
     require("eomt", labels, kind)
-    parts = Parts("eomt", EomtForUniversalSegmentation, "", weights, config, len(bands))
-    if parts.has_config:
-        settings = parts.full_config(EomtConfig, labels, len(bands))
-    else:
-        _check(width, heads, layers, blocks, patch, side, queries)
-        settings = EomtConfig(
-            hidden_size=width,
-            num_hidden_layers=layers,
-            num_attention_heads=heads,
-            image_size=side,
-            patch_size=patch,
-            num_channels=len(bands),
-            num_blocks=blocks,
-            num_queries=queries,
-            num_upscale_blocks=max(0, patch.bit_length() - 3),
-            num_labels=len(labels),
-        )
+    sizes, rules = Sizes(queries, width, heads, layers, blocks, patch, side), Rules(object_score, overlap, mask, detections)
     if not masking <= 1:
         raise OptionError(f"[model] masking: expected a probability, or -1 to choose, got {masking}")
+    parts = Parts("eomt", EomtForUniversalSegmentation, "", weights, config, len(bands))
+    chosen = masking if masking >= 0 else float(not parts.has_config)
+    settings = parts.settings(EomtConfig, sizes, labels)
     whole = EomtForUniversalSegmentation(settings)
     loss = Weights(class_loss, mask_loss, dice_loss, no_object)
-    rules = Rules(object_score, overlap, mask, detections)
     classify, stride = whole.class_predictor, int(settings.patch_size)
     head = QueryHead(labels, kind, classify, stride, loss, Points(points), rules, class_weights)
-    chosen = masking if masking >= 0 else float(not parts.has_config)
-    options = {
-        "weights": weights,
-        "queries": queries,
-        "width": width,
-        "heads": heads,
-        "layers": layers,
-        "blocks": blocks,
-        "patch": patch,
-        "side": side,
-        "masking": chosen,
-        "object_score": object_score,
-        "overlap": overlap,
-        "mask": mask,
-        "detections": detections,
-    }
+    options = {"weights": weights, **asdict(sizes), "masking": chosen, **asdict(rules)}
     network, given = Eomt(whole, parts, chosen), Input(bands, mean, deviation)
     return segmenter("eomt", labels, kind, network, head, parts, given, options, RENAMED, stride)
 
 
-def _check(width: int, heads: int, layers: int, blocks: int, patch: int, side: int, queries: int) -> None:
-    require_widths("eomt", width, heads, 1)
-    lower_bound("queries", queries, 1)
-    if not 1 <= blocks <= layers:
-        raise OptionError(f"[model] blocks: expected 1 to {layers}, the layers there are, got {blocks}")
-    if patch < 4 or patch & (patch - 1):
-        raise OptionError(f"[model] patch: expected 4, 8, 16 or another power of 2, got {patch}")
-    if side < patch or side % patch:
-        raise OptionError(f"[model] side: expected a multiple of the patch, {patch}, got {side}")
+@dataclass(frozen=True)
+class Sizes:
+    """What an EoMT is built from where no configuration says it: options of ``build``."""
+
+    queries: int
+    width: int
+    heads: int
+    layers: int
+    blocks: int
+    patch: int
+    side: int
+
+    def config(self, parts: Parts, labels: LabelSet) -> Any:
+        """Give transformers' configuration.
+
+        Raises:
+            OptionError: a size does not fit.
+        """
+        from transformers import EomtConfig
+
+        require_widths("eomt", self.width, self.heads, 1)
+        lower_bound("queries", self.queries, 1)
+        if not 1 <= self.blocks <= self.layers:
+            raise OptionError(f"[model] blocks: expected 1 to {self.layers}, the layers there are, got {self.blocks}")
+        if self.patch < 4 or self.patch & (self.patch - 1):
+            raise OptionError(f"[model] patch: expected 4, 8, 16 or another power of 2, got {self.patch}")
+        if self.side < self.patch or self.side % self.patch:
+            raise OptionError(f"[model] side: expected a multiple of the patch, {self.patch}, got {self.side}")
+        return EomtConfig(
+            hidden_size=self.width,
+            num_hidden_layers=self.layers,
+            num_attention_heads=self.heads,
+            image_size=self.side,
+            patch_size=self.patch,
+            num_channels=parts.bands,
+            num_blocks=self.blocks,
+            num_queries=self.queries,
+            num_upscale_blocks=max(0, self.patch.bit_length() - 3),
+            num_labels=len(labels),
+        )
 
 
 class Eomt(QueryNetwork):
@@ -155,7 +160,7 @@ class Eomt(QueryNetwork):
         self.strides = (int(whole.config.patch_size),)
         self.encoder = nn.Identity()
 
-    def forward(self, images: Tensor) -> QueryFeatures:  # type: ignore[override]
+    def forward(self, images: Tensor) -> QueryFeatures:
         """Give the queries (N, Q, C) and the masks (N, Q, h, w) of each layer that has them."""
         model = self.model
         stride = self.strides[0]

@@ -42,6 +42,8 @@ ABOUT = About(
     code="Apache-2.0 (written here from the paper), BSD-3-Clause (torchvision's head)",
     weights="timm's tf_efficientnet_lite2: Apache-2.0, learnt from ImageNet; installed with pixelwise",
     paper="Long, Shelhamer, Darrell, FCN, CVPR 2015, arXiv 1411.4038",
+    parameters=4_363_683,
+    multiply_adds=1_877_755_440,
 )
 Variant = Literal["32s", "16s", "8s", "dilated"]
 LEVELS: dict[str, tuple[int, ...]] = {"32s": (5,), "16s": (4, 5), "8s": (3, 4, 5), "dilated": (5,)}  # that are scored

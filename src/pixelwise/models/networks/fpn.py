@@ -2,8 +2,7 @@
 
 The decoder is that of segmentation-models-pytorch, on any encoder with features at the strides 4 to 32.
 
-[1] Kirillov, Girshick, He, Dollár: Panoptic Feature Pyramid Networks, CVPR 2019, arXiv 1901.02446, section 3.1. 77.7 % on
-    the Cityscapes validation set with a ResNet-101.
+[1] Kirillov, Girshick, He, Dollár: Panoptic Feature Pyramid Networks, CVPR 2019, arXiv 1901.02446, section 3.1.
 """
 
 from pixelwise.core.errors import OptionError
@@ -22,6 +21,8 @@ ABOUT = About(
     code="MIT (segmentation-models-pytorch's decoder)",
     weights="timm's tf_efficientnet_lite2: Apache-2.0, learnt from ImageNet; installed with pixelwise",
     paper="Kirillov et al., Panoptic FPN, CVPR 2019, arXiv 1901.02446",
+    parameters=4_835_211,
+    multiply_adds=3_189_328_560,
 )
 
 

@@ -3,7 +3,7 @@
 The decoder is that of segmentation-models-pytorch, on any encoder.
 
 [1] Chaurasia, Culurciello: LinkNet: Exploiting Encoder Representations for Efficient Semantic Segmentation, VCIP 2017,
-    arXiv 1707.03718. 11.5 million parameters with a ResNet-18.
+    arXiv 1707.03718.
 """
 
 from typing import Literal
@@ -31,6 +31,8 @@ ABOUT = About(
     code="MIT (segmentation-models-pytorch's decoder)",
     weights="timm's tf_efficientnet_lite2: Apache-2.0, learnt from ImageNet; installed with pixelwise",
     paper="Chaurasia, Culurciello, LinkNet, VCIP 2017, arXiv 1707.03718",
+    parameters=4_548_099,
+    multiply_adds=1_940_598_000,
 )
 
 

@@ -29,6 +29,8 @@ ABOUT = About(
     code="BSD-3-Clause (torchvision's layers)",
     weights="timm's tf_efficientnet_lite0: Apache-2.0, learnt from ImageNet; installed with pixelwise",
     paper="Howard et al., MobileNetV3, ICCV 2019, arXiv 1905.02244",
+    parameters=3_042_883,
+    multiply_adds=2_326_081_600,
 )
 
 

@@ -32,6 +32,8 @@ ABOUT = About(
     code="MIT (segmentation-models-pytorch's decoder)",
     weights="timm's tf_efficientnet_lite2: Apache-2.0, learnt from ImageNet; installed with pixelwise",
     paper="Fan et al., MA-Net, IEEE Access 8, 2020",
+    parameters=8_948_899,
+    multiply_adds=5_218_082_896,
 )
 
 

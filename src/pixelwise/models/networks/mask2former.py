@@ -4,20 +4,22 @@ Pixel decoder (deformable attention over the strides 8, 16 and 32) and transform
 its targets and the decoding are our query head. The deformable attention is in plain torch: no kernel has to be compiled.
 
 [1] Cheng, Misra, Schwing, Kirillov, Girdhar: Masked-attention Mask Transformer for Universal Image Segmentation, CVPR 2022,
-    arXiv 2112.01527. With a ResNet-50 it has 44 million parameters and reaches 51.9 PQ and 43.7 AP on COCO; with a Swin-L 57.8
-    and 50.1.
+    arXiv 2112.01527. With a ResNet-50 51.9 PQ and 43.7 AP on COCO; with a Swin-L 57.8 and 50.1.
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from torch import Tensor, nn
 
+from pixelwise.core.errors import OptionError
 from pixelwise.core.image import RGB
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind
 from pixelwise.decode.query import Rules
 from pixelwise.models.about import About
+from pixelwise.models.fine_masks import FineMasks, Finest, levels_for
 from pixelwise.models.heads.query import QueryFeatures, QueryHead
 from pixelwise.models.heads.query_loss import Weights
 from pixelwise.models.heads.query_points import Points
@@ -25,12 +27,15 @@ from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.semantic import Input
 from pixelwise.models.universal import (
     KINDS,
+    LEVELS,
     STRIDES,
     TRAINING,
     Parts,
-    QueryNetwork,
+    PixelLevelNetwork,
     Stages,
+    draw_as_published,
     lower_bound,
+    projections_of,
     quietly,
     require,
     require_widths,
@@ -41,8 +46,10 @@ __all__ = ["ABOUT", "KINDS", "TRAINING", "build"]
 ABOUT = About(
     "objects and stuff together, in one network for every kind; the most accurate choice where there is time to train",
     "Apache-2.0 (transformers)",
-    "those of its encoder; the networks on transformers' hub are CC BY-NC 4.0",
+    "timm's tf_efficientnet_lite2: Apache-2.0, installed with pixelwise; the networks on transformers' hub are CC BY-NC",
     "Cheng et al., Masked-attention Mask Transformer for Universal Image Segmentation, CVPR 2022",
+    parameters=5_856_652,
+    multiply_adds=5_524_378_800,
 )
 RENAMED = {"model.": "network.model.", "class_predictor.": "head.classify."}
 
@@ -60,6 +67,7 @@ def build(
     pixel_layers: int = 2,
     decoder_layers: int = 3,
     feedforward: int = 512,
+    finest: Finest = 4,
     object_score: float = 0.8,
     overlap: float = 0.8,
     mask: float = 0.5,
@@ -74,7 +82,7 @@ def build(
     no_object: float = 0.1,
     class_weights: tuple[float, ...] | None = None,
 ) -> Segmenter:
-    """Build a Mask2Former; its masks are at 1/4 of the input.
+    """Build a Mask2Former.
 
     Args:
         labels: the classes.
@@ -83,12 +91,14 @@ def build(
         weights: of the encoder, as in ``unet``; or ``hub:OWNER/NAME`` (or ``hub:FOLDER``) for a whole network of transformers'
             hub: it brings its own sizes and backbone, and the options from ``encoder`` to ``feedforward`` say nothing.
         config: transformers' configuration, in place of the same options.
-        queries: at least as many as the most objects of an image; the paper has 100, and 200 for Swin-L.
+        queries: at least as many as the most objects of an image; the paper has 100.
         width: of the decoders, a multiple of 64; the paper has 256.
         heads: of the attention.
         pixel_layers: of the pixel decoder; the paper has 6.
         decoder_layers: each over one stride in turn; the paper has 9.
         feedforward: width of the layers between attentions; the paper has 1024 and 2048.
+        finest: stride of the masks: 4 as in the paper; 2 or 1 for objects of a few pixels, by features of our own
+            (``fine_masks``) that a whole network of the hub does not have.
         object_score, overlap, mask, detections: thresholds of decoding: see ``decode.query.Rules``.
         bands: of the input.
         mean, deviation: a band, to normalise the input in [0, 1] by; () takes those of the encoder's weights.
@@ -103,65 +113,88 @@ def build(
     from transformers import Mask2FormerConfig, Mask2FormerForUniversalSegmentation
 
     require("mask2former", labels, kind)
-    parts = Parts("mask2former", Mask2FormerForUniversalSegmentation, encoder, weights, config, len(bands))
-    if not parts.has_config:
-        require_widths("mask2former", width, heads)
-        lower_bound("queries", queries, 1)
-        lower_bound("decoder_layers", decoder_layers, 1)
-    with quietly():
-        settings = (
-            parts.full_config(Mask2FormerConfig, labels, len(bands))
-            if parts.has_config
-            else Mask2FormerConfig(
-                backbone_config=parts.stand_in(len(bands)),
-                feature_size=width,
-                mask_feature_size=width,
-                hidden_dim=width,
-                num_attention_heads=heads,
-                encoder_layers=pixel_layers,
-                encoder_feedforward_dim=feedforward,
-                decoder_layers=decoder_layers + 1,  # transformers counts the prediction before the first layer
-                dim_feedforward=feedforward,
-                num_queries=queries,
-                num_labels=len(labels),
-                feature_strides=list(STRIDES),
-            )
-        )
-        whole = Mask2FormerForUniversalSegmentation(settings)
-    if parts.encoder is not None:
-        whole.model.pixel_level_module.encoder = Stages(parts.encoder)
-    loss = Weights(class_loss, mask_loss, dice_loss, no_object)
+    sizes = Sizes(queries, width, heads, pixel_layers, decoder_layers, feedforward)
     rules = Rules(object_score, overlap, mask, detections)
-    head = QueryHead(labels, kind, whole.class_predictor, STRIDES[-1], loss, Points(points), rules, class_weights)
-    options = {
-        "encoder": encoder,
-        "weights": weights,
-        "queries": queries,
-        "width": width,
-        "heads": heads,
-        "pixel_layers": pixel_layers,
-        "decoder_layers": decoder_layers,
-        "feedforward": feedforward,
-        "object_score": object_score,
-        "overlap": overlap,
-        "mask": mask,
-        "detections": detections,
-    }
-    network = Mask2Former(whole.model, parts)
+    levels = levels_for(finest, LEVELS)
+    parts = Parts("mask2former", Mask2FormerForUniversalSegmentation, encoder, weights, config, len(bands), levels)
+    if parts.has_config and finest != 4:
+        raise OptionError(f"[model] finest: masks of a published network are at stride 4, got {finest}; leave it out")
+    with quietly():
+        settings = parts.settings(Mask2FormerConfig, sizes, labels)
+        whole = Mask2FormerForUniversalSegmentation(settings)
+    fine = None
+    if parts.encoder is not None:
+        pixels = whole.model.pixel_level_module
+        pixels.encoder = Stages(parts.encoder)
+        draw_as_published(projections=projections_of(pixels.decoder), heads=[whole.class_predictor])
+        fine = FineMasks(width, parts.encoder.channels[-len(STRIDES) - 1], len(bands), finest) if finest != 4 else None
+    loss, at = Weights(class_loss, mask_loss, dice_loss, no_object), Points(points, cells=4 // finest)
+    head = QueryHead(labels, kind, whole.class_predictor, STRIDES[-1], loss, at, rules, class_weights)
+    options = {"encoder": encoder, "weights": weights, **asdict(sizes), "finest": finest, **asdict(rules)}
+    network = Mask2Former(whole.model, parts, fine)
     return segmenter("mask2former", labels, kind, network, head, parts, Input(bands, mean, deviation), options, RENAMED)
 
 
-class Mask2Former(QueryNetwork):
-    """The features of the queries before the decoder and after each layer of it, and the masks they make."""
+@dataclass(frozen=True)
+class Sizes:
+    """What a Mask2Former is built from where no configuration says it: options of ``build``."""
 
-    @property
-    def encoder(self) -> nn.Module:  # type: ignore[override]
-        """The encoder, or transformers' backbone."""
-        found: nn.Module = self.model.pixel_level_module.encoder
-        return found
+    queries: int
+    width: int
+    heads: int
+    pixel_layers: int
+    decoder_layers: int
+    feedforward: int
 
-    def forward(self, images: Tensor) -> QueryFeatures:  # type: ignore[override]
+    def config(self, parts: Parts, labels: LabelSet) -> Any:
+        """Give transformers' configuration.
+
+        Raises:
+            OptionError: a size does not fit.
+        """
+        from transformers import Mask2FormerConfig
+
+        require_widths("mask2former", self.width, self.heads)
+        lower_bound("queries", self.queries, 1)
+        lower_bound("decoder_layers", self.decoder_layers, 1)
+        return Mask2FormerConfig(
+            backbone_config=parts.stand_in(),
+            feature_size=self.width,
+            mask_feature_size=self.width,
+            hidden_dim=self.width,
+            num_attention_heads=self.heads,
+            encoder_layers=self.pixel_layers,
+            encoder_feedforward_dim=self.feedforward,
+            decoder_layers=self.decoder_layers + 1,  # transformers counts the prediction before the first layer
+            dim_feedforward=self.feedforward,
+            num_queries=self.queries,
+            num_labels=len(labels),
+            feature_strides=list(STRIDES),
+        )
+
+
+class Mask2Former(PixelLevelNetwork):
+    """The features of the queries before the decoder and after each layer of it, and the masks they make.
+
+    Attributes:
+        fine: makes masks finer than stride 4; None for none.
+    """
+
+    def __init__(self, model: nn.Module, parts: Parts, fine: FineMasks | None = None) -> None:
+        super().__init__(model, parts)
+        self.fine = fine
+
+    def forward(self, images: Tensor) -> QueryFeatures:
         """Give the queries (N, Q, C) and the masks (N, Q, h, w) of each layer."""
-        found = self.model(images, output_hidden_states=True, return_dict=True)
-        queries = tuple(one.transpose(0, 1) for one in found.transformer_decoder_intermediate_states)
-        return QueryFeatures(queries, tuple(found.masks_queries_logits))
+        stages = self.model.pixel_level_module.encoder
+        features = stages(images).feature_maps if self.fine is None else stages.pyramid(images)
+        pixels = self.model.pixel_level_module.decoder(features[-len(STRIDES) :])
+        module = self.model.transformer_module
+        found = module(pixels.multi_scale_features, pixels.mask_features, output_hidden_states=True)
+        queries = tuple(one.transpose(0, 1) for one in found.intermediate_hidden_states)
+        masks = tuple(found.masks_queries_logits)
+        if self.fine is not None:
+            finest = self.fine(pixels.mask_features, features[-len(STRIDES) - 1], images)
+            embedded = map(module.decoder.mask_predictor.mask_embedder, queries)
+            masks = tuple(self.fine.masks(one, mask, finest) for one, mask in zip(embedded, masks, strict=True))
+        return QueryFeatures(queries, masks)

@@ -1,15 +1,17 @@
 """MaskFormer [1]: queries that look at the whole of the coarsest features, and masks as products with the finest.
 
-Pixel decoder (a feature pyramid) and transformer decoder (DETR's) are those of transformers; the loss, its targets and the
-decoding are our query head. The authors compare masks at full size; here they are compared at the middle of each cell of the
-predicted masks, with the truth bilinearly between its pixels, which takes a sixteenth of the memory.
+Pixel decoder (a feature pyramid) and transformer decoder (DETR's) are those of transformers, which has no transformer layers
+before the decoder, as the authors' panoptic networks do; the loss, its targets and the decoding are our query head. The authors
+compare masks at full size; here they are compared at one place in each cell of the predicted masks, drawn anew every time, with
+the truth bilinearly between its pixels. That takes a sixteenth of the memory, and its mean over the draws is the comparison of
+all places.
 
 [1] Cheng, Schwing, Kirillov: Per-Pixel Classification is Not All You Need for Semantic Segmentation, NeurIPS 2021, arXiv
-    2107.06278. With a ResNet-50 it has 41 million parameters and reaches 44.5 % on ADE20K, and 46.5 PQ on COCO with six encoder
-    layers, which transformers' model does not have.
+    2107.06278.
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -30,7 +32,7 @@ from pixelwise.models.universal import (
     STRIDES,
     TRAINING,
     Parts,
-    QueryNetwork,
+    PixelLevelNetwork,
     Stages,
     draw_as_published,
     lower_bound,
@@ -42,10 +44,12 @@ from pixelwise.models.universal import (
 
 __all__ = ["ABOUT", "KINDS", "TRAINING", "build"]
 ABOUT = About(
-    "stuff more than objects; lighter than Mask2Former, which learns faster and finds small objects better",
+    "stuff more than objects: its queries look at stride 32 alone; simpler than Mask2Former, and a step takes less time",
     "Apache-2.0 (transformers)",
-    "those of its encoder; the networks on transformers' hub are CC BY-NC 4.0",
+    "timm's tf_efficientnet_lite2: Apache-2.0, installed with pixelwise; the networks on transformers' hub are CC BY-NC",
     "Cheng, Schwing, Kirillov, Per-Pixel Classification is Not All You Need for Semantic Segmentation, NeurIPS 2021",
+    parameters=6_276_428,
+    multiply_adds=5_865_754_800,
 )
 RENAMED = {"model.": "network.model.", "mask_embedder.": "network.mask_embedder.", "class_predictor.": "head.classify."}
 
@@ -84,7 +88,7 @@ def build(
         decoder_layers: the paper has 6.
         feedforward: width of the layers between attentions; the paper has 2048.
         dropout: in the decoder; the paper has 0.1.
-        points: of a mask at which the loss looks, drawn as in Mask2Former; 0 looks at every cell of the masks.
+        points: of a mask at which the loss looks, drawn as in Mask2Former; 0 looks into every cell of the masks once.
         class_loss, mask_loss, dice_loss: weights of the terms; the masks' is the focal cross entropy.
 
     The other arguments are those of ``mask2former``.
@@ -92,62 +96,72 @@ def build(
     Raises:
         OptionError: the kind or an option does not fit.
     """
-    from transformers import DetrConfig, MaskFormerConfig, MaskFormerForInstanceSegmentation
+    from transformers import MaskFormerConfig, MaskFormerForInstanceSegmentation
 
     require("maskformer", labels, kind)
+    sizes = Sizes(queries, width, heads, decoder_layers, feedforward, dropout)
+    rules = Rules(object_score, overlap, mask, detections)
     parts = Parts("maskformer", MaskFormerForInstanceSegmentation, encoder, weights, config, len(bands))
-    if not parts.has_config:
-        require_widths("maskformer", width, heads)
-        lower_bound("queries", queries, 1)
-        lower_bound("decoder_layers", decoder_layers, 1)
     with quietly():
-        settings = (
-            parts.full_config(MaskFormerConfig, labels, len(bands))
-            if parts.has_config
-            else MaskFormerConfig(
-                backbone_config=parts.stand_in(len(bands)),
-                decoder_config=DetrConfig(
-                    d_model=width,
-                    num_queries=queries,
-                    decoder_layers=decoder_layers,
-                    decoder_ffn_dim=feedforward,
-                    decoder_attention_heads=heads,
-                    encoder_attention_heads=heads,
-                    dropout=dropout,
-                ),
-                fpn_feature_size=width,
-                mask_feature_size=width,
-                num_labels=len(labels),
-            )
-        )
+        settings = parts.settings(MaskFormerConfig, sizes, labels)
         whole = MaskFormerForInstanceSegmentation(settings)
     if parts.encoder is not None:
         whole.model.pixel_level_module.encoder = Stages(parts.encoder)
         transformer = whole.model.transformer_module
-        draw_as_published([transformer.decoder], [transformer.queries_embedder])
+        draw_as_published(
+            projections=[whole.model.pixel_level_module.decoder, transformer.decoder],
+            heads=[whole.class_predictor, whole.mask_embedder],
+            queries=[transformer.queries_embedder.weight],
+        )
     loss = Weights(class_loss, mask_loss, dice_loss, no_object, focal=True)
-    rules = Rules(object_score, overlap, mask, detections)
     at = Points(points, everywhere=not points)
     head = QueryHead(labels, kind, whole.class_predictor, STRIDES[-1], loss, at, rules, class_weights)
-    options = {
-        "encoder": encoder,
-        "weights": weights,
-        "queries": queries,
-        "width": width,
-        "heads": heads,
-        "decoder_layers": decoder_layers,
-        "feedforward": feedforward,
-        "dropout": dropout,
-        "object_score": object_score,
-        "overlap": overlap,
-        "mask": mask,
-        "detections": detections,
-    }
+    options = {"encoder": encoder, "weights": weights, **asdict(sizes), **asdict(rules)}
     network = MaskFormer(whole.model, whole.mask_embedder, parts)
     return segmenter("maskformer", labels, kind, network, head, parts, Input(bands, mean, deviation), options, RENAMED)
 
 
-class MaskFormer(QueryNetwork):
+@dataclass(frozen=True)
+class Sizes:
+    """What a MaskFormer is built from where no configuration says it: options of ``build``."""
+
+    queries: int
+    width: int
+    heads: int
+    decoder_layers: int
+    feedforward: int
+    dropout: float
+
+    def config(self, parts: Parts, labels: LabelSet) -> Any:
+        """Give transformers' configuration.
+
+        Raises:
+            OptionError: a size does not fit.
+        """
+        from transformers import DetrConfig, MaskFormerConfig
+
+        require_widths("maskformer", self.width, self.heads)
+        lower_bound("queries", self.queries, 1)
+        lower_bound("decoder_layers", self.decoder_layers, 1)
+        decoder = DetrConfig(
+            d_model=self.width,
+            num_queries=self.queries,
+            decoder_layers=self.decoder_layers,
+            decoder_ffn_dim=self.feedforward,
+            decoder_attention_heads=self.heads,
+            encoder_attention_heads=self.heads,
+            dropout=self.dropout,
+        )
+        return MaskFormerConfig(
+            backbone_config=parts.stand_in(),
+            decoder_config=decoder,
+            fpn_feature_size=self.width,
+            mask_feature_size=self.width,
+            num_labels=len(labels),
+        )
+
+
+class MaskFormer(PixelLevelNetwork):
     """The features of the queries after each layer of the decoder, and the masks they make.
 
     Attributes:
@@ -158,13 +172,7 @@ class MaskFormer(QueryNetwork):
         super().__init__(model, parts)
         self.mask_embedder = mask_embedder
 
-    @property
-    def encoder(self) -> nn.Module:  # type: ignore[override]
-        """The encoder, or transformers' backbone."""
-        found: nn.Module = self.model.pixel_level_module.encoder
-        return found
-
-    def forward(self, images: Tensor) -> QueryFeatures:  # type: ignore[override]
+    def forward(self, images: Tensor) -> QueryFeatures:
         """Give the queries (N, Q, C) and the masks (N, Q, h, w) of each layer."""
         pixels = self.model.pixel_level_module(images)
         found = self.model.transformer_module(pixels.encoder_last_hidden_state, output_hidden_states=True, return_dict=True)

@@ -3,6 +3,7 @@
 Pixel decoder, query transformer and decoder are those of transformers; loss, targets and decoding are our query head's. A run
 trains one kind, and its token never changes. The authors draw a task for each image, and teach the queries what each task and
 image holds by a contrastive loss (weight 0.5) against a text encoder; text encoder and contrastive loss are not built here.
+There is no dropout, where transformers' configuration has 0.1.
 Published networks, which learnt all three tasks, are asked by the token of the kind.
 
 [1] Jain, Li, Chiu, Hassani, Orlov, Shi: OneFormer: One Transformer to Rule Universal Image Segmentation, CVPR 2023, arXiv
@@ -10,6 +11,7 @@ Published networks, which learnt all three tasks, are asked by the token of the 
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -31,10 +33,11 @@ from pixelwise.models.universal import (
     STRIDES,
     TRAINING,
     Parts,
-    QueryNetwork,
+    PixelLevelNetwork,
     Stages,
     draw_as_published,
     lower_bound,
+    projections_of,
     quietly,
     require,
     require_widths,
@@ -45,8 +48,10 @@ __all__ = ["ABOUT", "KINDS", "TRAINING", "build"]
 ABOUT = About(
     "published weights that give all three kinds from one file; to train anew, Mask2Former is lighter",
     "Apache-2.0 (transformers)",
-    "those of its encoder; the networks on transformers' hub are MIT",
+    "timm's tf_efficientnet_lite2: Apache-2.0, installed with pixelwise; the networks on transformers' hub tell theirs",
     "Jain et al., OneFormer: One Transformer to Rule Universal Image Segmentation, CVPR 2023",
+    parameters=6_422_668,
+    multiply_adds=6_678_117_680,
 )
 RENAMED = {"model.transformer_module.decoder.class_embed.": "head.classify.", "model.": "network.model."}
 TEXT = 77  # numbers that a task is told in: the places of CLIP's tokens
@@ -97,65 +102,78 @@ def build(
     from transformers import OneFormerConfig, OneFormerForUniversalSegmentation
 
     require("oneformer", labels, kind)
+    sizes = Sizes(queries, width, heads, pixel_layers, query_layers, decoder_layers, feedforward)
+    rules = Rules(object_score, overlap, mask, detections)
     parts = Parts("oneformer", OneFormerForUniversalSegmentation, encoder, weights, config, len(bands))
-    if not parts.has_config:
-        require_widths("oneformer", width, heads)
-        lower_bound("queries", queries, 2)
-        lower_bound("decoder_layers", decoder_layers, 1)
     with quietly():
-        settings = (
-            parts.full_config(OneFormerConfig, labels, len(bands))
-            if parts.has_config
-            else OneFormerConfig(
-                backbone_config=parts.stand_in(len(bands)),
-                conv_dim=width,
-                mask_dim=width,
-                hidden_dim=width,
-                num_attention_heads=heads,
-                encoder_layers=pixel_layers,
-                encoder_feedforward_dim=feedforward,
-                query_dec_layers=query_layers,
-                decoder_layers=decoder_layers + 1,  # transformers counts the prediction before the first layer
-                dim_feedforward=feedforward,
-                dropout=0.0,
-                num_queries=queries,
-                num_labels=len(labels),
-                strides=list(STRIDES),
-            )
-        )
+        settings = parts.settings(OneFormerConfig, sizes, labels)
         settings.is_training, settings.use_auxiliary_loss = False, True
         whole = OneFormerForUniversalSegmentation(settings)
+    decoder = whole.model.transformer_module.decoder
     if parts.encoder is not None:
         whole.model.pixel_level_module.encoder = Stages(parts.encoder)
-        transformer = whole.model.transformer_module
-        attention = [transformer.decoder.query_transformer, *transformer.decoder.layers]
-        draw_as_published(attention, [transformer.queries_embedder, transformer.level_embed])
+        _draw(whole.model)
     told = task or (_tokens(weights, kind) if parts.published else _own_task(kind))
     if len(told) != settings.task_seq_len:
         raise OptionError(f"[model] task: expected {settings.task_seq_len} numbers, got {len(told)}")
-    decoder = whole.model.transformer_module.decoder
     loss = Weights(class_loss, mask_loss, dice_loss, no_object)
-    rules = Rules(object_score, overlap, mask, detections)
     head = QueryHead(labels, kind, decoder.class_embed, STRIDES[-1], loss, Points(points), rules, class_weights)
     decoder.class_embed = nn.Identity()  # it then gives the queries' features, which the head classifies
-    options = {
-        "encoder": encoder,
-        "weights": weights,
-        "task": told,
-        "queries": queries,
-        "width": width,
-        "heads": heads,
-        "pixel_layers": pixel_layers,
-        "query_layers": query_layers,
-        "decoder_layers": decoder_layers,
-        "feedforward": feedforward,
-        "object_score": object_score,
-        "overlap": overlap,
-        "mask": mask,
-        "detections": detections,
-    }
+    options = {"encoder": encoder, "weights": weights, "task": told, **asdict(sizes), **asdict(rules)}
     network = OneFormer(whole.model, parts, told)
     return segmenter("oneformer", labels, kind, network, head, parts, Input(bands, mean, deviation), options, RENAMED)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What a OneFormer is built from where no configuration says it: options of ``build``."""
+
+    queries: int
+    width: int
+    heads: int
+    pixel_layers: int
+    query_layers: int
+    decoder_layers: int
+    feedforward: int
+
+    def config(self, parts: Parts, labels: LabelSet) -> Any:
+        """Give transformers' configuration.
+
+        Raises:
+            OptionError: a size does not fit.
+        """
+        from transformers import OneFormerConfig
+
+        require_widths("oneformer", self.width, self.heads)
+        lower_bound("queries", self.queries, 2)
+        lower_bound("decoder_layers", self.decoder_layers, 1)
+        return OneFormerConfig(
+            backbone_config=parts.stand_in(),
+            conv_dim=self.width,
+            mask_dim=self.width,
+            hidden_dim=self.width,
+            num_attention_heads=self.heads,
+            encoder_layers=self.pixel_layers,
+            encoder_feedforward_dim=self.feedforward,
+            query_dec_layers=self.query_layers,
+            decoder_layers=self.decoder_layers + 1,  # transformers counts the prediction before the first layer
+            dim_feedforward=self.feedforward,
+            dropout=0.0,
+            num_queries=self.queries,
+            num_labels=len(labels),
+            strides=list(STRIDES),
+        )
+
+
+def _draw(model: Any) -> None:
+    """Draw what transformers draws too alike; the levels of the pixel decoder it leaves at 0."""
+    pixels, transformer = model.pixel_level_module.decoder, model.transformer_module
+    decoder = transformer.decoder
+    draw_as_published(
+        projections=[decoder.query_transformer, *decoder.layers, *projections_of(pixels)],
+        heads=[decoder.class_embed, decoder.mask_embed],
+        queries=[transformer.queries_embedder.weight, transformer.level_embed.weight, pixels.level_embed],
+    )
 
 
 def _own_task(kind: Kind) -> tuple[int, ...]:
@@ -179,20 +197,14 @@ def _tokens(weights: str, kind: Kind) -> tuple[int, ...]:
     return tuple(int(token) * int(counts) for token, counts in pairs)
 
 
-class OneFormer(QueryNetwork):
+class OneFormer(PixelLevelNetwork):
     """The features of the queries before the decoder and after each layer of it, and the masks they make."""
 
     def __init__(self, model: nn.Module, parts: Parts, task: tuple[int, ...]) -> None:
         super().__init__(model, parts)
         self.register_buffer("task", torch.tensor([task], dtype=torch.float32), persistent=False)
 
-    @property
-    def encoder(self) -> nn.Module:  # type: ignore[override]
-        """The encoder, or transformers' backbone."""
-        found: nn.Module = self.model.pixel_level_module.encoder
-        return found
-
-    def forward(self, images: Tensor) -> QueryFeatures:  # type: ignore[override]
+    def forward(self, images: Tensor) -> QueryFeatures:
         """Give the queries (N, Q, C) and the masks (N, Q, h, w) of each layer."""
         found = self.model(images, self.task.expand(len(images), -1), return_dict=True)  # type: ignore[operator]
         layers = [

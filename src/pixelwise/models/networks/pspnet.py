@@ -2,8 +2,8 @@
 
 The decoder is that of segmentation-models-pytorch, on any encoder that can be dilated, with the paper's auxiliary loss.
 
-[1] Zhao, Shi, Qi, Wang, Jia: Pyramid Scene Parsing Network, CVPR 2017, arXiv 1612.01105. 41.68 % on the ADE20K validation set
-    with a dilated ResNet-50; without the pyramid 37.23 %, and without the auxiliary loss too 35.82 % (tables 1 and 2).
+[1] Zhao, Shi, Qi, Wang, Jia: Pyramid Scene Parsing Network, CVPR 2017, arXiv 1612.01105. Its abstract: 85.4 % on the VOC
+    2012 test set, 80.2 % on that of Cityscapes.
 """
 
 from typing import Literal
@@ -32,6 +32,8 @@ ABOUT = About(
     code="MIT (segmentation-models-pytorch's decoder)",
     weights="timm's tf_efficientnet_lite2: Apache-2.0, learnt from ImageNet; installed with pixelwise",
     paper="Zhao et al., PSPNet, CVPR 2017, arXiv 1612.01105",
+    parameters=4_927_444,
+    multiply_adds=3_659_828_480,
 )
 
 

@@ -26,6 +26,8 @@ ABOUT = About(
     code="Apache-2.0 (transformers' encoder), MIT (segmentation-models-pytorch's decoder)",
     weights="NVIDIA's mit_b0: for research and evaluation alone, learnt from ImageNet; from transformers' hub",
     paper="Xie et al., SegFormer, NeurIPS 2021, arXiv 2105.15203",
+    parameters=3_716_971,
+    multiply_adds=4_792_128_000,
 )
 SMALL = ("mit_b0", "mit_b1")  # whose decoder has 256 channels in the paper, where the others' has 768
 

@@ -51,8 +51,10 @@ __all__ = ["ABOUT", "KINDS", "build"]
 ABOUT = About(
     good_for="comparison with its paper; sharp borders from pooling indices, at many times the cost of a U-Net",
     code="Apache-2.0 (written here from the paper)",
-    weights="timm's vgg16_bn: BSD-3-Clause, learnt from ImageNet",
+    weights="timm's vgg16_bn: BSD-3-Clause, learnt from ImageNet; from its hub",
     paper="Badrinarayanan, Kendall, Cipolla, SegNet, TPAMI 2017, arXiv 1511.00561",
+    parameters=29_449_355,
+    multiply_adds=104_133_427_200,
 )
 VGG16 = ((1, 1), (2, 2), (4, 4, 4), (8, 8, 8), (8, 8, 8))  # channels of each stage's convolutions, times ``width``
 BASIC = ((1,), (1,), (1,), (1,))

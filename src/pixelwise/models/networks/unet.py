@@ -32,6 +32,8 @@ ABOUT = About(
     code="Apache-2.0 (written here from the paper)",
     weights="timm's tf_efficientnet_lite2: Apache-2.0, learnt from ImageNet; installed with pixelwise",
     paper="Ronneberger, Fischer, Brox, U-Net, 2015, arXiv 1505.04597",
+    parameters=5_635_435,
+    multiply_adds=5_224_789_680,
 )
 Norm = Literal["batch", "group", "none"]
 Upsampling = Literal["nearest", "bilinear", "transposed"]

@@ -30,6 +30,8 @@ ABOUT = About(
     code="MIT (segmentation-models-pytorch's decoder)",
     weights="timm's tf_efficientnet_lite2: Apache-2.0, learnt from ImageNet; installed with pixelwise",
     paper="Xiao et al., UPerNet, ECCV 2018, arXiv 1807.10221",
+    parameters=5_104_748,
+    multiply_adds=4_026_469_040,
 )
 
 
