@@ -79,10 +79,11 @@ TASKS = {
             "data.scale=0.6",
             "model.kind=panoptic",
             "augment.policy=none",
-            "augment.flip=0.5",
             "train.crop=[384,384]",
             "train.batch=4",
+            "train.ema=0.98",
         ),
+        {"mask2former": ("model.encoder=tf_efficientnet_lite0",)},
     ),
     "drawn_panoptic": Task(
         "",

@@ -1,12 +1,17 @@
 """What every classical method of the table must do, without a line of its own here."""
 
+import typing
+import warnings
+
+import cv2
 import numpy as np
 import pytest
 
-from pixelwise.core.errors import OptionError
+from pixelwise.core.errors import DataError, OptionError
 from pixelwise.core.image import as_image
 from pixelwise.core.predictor import Predictor
 from pixelwise.methods import METHODS, TRAINED
+from pixelwise.methods.about import About, Family
 from pixelwise.methods.predictor import Method
 from pixelwise.scenes import scenes
 
@@ -30,7 +35,19 @@ IMAGES = {
     "one row": GREY[30:31],
     "one column": GREY[:, 40:41],
     "odd": GREY[:59, :77],
+    "two pixels": GREY[30:31, 20:22],
+    "2 x 2": COLOUR[29:31, 20:22],
+    "five bands": np.concatenate([COLOUR, COLOUR[:, :, :2] // 3], axis=2),
 }
+
+
+def check_large(method, size):
+    """Segment a drawn scene of (H, W); the large one is made from the small one, whose drawing takes long."""
+    pixels = cv2.resize(scenes(1, size=(300, 400), seed=3)[0].image.pixels, size[::-1], interpolation=cv2.INTER_CUBIC)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = method([as_image(pixels)])[0]
+    assert found.masks.areas().sum() == size[0] * size[1]
 
 
 @pytest.fixture(scope="module")
@@ -57,11 +74,30 @@ class TestEveryMethod:
 
     @pytest.mark.parametrize("what", sorted(IMAGES))
     def test_takes_any_size_depth_and_bands(self, name, what, ready):
-        image = as_image(IMAGES[what])
-        found = ready(name)([image])[0]
+        method, image = ready(name), as_image(IMAGES[what])
+        if name in TRAINED and what == "five bands":
+            with pytest.raises(DataError, match="the model wants bands red, green, blue"):  # those it was trained on
+                method([image])
+            return
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            found = method([image])[0]
         assert found.size == image.size
         assert found.masks.areas().sum() == image.size[0] * image.size[1]
         assert found.masks.areas().min() > 0
+
+    def test_says_what_it_is(self, name):
+        about = METHODS[name].ABOUT
+        assert isinstance(about, About)
+        assert about.family in typing.get_args(Family)
+        assert all(about)
+
+    def test_takes_a_photograph_sized_image_without_a_warning(self, name, ready):
+        check_large(ready(name), (300, 400))
+
+    @pytest.mark.slow
+    def test_takes_a_large_photograph(self, name, ready):
+        check_large(ready(name), (2000, 3000))
 
     @pytest.mark.parametrize("value", [0, 128, 255])
     @pytest.mark.parametrize("size", [(1, 1), (1, 1, 3), (9, 13), (9, 13, 3)])
@@ -86,6 +122,15 @@ class TestEveryMethod:
         pixels = (GREY / 255.0).astype(np.float32)
         pixels[3, 4], pixels[5, 6] = np.nan, np.inf
         assert ready(name)([as_image(pixels)])[0].size == (60, 80)
+
+    @pytest.mark.parametrize("band", [0, 2])
+    def test_a_band_without_numbers_does_not_hide_the_others(self, name, band, ready):
+        pixels = (COLOUR / 255.0).astype(np.float32)
+        pixels[:, :, band] = np.nan
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            found = ready(name)([as_image(pixels)])[0]
+        assert found.masks.areas().sum() == GREY.size
 
     def test_no_images_give_no_segmentations(self, name, ready):
         assert ready(name)([]) == []

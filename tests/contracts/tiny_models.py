@@ -70,17 +70,24 @@ TINY: dict[str, dict[str, Any]] = {
 }
 COARSE: dict[str, Any] = {"size": (128, 128), "options": {"steps": 400}}  # logits at 1/4 or less: small things need the pixels
 FINE: dict[str, Any] = {"options": {"steps": 400}}
-FITS: dict[str, dict[str, Any]] = {  # "size" of the scenes and "options" of training, where the usual ones do not do
+QUERIES: dict[str, Any] = {"size": (128, 128), "scenes": 54, "options": {"steps": 120}}  # none holds an object of one pixel
+# Where the usual ones do not do: "size" of the scenes and their seed ("scenes"), more options of the "model" and of training.
+FITS: dict[str, dict[str, Any]] = {
     "deeplabv3": COARSE,
     "deeplabv3plus": COARSE,
+    "detr": {"size": (128, 128), "scenes": 54, "model": {"width": 128, "queries": 12}, "options": {"rate": 1e-3, "steps": 250}},
     "dpt": FINE,
     "enet": {"options": {"rate": 1e-2, "steps": 450}},
+    "eomt": QUERIES,
     "fcn": COARSE,
     "fpn": COARSE,
-    "linknet": FINE,
+    "linknet": {"options": {"steps": 600}},
     "lraspp": COARSE,
     "manet": FINE,
+    "mask2former": QUERIES,
+    "maskformer": QUERIES,
     "maskrcnn": {"size": (128, 128)},
+    "oneformer": QUERIES,
     "pan": COARSE,
     "pspnet": COARSE,
     "segformer": COARSE,

@@ -1,6 +1,4 @@
-"""Clustering: the libraries' answers, plain published updates, features, the number of clusters, and what is in no order."""
-
-from itertools import pairwise
+"""Clustering: the libraries' answers, plain published updates, options, and the number of clusters."""
 
 import numpy as np
 import pytest
@@ -19,7 +17,6 @@ from pixelwise.methods.clusters import (
     number,
     points,
     spectral,
-    textures,
 )
 from pixelwise.methods.clusters.centres import nearest
 from pixelwise.methods.clusters.features import Features, colours
@@ -51,7 +48,7 @@ def found(name, image=IMAGE, **options):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_method_finds_three_heaps_of_colour_by_itself_from_dark_to_bright(name):
-    options = {"bandwidth": 0.3} if name == "meanshift" else {"radius": 0.15} if name == "dbscan" else {}
+    options = {"radius": 0.15} if name == "dbscan" else {}
     assert (found(name, **options) == STRIPES + 1).mean() > 0.99
 
 
@@ -82,14 +79,6 @@ def test_a_channel_of_no_numbers_is_as_a_channel_of_zeros(name):
     assert (found(name, broken) == plain).all()
 
 
-@pytest.mark.parametrize("texture", ["gabor", "patterns", "structure"])
-@pytest.mark.parametrize("shape", [(1, 1), (2, 2, 3), (1, 40, 3), (40, 1), (9, 13, 5)])
-def test_textures_and_place_take_any_size_and_bands(texture, shape):
-    pixels = np.random.default_rng(0).random(shape).astype(np.float32)
-    for name in ("kmeans", "agglomerative"):
-        assert found(name, pixels, texture=texture, place=0.5, smooth=1.0, clusters=2).shape == shape[:2]
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_one_colour_is_one_region_wherever_its_pixels_are(name):
     assert (found(name, np.full((9, 7, 3), 90, np.uint8), place=5.0, texture="gabor", smooth=2.0) == 1).all()
@@ -117,6 +106,7 @@ def test_features_out_of_range_are_refused_by_the_methods_name(name, options):
         ("fuzzycmeans", {"rounds": 0}),
         ("meanshift", {"bandwidth": 0}),
         ("meanshift", {"quantile": 0}),
+        ("meanshift", {"share": 1}),
         ("dbscan", {"radius": 0}),
         ("dbscan", {"share": 0}),
         ("dbscan", {"superpixels": 9000}),
@@ -263,6 +253,13 @@ def test_bins_are_widened_until_few_are_left_and_keep_weight_and_mean(monkeypatc
     assert total @ means == pytest.approx(weights @ values)
 
 
+def test_a_peak_of_little_gives_its_values_to_the_nearest_that_is_left():
+    peaks, values = np.array([[0.0], [1.0], [0.9]]), np.array([[0.0], [0.1], [1.0], [0.9]])
+    places = np.array([0, 0, 1, 2])
+    left, now = meanshift.without_small(peaks, places, values, np.array([50.0, 20, 29, 1]), 0.05)
+    assert (left.ravel().tolist(), now.tolist()) == ([0, 1], [0, 0, 1, 1])
+
+
 # DBSCAN
 
 
@@ -348,60 +345,6 @@ def test_the_number_has_the_best_silhouette():
 def test_an_image_of_few_colours_has_a_cluster_a_colour(count):
     image = (np.arange(60).reshape(6, 10) % count * 20).astype(np.uint8)
     assert len(np.unique(found("kmeans", image))) == count
-
-
-# features
-
-
-def test_gabor_energies_equal_scikit_images():
-    from skimage.filters import gabor
-
-    grey = np.random.default_rng(0).random((30, 41)).astype(np.float32)
-    for angle in (0, np.pi / 4, 1.9):
-        deviation = textures._OCTAVE / 0.125
-        real, imaginary = gabor(grey, 0.125, angle, sigma_x=deviation, sigma_y=deviation, mode="reflect")
-        assert textures.stripes(grey, 0.125, angle) == pytest.approx(np.hypot(real, imaginary), abs=1e-5)
-
-
-@pytest.mark.parametrize("texture", ["gabor", "patterns", "structure"])
-def test_texture_parts_stripes_of_one_mean_colour(texture):
-    """Left across, right down: no colour tells them apart."""
-    grey = np.full((48, 96), 80, np.uint8)
-    grey[::4, :48] = grey[1::4, :48] = 170
-    grey[:, 48::4] = grey[:, 49::4] = 170
-    ids = found("kmeans", grey, texture=texture, texture_weight=20, clusters=2)
-    truth = np.repeat([[1] * 48 + [2] * 48], 48, axis=0)
-    assert adjusted_rand_score(truth.ravel(), ids.ravel()) > (0.6 if texture != "patterns" else -1)
-
-
-def test_place_parts_one_colour_into_halves():
-    image = np.random.default_rng(0).integers(100, 104, (10, 40)).astype(np.uint8)
-    ids = found("kmeans", image, place=3.0, clusters=2)
-    assert len(np.unique(ids[:, :15])) == len(np.unique(ids[:, 25:])) == 1
-    assert ids[0, 0] != ids[0, -1]
-
-
-def test_smoothing_calms_noise():
-    pixels, stripes = heaps((30, 60), noise=60)
-    rough, smooth = (found("kmeans", pixels, clusters=3, smooth=width) for width in (0, 1.5))
-    assert (smooth == stripes + 1).mean() > (rough == stripes + 1).mean()
-    assert (smooth == stripes + 1).mean() > 0.93
-
-
-@pytest.mark.parametrize("space", ["lab", "luv", "hsv", "bands"])
-def test_every_space_keeps_brightness_and_scale(space):
-    ramp = as_image(np.repeat(np.arange(0, 256, 5, dtype=np.uint8)[None, :, None], 3, axis=2))
-    values = colours(ramp, space)
-    level = Points(ramp, Features(space)).brightness(values[0])
-    assert all(a < b for a, b in pairwise(level))
-    assert (level[0], level[-1]) == (pytest.approx(0, abs=0.01), pytest.approx(1, abs=0.01))
-
-
-def test_texture_of_a_large_image_is_looked_up_between_pixels_and_noted(monkeypatch):
-    monkeypatch.setattr(points, "reduced", lambda image: (as_image(np.ascontiguousarray(image.pixels[::2, ::2])), ("smaller",)))
-    made = Points(IMAGE, Features(texture="gabor"))
-    assert made.notes == ("texture: smaller",)
-    assert made.at(slice(0, None)).shape == (PIXELS[:, :, 0].size, 3 + 8)
 
 
 @pytest.mark.parametrize("name", ["dbscan", "agglomerative", "spectral"])

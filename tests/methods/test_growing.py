@@ -42,7 +42,7 @@ def point(x, y, inside=True):
     [
         ("growing", {"smooth": 0.0}),
         ("floodfill", {}),
-        ("splitmerge", {}),
+        ("splitmerge", {"block": 2}),
         ("watershed", {"smooth": 0.0, "smallest": 60}),
     ],
 )

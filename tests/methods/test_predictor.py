@@ -9,7 +9,6 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.predictor import Request
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.methods.learned import randomforest
 from pixelwise.methods.predictor import Method
 from pixelwise.methods.thresholds.otsu import otsu_level
 from pixelwise.metrics.evaluate import evaluate
@@ -150,14 +149,6 @@ def test_otsu_refuses_a_threshold_and_probabilities():
 def test_a_misspelt_method_names_the_nearest():
     with pytest.raises(UnknownName, match="did you mean 'kmeans'"):
         Method("kmean")
-
-
-def test_strips_of_features_equal_the_whole(monkeypatch):
-    image = as_image(np.random.default_rng(4).random((70, 11, 3)))
-    monkeypatch.setattr(randomforest, "_STRIP", 50)
-    starts, strips = zip(*randomforest.feature_strips(image, (0, 1, 3)), strict=True)
-    assert (len(strips), starts[1]) == (18, 44)
-    assert np.concatenate(strips) == pytest.approx(randomforest.features_of(image, (0, 1, 3)).reshape(770, -1), abs=1e-6)
 
 
 def test_a_colour_forest_is_scored_on_scenes_as_a_baseline():

@@ -187,9 +187,9 @@ def photo(shift=0):
     return noisy, np.roll(grey > 100, shift, axis=1)
 
 
-@pytest.mark.parametrize("name", ["grabcut", "guided"])
+@pytest.mark.parametrize(("name", "options"), [("grabcut", {}), ("guided", {"radius": 8, "softness": 0.001})])
 @pytest.mark.parametrize("kind", ["instance", "panoptic", "semantic"])
-def test_an_outline_a_little_off_is_drawn_to_the_edge(name, kind):
+def test_an_outline_a_little_off_is_drawn_to_the_edge(name, options, kind):
     grey, truth = photo()
     _, moved = photo(shift=3)
     ids = moved.astype(np.uint8) + np.uint8(1)
@@ -198,7 +198,7 @@ def test_an_outline_a_little_off_is_drawn_to_the_edge(name, kind):
         "panoptic": Segmentation("panoptic", DisjointMasks(ids, 2), np.array([0, 1]), LABELS),
         "semantic": of(moved),
     }[kind]
-    after = refined(name, found, grey)
+    after = refined(name, found, grey, **options)
     drawn = after.masks.mask(after.class_ids.tolist().index(1))
     assert (drawn != truth).mean() < 0.4 * (moved != truth).mean()
 

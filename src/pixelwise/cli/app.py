@@ -41,13 +41,15 @@ app = typer.Typer(
 
 
 def _register() -> None:
-    from pixelwise.cli import compare, data, demo, evaluate, listing, predict, show, train
+    from pixelwise.cli import choose, compare, data, demo, evaluate, listing, predict, show, train, tune
 
     app.add_typer(data.app, name="data")
     app.command("demo")(demo.demo)
     app.command("train")(train.train)
     app.command("evaluate")(evaluate.evaluate)
     app.command("compare")(compare.compare)
+    app.command("tune")(tune.tune)
+    app.command("choose")(choose.choose)
     app.command("predict")(predict.predict)
     app.command("show")(show.show)
     app.command("list")(listing.list_rows)

@@ -1,7 +1,7 @@
 """``--levels clusters=2,4,8``: one method at several settings of one of its options."""
 
 import inspect
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 if TYPE_CHECKING:
     from pixelwise.core.predictor import Predictor
@@ -30,8 +30,15 @@ def at_levels(predictor: "Predictor", text: str, families: "Families") -> "list[
         raise OptionError(f"--levels {text}: '{predictor.name}' has no option '{name}'; {nearest(name, known)}")
     if unfit := [family for family, module in families.items() if not getattr(module, "SEVERAL_LEVELS", False)]:
         raise OptionError(f"--levels: {', '.join(unfit)} scores a method at one setting; at several, --metrics partition does")
-    kind = type(parameters[name].default)
+    kind = _kind(parameters[name])
     return [Method(predictor.name, **{**predictor.options, name: _value(value, kind, text)}) for value in dict.fromkeys(values)]
+
+
+def _kind(option: inspect.Parameter) -> type:
+    """Give the type of an option's default or, where that is None, the one it is annotated with beside None."""
+    if option.default is not None:
+        return type(option.default)
+    return next((each for each in get_args(option.annotation) if each is not type(None)), str)
 
 
 def _value(text: str, kind: type, given: str) -> float | str:

@@ -20,7 +20,7 @@ def list_rows(
     if what not in WHAT:
         raise UnknownName(f"there is no list of '{what}'; {nearest(what, WHAT)}")
     rows = _encoders() if what == "encoders" else _rows(what)
-    told = {"models": _model, "formats": _format, "metrics": _metric, "refiners": _refiner}.get(what)
+    told = {"models": _model, "methods": _method, "formats": _format, "metrics": _metric, "refiners": _refiner}.get(what)
     more = told or (lambda name: {})
     if as_json:
         typer.echo(json.dumps([{"name": name, "about": about, **more(name)} for name, about in rows], ensure_ascii=False))
@@ -30,11 +30,25 @@ def list_rows(
 
         typer.echo(f"costs: at the default options, for one image of {SIZE[0]} x {SIZE[1]} and {CLASSES} classes")
     width = max(len(name) for name, _ in rows)
+    if what == "methods":
+        _print_by_family(rows, width)
+        return 0
     for name, about in rows:
         _print_hung(f"{name:<{width}}  {about}".rstrip(), " " * (width + 2))
         for line in _lines(more(name)):
             _print_hung(f"{'':<{width + 4}}{line}", " " * (width + 6))
     return 0
+
+
+def _print_by_family(rows: list[tuple[str, str]], width: int) -> None:
+    """Print a line a method, under the name of its family; what else is known of them, ``--json`` tells."""
+    families: dict[str, list[tuple[str, str]]] = {}
+    for name, about in rows:
+        families.setdefault(_method(name)["family"], []).append((name, about))
+    for family, members in families.items():
+        typer.echo(f"{family}:")
+        for name, about in members:
+            _print_hung(f"  {name:<{width}}  {about}", " " * (width + 4))
 
 
 def _print_hung(text: str, indent: str) -> None:
@@ -88,6 +102,28 @@ def _model_lines(model: dict[str, Any]) -> list[str]:
     return [f"{name}: {text}" for name, text in lines.items() if text]
 
 
+def _method(name: str) -> dict[str, Any]:
+    """Tell what a method gives and is good for, what it costs, its options with their defaults, and where it comes from."""
+    import inspect
+
+    from pixelwise.methods import METHODS, TRAINABLE, TRAINED
+
+    module = METHODS[name]
+    parameters = inspect.signature(module.segment).parameters
+    hidden = {"image", "prompts", "model", "probabilities"}
+    return {
+        "kind": module.KIND,
+        **module.ABOUT._asdict(),
+        "options": {key: _shown(one.default) for key, one in parameters.items() if key not in hidden},
+        "takes_prompts": "prompts" in parameters,
+        "learns": "must" if name in TRAINED else "can" if name in TRAINABLE else "no",
+    }
+
+
+def _shown(default: Any) -> Any:
+    return list(default) if isinstance(default, tuple) else default
+
+
 def _metric(name: str) -> dict[str, Any]:
     """Tell what a metric scores, and the rule of each of its scores."""
     from pixelwise.metrics import METRICS
@@ -121,7 +157,8 @@ def _format(name: str) -> dict[str, Any]:
 def _rows(what: str) -> list[tuple[str, str]]:
     """Give each row's name and the first sentence of its module, read without running the module."""
     table = _table(what)
-    return [(name, _first_sentence(table.rows[name])) for name in sorted(table)]
+    names = list(table) if what == "methods" else sorted(table)  # methods stand by family in their table
+    return [(name, _first_sentence(table.rows[name])) for name in names]
 
 
 def _table(what: str):  # type: ignore[no-untyped-def]  # each branch imports only what it lists

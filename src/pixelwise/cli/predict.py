@@ -12,7 +12,9 @@ from pixelwise.cli.wrapping import FLIPS, OVERLAP, REFINE, TILE, TURNS, wrapping
 
 
 def predict(
-    model: Annotated[str, typer.Argument(help="A run folder, a checkpoint, or a method's name such as otsu.", metavar="MODEL")],
+    model: Annotated[
+        str, typer.Argument(help="A run folder, a checkpoint, a method's name such as otsu, or a method file.", metavar="MODEL")
+    ],
     inputs: Annotated[list[str], typer.Argument(help="Images, folders, or patterns such as 'scans/*.tif'.", metavar="INPUT…")],
     out: Annotated[Path, typer.Option("--out", help="Folder for the results.", metavar="DIR")],
     tile: Annotated[str, typer.Option(help=TILE, metavar="H,W")] = "auto",
@@ -23,6 +25,10 @@ def predict(
     prompts: Annotated[Path | None, typer.Option("--prompts", help=PROMPTS, metavar="FILE")] = None,
     box: Annotated[list[str] | None, typer.Option("--box", help=BOX, metavar="L,T,R,B")] = None,
     point: Annotated[list[str] | None, typer.Option("--point", help=POINT, metavar="X,Y[,out]")] = None,
+    time_limit: Annotated[
+        float | None,
+        typer.Option(help="Seconds for an image; one that a method's loops take longer for is listed as failed.", metavar="S"),
+    ] = None,
     threshold: Annotated[
         float | None, typer.Option(help="Foreground above this probability (one-class models), from 0 to 1.")
     ] = None,
@@ -39,10 +45,14 @@ def predict(
     """
     from pixelwise.cli.progress import progress_bar
     from pixelwise.load import load
+    from pixelwise.methods.predictor import Method
     from pixelwise.predict.folder import predict as predict_folder
 
-    predictor = wrapping(tile, overlap, flips, turns, refine)(load(model))
     pointed = prompts_of(prompts, box or (), point or ())
+    loaded = load(model)
+    if pointed and isinstance(loaded, Method):
+        loaded = loaded.for_strokes()
+    predictor = wrapping(tile, overlap, flips, turns, refine)(loaded)
     try:
         with progress_bar("predict") as progress:
             summary = predict_folder(
@@ -55,6 +65,7 @@ def predict(
                 batch=batch,
                 again=again,
                 prompts=pointed,
+                time_limit=time_limit,
                 progress=progress,
             )
     except KeyboardInterrupt:
@@ -64,6 +75,8 @@ def predict(
         print(json.dumps(summary.to_json(), indent=2, ensure_ascii=False))
     else:
         print(str(summary).partition("\n")[0])
+        for note, images in summary.notes:
+            print(f"note: {note} ({images} image{'s' if images > 1 else ''})")
     for file, error in summary.failures:
         print(f"failed: {file}: {error}", file=sys.stderr)
     if summary.failures:

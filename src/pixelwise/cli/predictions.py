@@ -23,6 +23,7 @@ def open_predictions(source: str, dataset: "Dataset") -> "Predictions | None":
     """
     from pixelwise.core.errors import MissingFile
     from pixelwise.methods import METHODS
+    from pixelwise.methods.stored import is_stored
     from pixelwise.metrics.predictions import is_model, is_stated, read_predictions
 
     path = Path(source)
@@ -34,7 +35,7 @@ def open_predictions(source: str, dataset: "Dataset") -> "Predictions | None":
         return None
     if is_stated(path):
         return read_predictions(path, dataset)
-    return None if is_model(path) else _labelled(path, dataset)
+    return None if is_stored(path) or is_model(path) else _labelled(path, dataset)
 
 
 def _labelled(path: Path, dataset: "Dataset") -> "Predictions":

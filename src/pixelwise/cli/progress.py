@@ -5,10 +5,10 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(title: str) -> Iterator[Callable[[float, int], None]]:
     """Show a bar while the block runs; the block calls what it is given with (done, in all).
 
-    Where stderr is no terminal nothing is drawn: log files stay readable.
+    What is done may be a part of one. Where stderr is no terminal nothing is drawn: log files stay readable.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

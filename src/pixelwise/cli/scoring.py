@@ -109,6 +109,13 @@ def run_facts(run: Path, predictor: "Predictor") -> dict[str, str]:
 
     training: Mapping[str, Any] = predictor.card.training
     options: Mapping[str, Any] = predictor.card.options
+    if "steps" not in training:  # a method, which takes none
+        return {
+            "method": ", ".join([predictor.card.name, *(f"{name} {value}" for name, value in options.items())]),
+            "data": str(training.get("data")),
+            "images": f"{training.get('train_images')} for training, {training.get('val_images')} for validation",
+            "classes": ", ".join(predictor.card.labels.names),
+        }
     facts = {
         "network": f"{predictor.card.name}, encoder {options.get('encoder', 'none')}",
         "encoder weights": str(training.get("encoder_weights") or "random"),

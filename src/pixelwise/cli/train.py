@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 def train(
     recipe: Annotated[Path | None, typer.Argument(help="A run file (TOML); flags override it.")] = None,
     data: Annotated[str | None, typer.Option(help="The labelled folder.")] = None,
-    model: Annotated[str | None, typer.Option(help="The network: see 'pixelwise list models'.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="The network: see 'pixelwise list models'; or a method that learns: randomforest, ragmerge."),
+    ] = None,
     kind: Annotated[
         str | None, typer.Option(help="semantic, multilabel, instance or panoptic; the labels' kind unless given.")
     ] = None,
@@ -54,7 +57,11 @@ def train(
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> int:
-    """Train a network, score it, and write report.html. Bad label maps are stopped before a minute is spent."""
+    """Train a network, score it, and write report.html. Bad label maps are stopped before a minute is spent.
+
+    A method that learns (randomforest, ragmerge) is trained by the same command; its options are given as model.trees=60.
+    """
+    from pixelwise.jobs.train_method import is_method
     from pixelwise.train import start as starting
     from pixelwise.train.devices import leads
     from pixelwise.train.options import read_recipe
@@ -77,6 +84,8 @@ def train(
     ):
         typer.echo(f"resuming {out} with the recipe it was started with; the options given now are not used", err=True)
     given = None if is_open or (resume and recipe is None and data is None) else _recipe(recipe, flags, set_ or [])
+    if given is not None and is_method(given):
+        return _method(given, out, quiet)
     asked = read_recipe(out / "recipe.toml").data if is_open else given.data if given is not None else None
     if asked is not None and asked.folds and not asked.fold:
         return _cross_validate(given, out, resume, quiet)
@@ -100,6 +109,22 @@ def _place(flags: dict[str, dict[str, Any]], settings: list[str]) -> tuple[dict[
     ]
     place = override({}, ours).get("train", {}) | ({"device": device} if device is not None else {})
     return place, [one for one in settings if one not in ours]
+
+
+def _method(recipe: "Recipe", out: Path, quiet: bool) -> int:
+    """Train a method that learns, score it on the validation data, and write the report."""
+    from pixelwise.cli.scoring import score_and_report
+    from pixelwise.jobs.train_method import train_method
+    from pixelwise.metrics.settle import unknown_to
+
+    def say(text: str) -> None:
+        if not quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    trained, prepared = train_method(recipe, out, say)
+    if len(prepared.val) and (trained.card.kind == "regions" or not unknown_to(trained.card.labels, prepared.val)):
+        score_and_report(trained, prepared.val, out, quiet)
+    return _left_out(prepared.audit)
 
 
 def _cross_validate(recipe: "Recipe | None", out: Path, resume: bool, quiet: bool) -> int:

@@ -62,7 +62,7 @@ class Prompt:
     def scaled(self, size: Size, to: Size) -> "Prompt":
         """Give the prompt as it lies when the image of (H, W) is resized to another (H, W); a box keeps a pixel at least.
 
-        >>> Prompt(points=((3.0, 1.0, True),), box=(0, 0, 4, 2)).scaled((2, 4), (1, 2))
+        >>> Prompt(points=((3.0, 1.0, True),), box=(0, 0, 4, 2)).scaled((4, 8), (2, 4))
         Prompt(points=((1.25, 0.25, True),), box=(0, 0, 2, 1), scribbles=(), polygon=(), class_id=None)
         """
         if size == to:

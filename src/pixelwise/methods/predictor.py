@@ -4,7 +4,7 @@ import hashlib
 import inspect
 import json
 import pickle
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,13 @@ from pixelwise.methods.grey import FOREGROUND, LABELS
 
 
 class Method:
-    """A method of the table ``METHODS`` with its options; a ``Predictor``."""
+    """A method of the table ``METHODS`` with its options; a ``Predictor``.
+
+    Attributes:
+        name, options: as given.
+        module: where its code is.
+        training: what is to be known of its options or its model: how they were tuned, what it was trained on.
+    """
 
     def __init__(self, name: str, **options: Any) -> None:
         """Choose a method by name.
@@ -33,6 +39,7 @@ class Method:
         self.name = name
         self.module = METHODS[name]
         self.options = dict(options)
+        self.training: Mapping[str, Any] = {}
         self._known = set(inspect.signature(self.module.segment).parameters) - {"image"}
         known = self._known | self._learning
         for key in options:
@@ -56,6 +63,18 @@ class Method:
         """Tell whether the method can segment now."""
         return not self.is_trained or "model" in self.options
 
+    def for_strokes(self) -> "Method":
+        """Give the method as it is where strokes will be given: one that needs them has classes then, as its card tells."""
+        if self.is_ready or not {"prompts", "classes"} <= self._known or "classes" in self.options:
+            return self
+        return Method(self.name, classes=LABELS.names, **self.options)
+
+    def known_to(self, training: Mapping[str, Any]) -> "Method":
+        """Give the same method with what is to be known of it."""
+        found = Method(self.name, **self.options)
+        found.training = dict(training)
+        return found
+
     def fit(self, dataset: Dataset) -> "Method":
         """Train on ``dataset``, instances painted as classes; the method itself stays as it is.
 
@@ -74,7 +93,12 @@ class Method:
         """What this method is; of one that is trained, the classes are its training data's."""
         options = {key: value for key, value in self.options.items() if key != "model"}
         return Card(
-            self.name, self.module.KIND, self._labels(), gives_probabilities="probabilities" in self._known, options=options
+            self.name,
+            self.module.KIND,
+            self._labels(),
+            gives_probabilities="probabilities" in self._known,
+            options=options,
+            training=self.training,
         )
 
     def fingerprint(self) -> str:
@@ -84,8 +108,15 @@ class Method:
 
     def _labels(self) -> LabelSet:
         if self.is_trained:
-            return self.options["model"].labels if self.is_ready else LabelSet(())
+            return self.options["model"].labels if self.is_ready else self._stroke_labels()
         return LABELS if self.module.KIND in ("semantic", "panoptic") else LabelSet.of(["region"])
+
+    def _stroke_labels(self) -> LabelSet:
+        """Give the classes that were named for strokes, before anything was learned."""
+        if "classes" not in self.options:
+            return LabelSet(())
+        labels: LabelSet = self.module.stroke_labels(self.options["classes"])
+        return labels
 
     def __call__(self, images: Sequence[Image], request: Request = PLAIN) -> list[Segmentation]:
         """Segment each image.
@@ -96,8 +127,11 @@ class Method:
         Raises:
             OptionError: the method must be trained first, or cannot do what is requested.
         """
-        if not self.is_ready:
-            raise OptionError(f"the method '{self.name}' must be trained first: Method('{self.name}').fit(dataset)")
+        if not self.is_ready and not (request.prompts and "prompts" in self._known) and not self.options.get("prompts"):
+            raise OptionError(
+                f"the method '{self.name}' must be trained first: Method('{self.name}').fit(dataset), or on the command line "
+                f"pixelwise train --model {self.name}" + ("; or given strokes as prompts" if "prompts" in self._known else "")
+            )
         if request.probabilities and "probabilities" not in self._known:
             raise OptionError(f"the method '{self.name}' gives no probabilities")
         if request.prompts and "prompts" not in self._known:

@@ -97,8 +97,8 @@ def cost_of(name: str, options: Mapping[str, Any] | None = None, size: Size = SI
     """Count a network, at its default options: the first of its kinds, ``classes`` classes, one RGB image of ``size``.
 
     It runs on torch's meta device, which has shapes and no numbers, so that 100 M parameters take no memory. A network whose
-    shapes follow from numbers, as from boxes it finds, runs on an image of noise. Multiply-adds are those of convolutions,
-    matrix products and attention, counted as they run.
+    shapes follow from numbers runs on an image of noise, in which one that finds boxes finds as many as it may. Multiply-adds
+    are those of convolutions, matrix products and attention, counted as they run.
     """
     import torch
 

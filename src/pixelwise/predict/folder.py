@@ -8,6 +8,7 @@ goes on where it was when it is started again.
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +25,11 @@ from pixelwise.core.labels import VOID, LabelSet, colour_of, foreground_of
 from pixelwise.core.predictor import Predictor, Request
 from pixelwise.core.prompt import Prompts
 from pixelwise.core.segmentation import Segmentation
+from pixelwise.methods.predictor import Method
 from pixelwise.predict.fingerprint import fingerprint
 from pixelwise.predict.inputs import Job, find_images, jobs_of
 from pixelwise.predict.journal import Journal, count_segments
+from pixelwise.predict.limited import Limited
 from pixelwise.predict.measure import measure
 from pixelwise.predict.prompted import prompted_stream
 
@@ -45,6 +48,7 @@ class Summary:
         segments: how many segments were found in them.
         failures: the images that have none, and why.
         kept: how many of ``count`` were done by an earlier run and are as they were.
+        notes: what the predictor said of how it worked, each once, with the number of images of which it holds.
     """
 
     out: Path
@@ -52,6 +56,7 @@ class Summary:
     segments: int
     failures: tuple[tuple[str, str], ...]
     kept: int = 0
+    notes: tuple[tuple[str, int], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Write as plain JSON values."""
@@ -62,6 +67,7 @@ class Summary:
             "segments": self.segments,
             "kept": self.kept,
             "failures": failures,
+            "notes": [{"note": note, "images": images} for note, images in self.notes],
         }
 
     def __str__(self) -> str:
@@ -82,7 +88,8 @@ def predict(
     batch: int = 8,
     again: bool = False,
     prompts: Prompts = NO_PROMPTS,
-    progress: Callable[[int, int], None] | None = None,
+    time_limit: float | None = None,
+    progress: Callable[[float, int], None] | None = None,
 ) -> Summary:
     """Segment images and write the results to ``out``; a bad image is listed, and the rest go on.
 
@@ -97,14 +104,17 @@ def predict(
         batch: how many images of one size are segmented at once.
         again: segment every image, whatever is there.
         prompts: what is pointed at in the images; images are then segmented one at a time.
-        progress: called with (images done, images in all).
+        time_limit: seconds for an image; one whose loops take longer is listed as failed. A single pass is not cut short.
+        progress: called with (images done, images in all); within an image that takes long, with a part of one.
 
     Raises:
         MissingFile: there is no image at all.
-        OptionError: ``threshold`` or ``binary`` do not fit the predictor, or ``out`` is the folder of the images.
+        OptionError: ``threshold``, ``binary`` or ``time_limit`` do not fit, or ``out`` is the folder of the images.
         StorageError: ``out`` cannot be written.
         RunInUse: another process writes to ``out``.
     """
+    if isinstance(predictor, Method) and prompts:
+        predictor = predictor.for_strokes()
     card, out = predictor.card, Path(out)
     _check(card, threshold, binary)
     request = Request(threshold=threshold)
@@ -118,12 +128,33 @@ def predict(
         _write_labels(card, out, binary)
         failures = [(str(path), reason) for path, reason in missing]
         segments = count_segments(out) if journal.is_complete else 0
+        notes: Counter[str] = Counter()
         if not journal.is_complete:
+            done = _Done(progress, len(jobs))
+            limited = Limited(predictor, time_limit, done.within)
             with journal:
-                _segment(predictor, request, prompts, jobs, journal, failures, binary, batch, progress)
+                at_once = batch if time_limit is None else 1  # a batch that fails is tried again image by image
+                _segment(limited, request, prompts, jobs, journal, failures, notes, binary, at_once, done)
             segments = journal.segments
         write_json(out / "failures.json", [{"file": file, "error": error} for file, error in failures])
-    return Summary(out, len(jobs) + len(missing) - len(failures), segments, tuple(failures), len(journal.done))
+    count = len(jobs) + len(missing) - len(failures)
+    return Summary(out, count, segments, tuple(failures), len(journal.done), tuple(notes.items()))
+
+
+class _Done:
+    """How many images are done, told to whoever asked: whole ones, and a part of the one in work."""
+
+    def __init__(self, progress: Callable[[float, int], None] | None, total: int) -> None:
+        self._progress, self._whole, self._total = progress, 0, total
+
+    def whole(self, count: int) -> None:
+        self._whole = count
+        if self._progress is not None:
+            self._progress(count, self._total)
+
+    def within(self, share: float) -> None:
+        if self._progress is not None:
+            self._progress(min(self._whole + share, self._total), self._total)
 
 
 def _segment(
@@ -133,9 +164,10 @@ def _segment(
     jobs: Sequence[Job],
     journal: Journal,
     failures: list[tuple[str, str]],
+    notes: Counter[str],
     binary: bool,
     batch: int,
-    progress: Callable[[int, int], None] | None,
+    done: _Done,
 ) -> None:
     """Segment what is not done, and enter each image in the journal once its pictures are written."""
     left = [job for job in jobs if job.stamp not in journal.done]
@@ -146,14 +178,15 @@ def _segment(
                 raise found
             names = _write_pictures(journal.folder, job, image, found, binary)
             entry = {"file": str(job.path), **names, "size": list(image.size), "kind": found.kind}
-            journal.add(job, {**entry, "segments": list(measure(image, found))}, image.bands)
+            told = {"notes": list(found.notes)} if found.notes else {}
+            journal.add(job, {**entry, **told, "segments": list(measure(image, found))}, image.bands)
+            notes.update(found.notes)
             written += 1
         except StorageError:
             raise  # no space: the rest would fail alike
         except PixelwiseError as error:
             failures.append((str(job.path), _reason(job.path, error)))
-        if progress is not None:
-            progress(written + len(failures) - failed, len(jobs))
+        done.whole(written + len(failures) - failed)
 
 
 def _write_labels(card: Card, out: Path, binary: bool) -> None:

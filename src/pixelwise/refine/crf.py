@@ -10,15 +10,17 @@ million probabilities, is worked on reduced and comes back along its edges, whic
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import cv2
 import numpy as np
 
-from pixelwise.core.arrays import BoolArray, FloatArray
+from pixelwise.core.arrays import BoolArray, FloatArray, IntArray
 from pixelwise.core.errors import OptionError
 from pixelwise.core.image import Image
 from pixelwise.core.segmentation import Segmentation
+from pixelwise.decode.pixel import highest
 from pixelwise.methods.reduced import PIXELS, enlarged, reduced
 from pixelwise.refine.about import About
 from pixelwise.refine.decided import decided
@@ -79,16 +81,13 @@ def refine(
         return _objects(image, found, pull, rounds, certainty)
     ids = found.panoptic_ids()
     if found.kind == "semantic" and found.probabilities is not None:
-        marginals, notes = _drawn(image, found.probabilities, pull, rounds)
+        marginals, notes = _refined(image, found.probabilities, pull, rounds)
         refined = decided(found.labels, marginals, threshold, is_void=ids == 0)
         return replace(refined, notes=(*found.notes, *notes))
-    given = np.full((len(found), *found.size), np.float32((1 - certainty) / max(1, len(found) - 1)))
-    for index, each in enumerate(given):
-        each[ids == index + 1] = certainty
-        each[ids == 0] = 1 / len(given)
-    marginals, notes = _drawn(image, given, pull, rounds)
-    drawn = np.where(ids == 0, 0, marginals.argmax(axis=0) + 1).astype(ids.dtype)
-    return replace(with_ids(found, drawn), notes=(*found.notes, *notes))
+    if len(found) < 2:
+        return found
+    drawn, notes = _redrawn(image, ids, len(found), pull, rounds, certainty)
+    return replace(with_ids(found, np.where(ids == 0, 0, drawn).astype(ids.dtype)), notes=(*found.notes, *notes))
 
 
 def _check(pull: Pull, rounds: int, certainty: float) -> None:
@@ -107,27 +106,56 @@ def _check(pull: Pull, rounds: int, certainty: float) -> None:
         raise OptionError(f"crf: the certainty is above 0.5 and below 1, got {certainty}")
 
 
-def _drawn(image: Image, probabilities: FloatArray, pull: Pull, rounds: int) -> tuple[FloatArray, tuple[str, ...]]:
+def _refined(image: Image, probabilities: FloatArray, pull: Pull, rounds: int) -> tuple[FloatArray, tuple[str, ...]]:
     """Give the marginals (L, H, W), worked out on fewer pixels where there are many; and a note that says so."""
-    seen = np.array([float(each.max(initial=0)) >= _SEEN for each in probabilities])
-    if seen.sum() < 2:
+    seen = np.flatnonzero([float(each.max(initial=0)) >= _SEEN for each in probabilities])
+    if len(seen) < 2:
         return probabilities, ()
-    small, notes = reduced(image, min(PIXELS, _VALUES // int(seen.sum())))
-    marginals = np.zeros((len(seen), *small.size), np.float32)
-    if not notes:
-        marginals[seen] = mean_field(probabilities[seen], colours(image), pull, rounds)
-        return marginals, ()
-    factor = small.size[0] / image.size[0]
-    near = pull._replace(reach=max(1.0, pull.reach * factor), near=max(0.3, pull.near * factor))
-    given = np.empty((int(seen.sum()), *small.size), np.float32)
-    for row, index in enumerate(np.flatnonzero(seen)):  # one by one: all of them at full size are gigabytes
-        cv2.resize(probabilities[index], small.size[::-1], dst=given[row], interpolation=cv2.INTER_AREA)
-    marginals[seen] = mean_field(given, colours(small), near, rounds)
-    place = enlarged(np.arange(small.size[0] * small.size[1], dtype=np.int32).reshape(small.size), small, image)
+    small, marginals, notes = _worked_out(image, lambda row: probabilities[seen[row]], len(seen), pull, rounds)
     whole = np.zeros(probabilities.shape, np.float32)
-    for index in np.flatnonzero(seen):
-        np.take(marginals[index], place, out=whole[index])
+    if not notes:
+        whole[seen] = marginals
+        return whole, ()
+    place = enlarged(np.arange(small.size[0] * small.size[1], dtype=np.int32).reshape(small.size), small, image)
+    for index, each in zip(seen, marginals, strict=True):
+        np.take(each, place, out=whole[index])
     return whole, notes
+
+
+def _redrawn(
+    image: Image, ids: IntArray, count: int, pull: Pull, rounds: int, certainty: float
+) -> tuple[IntArray, tuple[str, ...]]:
+    """Draw ids (H, W) of 1 to ``count`` anew; where there is 0, all are as probable."""
+    strange, unknown = np.float32((1 - certainty) / (count - 1)), np.float32(1 / count)
+
+    def given(row: int) -> FloatArray:
+        own = np.where(ids == row + 1, np.float32(certainty), strange)
+        own[ids == 0] = unknown
+        return own
+
+    small, marginals, notes = _worked_out(image, given, count, pull, rounds)
+    drawn = highest(marginals[None])[0].astype(np.int32) + 1
+    return enlarged(drawn, small, image), notes
+
+
+def _worked_out(
+    image: Image, field: Callable[[int], FloatArray], count: int, pull: Pull, rounds: int
+) -> tuple[Image, FloatArray, tuple[str, ...]]:
+    """Give the image worked on, its marginals (L, h, w) and a note if it is a smaller one.
+
+    ``field`` gives the probabilities (H, W) of each of ``count`` classes, one by one: all of them at full size are gigabytes.
+    """
+    small, notes = reduced(image, max(1, min(PIXELS, _VALUES // count)))
+    given = np.empty((count, *small.size), np.float32)
+    for row in range(count):
+        whole = np.asarray(field(row), np.float32)
+        given[row] = cv2.resize(whole, small.size[::-1], interpolation=cv2.INTER_AREA) if notes else whole
+    return small, mean_field(given, colours(small), _scaled(pull, small.size[0] / image.size[0]), rounds), notes
+
+
+def _scaled(pull: Pull, factor: float) -> Pull:
+    """Give the same widths on a smaller image."""
+    return pull._replace(reach=max(1.0, pull.reach * factor), near=max(0.3, pull.near * factor))
 
 
 def colours(image: Image) -> FloatArray:
@@ -147,8 +175,7 @@ def _objects(image: Image, found: Segmentation, pull: Pull, rounds: int, certain
         small, notes = reduced(part, _OBJECT)
         shown = cv2.resize(piece.mask.astype(np.float32), small.size[::-1], interpolation=cv2.INTER_AREA).reshape(small.size)
         inside = (1 - certainty) + (2 * certainty - 1) * shown
-        factor = small.size[0] / part.size[0]
-        near = pull._replace(reach=max(1.0, pull.reach * factor), near=max(0.3, pull.near * factor))
+        near = _scaled(pull, small.size[0] / part.size[0])
         first, second = mean_field(np.stack([1 - inside, inside]), colours(small), near, rounds)
         drawn = (second > first).astype(np.uint8)
         return np.asarray((enlarged(drawn, small, part) if notes else drawn) > 0)

@@ -64,14 +64,14 @@ def refine(image: Image, found: Segmentation, *, band: int = 4, rounds: int = 2)
     ids = found.panoptic_ids().copy()
     takes = np.append(True, ~is_thing)  # what a thing may take pixels from
     for piece in pieces(found.masks, margin):
-        if is_thing[piece.index]:
+        if is_thing[piece.row]:
             _exchange(ids[piece.window], piece, change(piece), takes)
     return with_ids(found, ids)
 
 
 def _exchange(held: IntArray, piece: Piece, drawn: BoolArray, takes: BoolArray) -> None:
     """Give a thing the pixels drawn, in the id map of its window, and what it leaves to the nearest other segment."""
-    own = held == piece.index + 1
+    own = held == piece.row + 1
     lost, rest = own & ~drawn, ~own
     gained = drawn & ~own & takes[held]
     if lost.any() and rest.any():
@@ -79,7 +79,7 @@ def _exchange(held: IntArray, piece: Piece, drawn: BoolArray, takes: BoolArray) 
         table = np.zeros(int(nearest.max()) + 1, held.dtype)
         table[nearest[rest]] = held[rest]
         held[lost] = table[nearest[lost]]
-    held[gained] = piece.index + 1
+    held[gained] = piece.row + 1
 
 
 def _cut(image: Image, mask: BoolArray, band: int, rounds: int) -> BoolArray:
@@ -96,9 +96,8 @@ def _cut(image: Image, mask: BoolArray, band: int, rounds: int) -> BoolArray:
     trimap = np.where(shown, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     trimap[depth > band] = cv2.GC_FGD
     trimap[gap > band] = cv2.GC_BGD
-    models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.setRNGSeed(0)  # the colours' first clusters are drawn by chance
-    cv2.grabCut(_three_bytes(small), trimap, None, *models, rounds, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(_three_bytes(small), trimap, (0, 0, 1, 1), np.zeros((1, 65)), np.zeros((1, 65)), rounds, cv2.GC_INIT_WITH_MASK)
     inside = ((trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD)).astype(np.uint8)
     drawn = (enlarged(inside, small, image) if notes else inside) > 0
     return drawn if drawn.any() else mask

@@ -41,7 +41,7 @@ ABOUT = About(
 
 
 def refine(
-    image: Image, found: Segmentation, *, radius: int = 8, softness: float = 0.001, threshold: float | None = None
+    image: Image, found: Segmentation, *, radius: int = 4, softness: float = 0.01, threshold: float | None = None
 ) -> Segmentation:
     """Draw the outlines of ``found`` to the edges of ``image``.
 
@@ -118,7 +118,9 @@ class _Guide:
         with_bands = [self._mean(band * field) - own * mean for band, own in zip(self._bands, self._means, strict=True)]
         found, rest = np.zeros(field.shape, np.float32), mean
         for i in range(count):
-            slope = sum(self._inverse[min(i, j), max(i, j)] * with_bands[j] for j in range(count))
+            slope = np.zeros(field.shape, np.float32)
+            for j in range(count):
+                slope += self._inverse[min(i, j), max(i, j)] * with_bands[j]
             rest = rest - slope * self._means[i]
             found += self._mean(slope) * self._bands[i]
         return found + self._mean(rest)

@@ -13,7 +13,7 @@ from pixelwise.core.image import Image
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.refine.about import About
 from pixelwise.refine.parts import Parts, parts_of
-from pixelwise.refine.pieces import areas_of, reshaped, with_ids
+from pixelwise.refine.pieces import reshaped, with_ids
 
 _MASKS = "the background inside a mask becomes part of it"
 _MAP = "what lies inside one segment joins it: of any size where it is void or 'background', else up to ``area``"
@@ -70,7 +70,7 @@ def _filled(mask: BoolArray, area: int | None) -> BoolArray:
     """Fill the holes (h, w) of up to ``area`` pixels; a window that ends at the image's border ends the hole's cover too."""
     framed = np.pad(~mask, 1, constant_values=True)  # the outside of the window is background, so that what touches it is open
     count, ids = cv2.connectedComponents(framed.astype(np.uint8), connectivity=4)
-    areas = areas_of(ids, count - 1)
+    areas = np.bincount(ids.ravel(), minlength=count)
     is_hole = np.ones(count, bool) if area is None else areas <= area
     is_hole[[0, ids[0, 0]]] = False
     return np.asarray(mask | is_hole[ids][1:-1, 1:-1])

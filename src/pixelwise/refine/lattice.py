@@ -4,9 +4,9 @@ A sum over all pairs of N points, sum_j exp(-|x_i - x_j|^2 / 2) v_j, is found in
 of the simplex around each point, blurred along the D + 1 directions of the lattice, and read back with the same weights. A
 simplex of D dimensions has only D + 1 corners, so a point costs D + 1 products where a grid costs 2 ** D.
 
-Two things are added to the paper. Corners one step from those in use are kept too: without them, what is blurred over a gap is
-lost, which in sparse colours is most of the error. And few points get a finer lattice with wider blurs, as the error is that of
-linear interpolation within a simplex.
+Two things are added to the paper. Corners one step from those in use are kept too, where these are not too many: else what is
+blurred over a gap is lost, in sparse colours most of the error. And few points get a finer lattice with wider blurs, as the
+rest of the error is that of linear interpolation within a simplex.
 
 Up to some 1,500 points all pairs cost less than a lattice, and ``gaussian`` takes the sums as they are.
 
@@ -54,7 +54,7 @@ class Pairs:
 
     def sums(self, values: FloatArray) -> FloatArray:
         """Sum up values (N, L)."""
-        return self._matrix @ values
+        return np.asarray(self._matrix @ values)
 
 
 class Lattice:

@@ -94,4 +94,4 @@ class _Nearness:
     def _blurred(self, values: FloatArray) -> FloatArray:
         image = values.reshape(*self._size, -1)
         found = cv2.sepFilter2D(image, cv2.CV_32F, self._kernel, self._kernel, borderType=cv2.BORDER_CONSTANT)
-        return found.reshape(values.shape)
+        return np.asarray(found).reshape(values.shape)

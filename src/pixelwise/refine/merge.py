@@ -33,7 +33,7 @@ ABOUT = About(
 )
 
 
-def refine(image: Image, found: Segmentation, *, colour: float = 6.0, area: int = 64) -> Segmentation:
+def refine(image: Image, found: Segmentation, *, colour: float = 10.0, area: int = 64) -> Segmentation:
     """Merge the regions of ``found``.
 
     Args:
@@ -71,9 +71,9 @@ class _Graph:
     """Regions, their colours, and which touch; ``joined`` (K,) tells which region each has become part of."""
 
     def __init__(self, nodes: IntArray, image: Image) -> None:
-        self.areas = np.bincount(nodes.ravel()).astype(np.float64)
-        self.colours = mean_colours(image, nodes, self.areas.astype(np.int64))
-        self.pairs, _ = pairs_in(nodes)
+        self.areas = np.bincount(nodes.ravel())
+        self.colours = mean_colours(image, nodes, self.areas)
+        self.pairs = pairs_in(nodes)
         self.joined = np.arange(len(self.areas))
 
     def join_alike(self, colour: float) -> None:
@@ -119,7 +119,7 @@ class _Graph:
         """Make each region part of another (K,): areas add up, colours are weighed by them, ties are those of all parts."""
         advance(1 - np.count_nonzero(self.areas) / len(self.areas))
         count = len(target)
-        areas = np.bincount(target, self.areas, count)
+        areas = np.bincount(target, self.areas, count).astype(np.int64)
         sums = [np.bincount(target, self.areas * self.colours[:, band], count) for band in range(self.colours.shape[1])]
         self.colours = np.stack(sums, axis=1) / np.maximum(areas, 1)[:, None]
         self.areas, self.joined = areas, target[self.joined]

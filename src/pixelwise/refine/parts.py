@@ -6,7 +6,7 @@ import numpy as np
 
 from pixelwise.core.arrays import FloatArray, IntArray
 from pixelwise.core.image import RGB, Image
-from pixelwise.methods.partition import connected, numbered_from_1
+from pixelwise.methods.partition import connected
 
 _STRIP = 2**20  # pixels looked at together
 
@@ -19,14 +19,12 @@ class Parts(NamedTuple):
         ids: (K,) what each is part of.
         areas: (K,) in pixels.
         pairs: (E, 2) parts that share a side of a pixel, the lower first, each pair once.
-        sides: (E,) how many sides each pair shares.
     """
 
     map: IntArray
     ids: IntArray
     areas: IntArray
     pairs: IntArray
-    sides: IntArray
 
 
 def parts_of(ids: IntArray) -> Parts:
@@ -35,20 +33,15 @@ def parts_of(ids: IntArray) -> Parts:
     >>> parts_of(np.array([[3, 3, 0], [0, 0, 3]])).ids.tolist()
     [3, 0, 0, 3]
     """
-    return touching(connected(ids).astype(np.int32) - 1, ids)
-
-
-def touching(numbers: IntArray, ids: IntArray) -> Parts:
-    """Take numbers (H, W) from 0 as the parts, and find which touch."""
+    numbers = connected(ids).astype(np.int32) - 1
     areas = np.bincount(numbers.ravel())
     own = np.zeros(len(areas), np.int64)
     own[numbers] = ids
-    pairs, sides = pairs_in(numbers)
-    return Parts(numbers, own, areas, pairs, sides)
+    return Parts(numbers, own, areas, pairs_in(numbers))
 
 
-def pairs_in(numbers: IntArray) -> tuple[IntArray, IntArray]:
-    """List the pairs (E, 2) of numbers that touch in a map (H, W), the lower first, and how many sides (E,) they share."""
+def pairs_in(numbers: IntArray) -> IntArray:
+    """List the pairs (E, 2) of numbers that touch in a map (H, W), each once, the lower first."""
     count = int(numbers.max(initial=0)) + 1
     codes = []
     step = max(1, _STRIP // max(1, numbers.shape[1]))
@@ -57,9 +50,8 @@ def pairs_in(numbers: IntArray) -> tuple[IntArray, IntArray]:
         for one, other in ((strip[:-1], strip[1:]), (strip[:step, :-1], strip[:step, 1:])):
             differ = one != other
             low, high = np.minimum(one[differ], other[differ]), np.maximum(one[differ], other[differ])
-            codes.append(low * count + high)
-    found, sides = np.unique(np.concatenate([*codes, np.zeros(0, np.int64)]), return_counts=True)
-    return np.stack(np.divmod(found, count), axis=1), sides
+            codes.append(np.unique(low * count + high))
+    return np.stack(np.divmod(np.unique(np.concatenate([*codes, np.zeros(0, np.int64)])), count), axis=1)
 
 
 def mean_colours(image: Image, numbers: IntArray, areas: IntArray) -> FloatArray:
@@ -82,9 +74,3 @@ def colours_of(image: Image) -> FloatArray:
     if image.bands == RGB:
         return np.asarray(cv2.cvtColor(np.ascontiguousarray(values), cv2.COLOR_RGB2Lab))
     return values * np.float32(100)
-
-
-def renumbered(numbers: IntArray, joined: IntArray) -> tuple[IntArray, IntArray]:
-    """Join numbers (H, W) by a table (K,) of what each becomes; give the new map from 0 and the table to it."""
-    table = numbered_from_1(joined[None])[0][0].astype(np.int32) - 1
-    return table[numbers], table

@@ -19,9 +19,9 @@ Window: TypeAlias = tuple[slice, slice]
 
 
 class Piece(NamedTuple):
-    """The segment at ``index`` in a window of the image, as a mask (h, w)."""
+    """The segment at ``row`` of a segmentation, as a mask (h, w) in a window of the image."""
 
-    index: int
+    row: int
     window: Window
     mask: BoolArray
 
@@ -39,8 +39,10 @@ def pieces(masks: Masks, margin: int | Callable[[int], int]) -> Iterator[Piece]:
             around = margin if isinstance(margin, int) else margin(max(right - left, bottom - top))
             rows = slice(max(0, top - around), min(height, bottom + around))
             columns = slice(max(0, left - around), min(width, right + around))
-            is_map = isinstance(masks, DisjointMasks)
-            mask = masks.ids[rows, columns] == index + 1 if is_map else masks.mask(index)[rows, columns]
+            if isinstance(masks, DisjointMasks):
+                mask = np.asarray(masks.ids[rows, columns] == index + 1)
+            else:
+                mask = masks.mask(index)[rows, columns]
             yield Piece(index, (rows, columns), mask)
 
 
@@ -48,7 +50,7 @@ def reshaped(found: Segmentation, change: Callable[[Piece], BoolArray], margin: 
     """Give each segment the mask (h, w) that ``change`` makes of it, whatever the others are; those left empty go."""
     runs = [Runs(found.size, b"") if 0 in found.size else from_counts([found.size[0] * found.size[1]], found.size)] * len(found)
     for piece in pieces(found.masks, margin):
-        runs[piece.index] = runs_at(change(piece), piece.window, found.size)
+        runs[piece.row] = runs_at(change(piece), piece.window, found.size)
     return rebuilt(found, OverlappingMasks(tuple(runs), found.size))
 
 
@@ -65,7 +67,7 @@ def contested(found: Segmentation, strength: Callable[[Piece], FloatArray], marg
         own, held = strength(piece), best[piece.window]
         is_stronger = own > held
         np.copyto(held, own, where=is_stronger)
-        np.copyto(winner[piece.window], piece.index + 1, where=is_stronger, casting="unsafe")
+        np.copyto(winner[piece.window], piece.row + 1, where=is_stronger, casting="unsafe")
     return with_ids(found, winner - winner.dtype.type(empty))
 
 
@@ -93,11 +95,6 @@ def runs_at(mask: BoolArray, window: Window, size: Size) -> Runs:
     column, row = np.divmod(turns, mask.shape[0] + 1)
     places = (column + window[1].start) * size[0] + row + window[0].start
     return from_counts(np.diff(np.concatenate([[0], places, [size[0] * size[1]]])).tolist(), size)
-
-
-def areas_of(ids: IntArray, count: int) -> IntArray:
-    """Count the pixels (count + 1,) of each id of a map."""
-    return np.bincount(ids.ravel(), minlength=count + 1)
 
 
 def divided(found: Segmentation, kind: Kind, parents: IntArray, masks: Masks) -> Segmentation:

@@ -13,7 +13,7 @@ from pixelwise.core.segmentation import Segmentation
 from pixelwise.methods.partition import connected, without_specks
 from pixelwise.refine.about import About
 from pixelwise.refine.parts import parts_of
-from pixelwise.refine.pieces import areas_of, reshaped, with_ids
+from pixelwise.refine.pieces import reshaped, with_ids
 
 _MAP = "parts below ``area`` go to the nearest part that is large enough, whatever its class"
 _MASKS = "parts below ``area`` go, and objects of which nothing is left"
@@ -46,5 +46,5 @@ def refine(image: Image, found: Segmentation, *, area: int = 32) -> Segmentation
 
 def _opened(mask: BoolArray, area: int) -> BoolArray:
     numbers = connected(mask.astype(np.uint8) + np.uint8(1))  # from 1, the background's parts too
-    areas = areas_of(numbers, int(numbers.max(initial=0)))
+    areas = np.bincount(numbers.ravel())
     return np.asarray(mask & (areas >= area)[numbers])

@@ -47,7 +47,7 @@ def _disc(radius: int) -> FloatArray:
     y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
     disc = (y**2 + x**2 <= radius**2 + radius / 2).astype(np.float32)
     disc[radius, radius] += np.float32(0.5)
-    return disc / disc.sum()
+    return np.asarray(disc / disc.sum())
 
 
 def _share(mask: BoolArray, disc: FloatArray) -> FloatArray:
@@ -56,4 +56,5 @@ def _share(mask: BoolArray, disc: FloatArray) -> FloatArray:
 
 
 def _bid(piece: Piece, disc: FloatArray) -> FloatArray:
-    return np.rint(_share(piece.mask, disc) * np.float32(2**20))  # equal shares are equal, whatever the order of summing
+    shares = _share(piece.mask, disc) * np.float32(2**20)
+    return np.asarray(np.rint(shares))  # equal shares are equal, whatever the order of summing

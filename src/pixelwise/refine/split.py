@@ -78,7 +78,7 @@ def _split_masks(found: Segmentation, depth: float) -> Segmentation:
         parts = necked(piece.mask, depth)
         for part in range(1, int(parts.max()) + 1):
             runs.append(runs_at(parts == part, piece.window, found.size))
-            parents.append(piece.index)
+            parents.append(piece.row)
     return divided(found, found.kind, np.array(parents, np.int64), OverlappingMasks(tuple(runs), found.size))
 
 
@@ -87,12 +87,12 @@ def _split_map(found: Segmentation, depth: float) -> Segmentation:
     is_stuff = ~np.isin(found.class_ids, found.labels.things) & (found.kind == "panoptic")
     held, parents = ids.astype(np.int32), list(range(len(found)))
     for piece in pieces(found.masks, 1):
-        if is_stuff[piece.index]:
+        if is_stuff[piece.row]:
             continue
         parts = necked(piece.mask, depth)
         others = parts > 1
         held[piece.window][others] = parts[others] + (len(parents) - 1)
-        parents += [piece.index] * (int(parts.max()) - 1)
+        parents += [piece.row] * (int(parts.max()) - 1)
     masks = DisjointMasks(held.astype(smallest_dtype(len(parents))), len(parents))
     return divided(found, found.kind, np.array(parents, np.int64), masks)
 

@@ -212,8 +212,8 @@ def _two_times(
                 raise
             if more == least:
                 raise TrainingError(
-                    f"memory does not hold {least} crops of {crop[0]} x {crop[1]} ({first_line(error)}); choose a smaller crop "
-                    f"with --set train.crop=[H,W], or a smaller network"
+                    f"memory does not hold {'one crop' if least == 1 else 'two crops'} of {crop[0]} x {crop[1]} "
+                    f"({first_line(error)}); choose a smaller crop with --set train.crop=[H,W], or a smaller network"
                 ) from None
             few, more = max(least, few // 2), max(least, more // 2)
         model.zero_grad(set_to_none=True)

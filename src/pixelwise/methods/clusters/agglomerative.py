@@ -53,7 +53,8 @@ def segment(
     """Group the superpixels of ``image`` into ``clusters`` regions, from dark to bright.
 
     Args:
-        clusters: how many to leave, or fewer where a region of one colour would have to be cut; None chooses from 2 to ``most`` by what the joins cost.
+        clusters: how many to leave, or fewer where a region of one colour would have to be cut; None chooses from 2 to ``most``
+            by what the joins cost.
         most: the highest number that is tried.
         linkage: how unlike two groups are: the rise of the squares within (``ward``), or the mean, the largest or the least
             distance of their members (``average``, ``complete``, ``single``).
@@ -97,7 +98,7 @@ def cut(merges: IntArray, clusters: int) -> IntArray:
     """Undo the last joins (M, 2) until ``clusters`` groups are left: the group (M + 1,) of each value.
 
     >>> cut(np.array([[0, 1], [2, 3]]), 2)
-    array([0, 0, 1])
+    array([1, 1, 0])
     """
     count = len(merges) + 1
     parents = np.arange(2 * count - 1)

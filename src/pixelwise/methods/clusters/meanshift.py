@@ -2,9 +2,10 @@
 
 A point moves to the mean of all points within the bandwidth, again and again, until it stands; points that arrive at one place
 are a cluster (the flat kernel, which climbs the density under Epanechnikov's [2]). So nobody says how many clusters there are,
-only how wide they are; where the bandwidth is not given, it is the mean distance to the farthest of a share of the points that
-are nearest. Cost: points squared x rounds, for at most 3,000 points: the distinct colours, joined in bins where there are more.
-Where more than colour counts, or there are more than 8 bits, large images are worked on reduced.
+only how wide they are; where the bandwidth is not given, it is the mean distance to the farthest of the tenth of the points
+that are nearest, or 0.4 of the colours' standard deviation if that is more. Cost: points squared x rounds, for at most 3,000
+points: the distinct colours, joined in bins where there are more. Where more than colour counts, or there are more than 8 bits,
+large images are worked on reduced.
 
 [1] Fukunaga and Hostetler: The estimation of the gradient of a density function, with applications in pattern recognition,
     IEEE Trans. Information Theory 1975; Comaniciu and Meer: Mean shift, a robust approach toward feature space analysis, IEEE
@@ -37,6 +38,7 @@ ABOUT = About(
 _POINTS = 3000
 _SAMPLE = 200_000  # pixels that bins are filled from where colours cannot be counted
 _STRIP = 256  # points that climb at once
+_NARROWEST = 0.4  # of the spread of the image's colours: a narrower bandwidth cuts a plain dark ground into slices
 _STANDS = 1e-3  # of the bandwidth: a point that moves less has arrived
 
 
@@ -45,6 +47,7 @@ def segment(
     *,
     bandwidth: float | None = None,
     quantile: float = 0.1,
+    share: float = 0.002,
     space: Space = "lab",
     place: float = 0.0,
     texture: Texture = "none",
@@ -58,6 +61,7 @@ def segment(
     Args:
         bandwidth: how far a point sees; black and white are 1 apart. None finds it on the image.
         quantile: the share of nearest points that the bandwidth then reaches, on average.
+        share: of the image, that a cluster must hold; what is left of smaller ones joins the nearest.
         space, place, texture, texture_weight, smooth: what pixels are compared by; see ``Features``.
         rounds: how often a point moves at most.
         seed: of the sample.
@@ -69,6 +73,8 @@ def segment(
         raise OptionError(f"meanshift: bandwidth must be above 0, got {bandwidth}")
     if not 0 < quantile <= 1 or rounds < 1:
         raise OptionError(f"meanshift: quantile must be above 0 and at most 1, rounds at least 1; got {quantile} and {rounds}")
+    if not 0 <= share < 1:
+        raise OptionError(f"meanshift: share must be from 0 to below 1, got {share}")
     features = Features(space, place, texture, texture_weight, smooth).checked("meanshift")
     points, small, notes = Points(image, features), image, ()
     if points.is_plain:
@@ -81,6 +87,7 @@ def segment(
     values, weights = binned(*found, reach / 4)
     ends = climbed(values, weights, reach, rounds)
     peaks, places = joined(ends, crowds(ends, values, weights, reach), reach)
+    peaks, places = without_small(peaks, places, values, weights, share)
     order = np.argsort(points.brightness(peaks), kind="stable")
     labels = np.argsort(order)[places]
     from scipy.spatial import KDTree
@@ -93,14 +100,15 @@ def segment(
 def estimated_bandwidth(values: FloatArray, weights: FloatArray, quantile: float, seed: int) -> float:
     """Give the mean distance from a value to the farthest of the share ``quantile`` of values nearest to it; above 0.
 
-    It is worked out on 500 values, drawn by their weights (N,).
+    It is at least 0.4 of the standard deviation over all channels. Worked out on 500 values, drawn by their weights (N,).
     """
     from scipy.spatial.distance import cdist
 
     rng = np.random.default_rng(seed)
     drawn = values[rng.choice(len(values), 500, p=weights / weights.sum())].astype(np.float64)
     apart = np.sort(cdist(drawn, drawn), axis=1)
-    return max(float(apart[:, max(0, int(quantile * len(drawn)) - 1)].mean()), 1e-3)
+    near = float(apart[:, max(0, int(quantile * len(drawn)) - 1)].mean())
+    return max(near, _NARROWEST * float(np.sqrt(drawn.var(axis=0).sum())), 1e-3)
 
 
 def binned(values: FloatArray, weights: FloatArray, width: float) -> tuple[FloatArray, FloatArray]:
@@ -159,6 +167,19 @@ def joined(ends: FloatArray, crowd: FloatArray, bandwidth: float) -> tuple[Float
             kept.append(index)
             is_open[index:] &= ~_within(places[index : index + 1], places[index:], bandwidth)[0].astype(bool)
     return places[kept], np.asarray(KDTree(places[kept]).query(ends)[1])
+
+
+def without_small(
+    peaks: FloatArray, places: IntArray, values: FloatArray, weights: FloatArray, share: float
+) -> tuple[FloatArray, IntArray]:
+    """Drop peaks (K, F) of less than a ``share`` of the weight (N,); their values (N, F) go to the nearest left."""
+    from scipy.spatial import KDTree
+
+    held = np.bincount(places, weights, minlength=len(peaks))
+    kept = held >= min(share * weights.sum(), held.max())
+    numbers = np.cumsum(kept) - 1
+    nearest = KDTree(peaks[kept]).query(values)[1]
+    return peaks[kept], np.where(kept[places], numbers[places], nearest)
 
 
 def _within(centres: FloatArray, values: FloatArray, bandwidth: float) -> FloatArray:

@@ -119,8 +119,10 @@ class Points:
         """Give the channels (h, w, T) of texture, scaled; on a smaller image if this one is large."""
         if self.features.texture == "none" or not self.features.texture_weight or not self._count:
             return None
-        small, notes = reduced(self.image)
-        self.notes += tuple(f"texture: {note}" for note in notes)
+        small, _ = reduced(self.image)
+        if small.size != self.size:
+            (height, width), (down, across) = self.size, small.size
+            self.notes += (f"texture was worked out on {down} x {across} of {height} x {width} pixels",)
         channels = TEXTURES[self.features.texture](np.ascontiguousarray(grey_levels(small)))
         own = colours(small, self.features.space)
         spread, wanted = (math.sqrt(each.var(axis=(0, 1), dtype=np.float64).sum()) for each in (channels, own))

@@ -75,8 +75,9 @@ def structure(grey: FloatArray) -> FloatArray:
     """
     from skimage.feature import structure_tensor
 
-    smooth = cv2.GaussianBlur(grey, (0, 0), _GRADIENT, borderType=cv2.BORDER_REFLECT)
-    down, mixed, across = structure_tensor(smooth, sigma=_AROUND, mode="nearest", order="rc")
+    smooth = np.pad(cv2.GaussianBlur(grey, (0, 0), _GRADIENT, borderType=cv2.BORDER_REFLECT), 1, mode="edge")
+    entries = structure_tensor(smooth, sigma=_AROUND, mode="nearest", order="rc")  # refuses a single row, hence the rim
+    down, mixed, across = (entry[1:-1, 1:-1] for entry in entries)
     strength = np.sqrt(np.maximum(down + across, 0))
     safe = np.maximum(strength, 1e-6)
     return np.stack([strength, (across - down) / safe, 2 * mixed / safe], axis=2).astype(np.float32)

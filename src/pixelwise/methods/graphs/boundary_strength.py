@@ -43,7 +43,7 @@ class Strengths(NamedTuple):
 def strengths(image: Image) -> Strengths:
     """Measure ``image``; the cost is some fifty passes over its pixels."""
     lab = lab_of(image)
-    blurred = cv2.GaussianBlur(lab, (0, 0), 1.0)
+    blurred = _blurred(lab, 1.0)
     across, down = _slopes(blurred)
     fine, coarse = _steepest(across, down), gradient(lab, 2.0)
     half = _smaller(blurred)
@@ -72,13 +72,19 @@ def lab_of(image: Image) -> FloatArray:
 
 def gradient(values: FloatArray, scale: float) -> FloatArray:
     """Give the greatest change a pixel (H, W) of ``values`` (H, W, C) blurred by ``scale`` pixels, in any direction [1]."""
-    return _steepest(*_slopes(cv2.GaussianBlur(values, (0, 0), scale)))
+    return _steepest(*_slopes(_blurred(values, scale)))
+
+
+def _blurred(values: FloatArray, scale: float) -> FloatArray:
+    return np.asarray(cv2.GaussianBlur(values, (0, 0), scale), np.float32).reshape(
+        values.shape
+    )  # OpenCV drops a single channel
 
 
 def _slopes(values: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Give the slopes of each channel (H, W, C) to the right and down."""
     sides = (cv2.filter2D(values, -1, kernel, borderType=cv2.BORDER_REPLICATE) for kernel in (_SLOPE, _SLOPE.T.copy()))
-    across, down = (side.reshape(values.shape) for side in sides)
+    across, down = (np.asarray(side, np.float32).reshape(values.shape) for side in sides)
     return across, down
 
 
@@ -99,8 +105,9 @@ def _smaller(values: FloatArray) -> FloatArray:
     """Halve the size, never below a pixel."""
     height, width, channels = values.shape
     size = max(1, width // 2), max(1, height // 2)
-    return cv2.resize(values, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], channels)
+    small = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.float32).reshape(size[1], size[0], channels)
 
 
 def _as_large(values: FloatArray, other: FloatArray) -> FloatArray:
-    return cv2.resize(values, other.shape[::-1], interpolation=cv2.INTER_LINEAR).reshape(other.shape)
+    return np.asarray(cv2.resize(values, other.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32).reshape(other.shape)

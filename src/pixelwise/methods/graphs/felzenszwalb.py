@@ -32,7 +32,7 @@ ABOUT = About(
 _PIXELS = 4_000_000
 
 
-def segment(image: Image, *, scale: float = 300.0, smooth: float = 0.8, smallest: int = 50) -> Segmentation:
+def segment(image: Image, *, scale: float = 500.0, smooth: float = 0.8, smallest: int = 50) -> Segmentation:
     """Part ``image`` into regions with clear borders between them.
 
     Args:

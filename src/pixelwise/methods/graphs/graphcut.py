@@ -12,7 +12,6 @@ Cost: the flow grows faster than the pixels; on at most 200,000 of them.
 """
 
 import numpy as np
-from scipy import sparse
 
 from pixelwise.core.arrays import BoolArray, FloatArray, IntArray
 from pixelwise.core.errors import OptionError
@@ -162,6 +161,7 @@ def least_cut(gain: FloatArray, borders: list[FloatArray], marks: IntArray) -> B
         borders: of ``border_costs``.
         marks: (H, W) 1 and 2 for pixels whose side is given.
     """
+    from scipy import sparse
     from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
     height, width = gain.shape

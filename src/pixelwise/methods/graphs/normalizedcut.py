@@ -10,9 +10,9 @@ Cost: the superpixels of at most 1 megapixel; then eigenvectors of a sparse matr
 """
 
 import heapq
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
 from pixelwise.core.arrays import BoolArray, FloatArray, IntArray
 from pixelwise.core.errors import OptionError
@@ -25,6 +25,9 @@ from pixelwise.methods.growing.alike import means_of
 from pixelwise.methods.growing.changes import check_range, colours, is_plain
 from pixelwise.methods.partition import as_regions, numbered_from_1
 from pixelwise.methods.reduced import enlarged, reduced
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 KIND: Kind = "regions"
 ABOUT = About(
@@ -43,7 +46,7 @@ _FAINT = 1e-6  # weight added between all neighbours, so that no part of the gra
 def segment(
     image: Image,
     *,
-    cut: float = 0.12,
+    cut: float = 0.3,
     regions: int = 64,
     superpixels: int = 500,
     colour: float = 0.1,
@@ -77,8 +80,9 @@ def segment(
     return as_regions(enlarged(np.append(0, parts)[ids], small, image), (*notes, f"cut on {count} superpixels"))
 
 
-def similarity(ids: IntArray, values: FloatArray, count: int, colour: float, place: float) -> sparse.csr_array:
+def similarity(ids: IntArray, values: FloatArray, count: int, colour: float, place: float) -> "sparse.csr_array":
     """Weigh pairs (K, K) of superpixels 1 to K of a map (H, W): exp(-d^2 / 2 s^2) of colour, times that of place."""
+    from scipy import sparse
     from scipy.spatial import cKDTree
 
     height, width = ids.shape
@@ -93,7 +97,7 @@ def similarity(ids: IntArray, values: FloatArray, count: int, colour: float, pla
     return sparse.csr_array(half + half.T + sparse.eye_array(count))
 
 
-def parted(weights: sparse.csr_array, cut: float, regions: int) -> IntArray:
+def parted(weights: "sparse.csr_array", cut: float, regions: int) -> IntArray:
     """Cut a graph of weights (K, K) into at most so many parts, numbered (K,) from 1."""
     labels = np.ones(weights.shape[0], np.int64)
     waiting: list[tuple[float, int, BoolArray]] = []
@@ -118,7 +122,7 @@ def parted(weights: sparse.csr_array, cut: float, regions: int) -> IntArray:
     return labels
 
 
-def best_split(weights: sparse.csr_array) -> tuple[float, BoolArray]:
+def best_split(weights: "sparse.csr_array") -> tuple[float, BoolArray]:
     """Find the least normalised cut of a graph (K, K) along its second eigenvector: its value, and one side (K,)."""
     vector = second_eigenvector(weights)
     degrees = np.asarray(weights.sum(axis=1)).ravel()
@@ -136,11 +140,12 @@ def best_split(weights: sparse.csr_array) -> tuple[float, BoolArray]:
     return best, chosen
 
 
-def second_eigenvector(weights: sparse.csr_array) -> FloatArray:
+def second_eigenvector(weights: "sparse.csr_array") -> FloatArray:
     """Solve (D - W) y = lambda D y for the second smallest lambda: y (K,) of length 1, its largest entry positive.
 
     It is D^(-1/2) times the second largest eigenvector of D^(-1/2) W D^(-1/2), which Lanczos steps find.
     """
+    from scipy import sparse
     from scipy.sparse.linalg import eigsh
 
     scale = 1 / np.sqrt(np.asarray(weights.sum(axis=1)).ravel())

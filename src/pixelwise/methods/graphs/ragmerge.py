@@ -1,7 +1,7 @@
 """Merge superpixels into ever larger regions, the most alike neighbours first, and cut the tree of merges at a level.
 
 Superpixels are flooded on the gradient (``region_graph``). A pair of neighbours is weighed by the histograms of its regions
-(lightness, colour, texture) and by the strength of the border between them at several scales (``pair_rule``), and after each
+(lightness, colour, texture) and by the strength of the border between them at several scales (``pair_weights``), and after each
 round of merges the unions are described anew (``region_tree``); small regions merge earlier. The whole tree is made once an
 image, and every level is a cut of it: ``levels`` gives many for little more than one, and so does calling ``segment`` again
 with the same ``Image``.
@@ -35,8 +35,7 @@ from pixelwise.core.segmentation import Kind, Segmentation
 from pixelwise.methods.about import About
 from pixelwise.methods.graphs import pair_learning
 from pixelwise.methods.graphs.boundary_strength import strengths
-from pixelwise.methods.graphs.pair_learning import PairWeights
-from pixelwise.methods.graphs.pair_rule import learned, rule
+from pixelwise.methods.graphs.pair_weights import RULE, PairWeights
 from pixelwise.methods.graphs.region_graph import RegionGraph, flooded, region_graph
 from pixelwise.methods.graphs.region_tree import RegionTree, merged
 from pixelwise.methods.growing.changes import check_range, is_plain
@@ -68,7 +67,7 @@ _RECENT: "WeakKeyDictionary[Image, _Made]" = WeakKeyDictionary()  # a tree lives
 
 
 def segment(
-    image: Image, *, level: float = 0.5, regions: int = 0, superpixels: int = 2000, model: PairWeights | None = None
+    image: Image, *, level: float = 0.6, regions: int = 0, superpixels: int = 2000, model: PairWeights | None = None
 ) -> Segmentation:
     """Part ``image`` into regions at one level of its tree.
 
@@ -108,30 +107,28 @@ def region_tree(image: Image, *, superpixels: int = 2000, model: PairWeights | N
     return _made(image, superpixels, model).tree
 
 
-def fit(dataset: Dataset, *, superpixels: int = 2000, sample: int = 100_000, epochs: int = 6, seed: int = 0) -> PairWeights:
+def fit(dataset: Dataset, *, superpixels: int = 2000, sample: int = 60_000, seed: int = 0) -> PairWeights:
     """Learn from segmented images how pairs of regions are weighed; of several truths an image, all count.
 
     Args:
         dataset: segmented wholly: what no truth holds is unknown.
         superpixels: as they will be when segmenting.
         sample: pairs of regions to learn from.
-        epochs: passes over them.
         seed: of what is drawn.
 
     Raises:
         OptionError: a number is out of range.
         DataError: there is nothing to learn from.
     """
-    for name, value in (("sample", sample), ("epochs", epochs)):
-        check_range("ragmerge", name, value, 1)
-    graph_of = partial(_graph, superpixels=superpixels)
-    return pair_learning.learned_from(dataset, graph_of, rule, sample, epochs, seed)
+    check_range("ragmerge", "sample", sample, 1)
+    check_range("ragmerge", "superpixels", superpixels, 1)
+    return pair_learning.learned_from(dataset, partial(_graph, superpixels=superpixels), sample, seed)
 
 
 def _made(image: Image, superpixels: int, model: PairWeights | None) -> _Made:
     """Give the tree of an image, the one made last for it if nothing has changed since."""
     check_range("ragmerge", "superpixels", superpixels, 1)
-    key = superpixels, model, zlib.crc32(np.ascontiguousarray(image.pixels))  # someone may have written into the image
+    key = superpixels, model, zlib.crc32(np.ascontiguousarray(image.pixels).data)  # the pixels may have been written to
     recent = _RECENT.get(image)
     if recent is None or recent.key != key:
         recent = _Made(key, *_grown(image, superpixels, model))
@@ -143,7 +140,7 @@ def _grown(image: Image, superpixels: int, model: PairWeights | None) -> tuple[R
     if is_plain(image):
         return RegionTree(np.zeros(image.size, np.uint8), np.zeros((0, 2), np.int64), np.zeros(0)), ()
     small, notes = reduced(image, _PIXELS * superpixels)
-    tree = merged(*_graph(small, superpixels), rule if model is None else learned(model))
+    tree = merged(*_graph(small, superpixels), RULE if model is None else model)
     return replace(tree, ids=enlarged(tree.ids, small, image)), notes
 
 

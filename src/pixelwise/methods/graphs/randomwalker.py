@@ -38,7 +38,7 @@ _CELLS = 144
 _DIRECT = 4096  # pixels below which the systems are solved directly, to the last digit
 
 
-def segment(image: Image, *, beta: float = 130.0, seeds: int = 6, prompts: tuple[Prompt, ...] = ()) -> Segmentation:
+def segment(image: Image, *, beta: float = 1000.0, seeds: int = 6, prompts: tuple[Prompt, ...] = ()) -> Segmentation:
     """Part ``image`` among its seeds, in the order of the prompts; marks outside are a region before them.
 
     Args:

@@ -80,7 +80,7 @@ def _histograms(graph: RegionGraph) -> list[FloatArray]:
 def _sizes(graph: RegionGraph) -> list[FloatArray]:
     pixels = graph.size[0] * graph.size[1]
     length, frame = graph.borders[:, LENGTH], graph.sums[:, FRAME]
-    inside = sum(np.bincount(side, length, len(graph)) for side in graph.pairs.T)
+    inside = np.bincount(graph.pairs.T.ravel(), np.tile(length, 2), len(graph)).astype(np.float32)
     areas, around = _low_high(graph.sums[:, AREA], graph), _low_high(inside, graph)
     return [
         *(np.log(area / pixels) for area in areas),

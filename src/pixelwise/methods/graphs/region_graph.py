@@ -59,7 +59,8 @@ def flooded(strength: FloatArray, cell: float) -> IntArray:
     first = np.diff(cells.ravel()[order], prepend=-1) > 0
     markers = np.zeros(strength.size, np.int32)
     markers[order[first]] = np.arange(1, int(first.sum()) + 1)
-    return np.asarray(watershed(strength, markers.reshape(height, width)) - 1, np.int64)
+    found = watershed(strength, markers.reshape(height, width))  # type: ignore[no-untyped-call]
+    return np.asarray(found - 1, np.int64)
 
 
 def _off_centre(length: int, cells: int) -> FloatArray:
@@ -78,22 +79,15 @@ def region_graph(ids: IntArray, seen: Strengths) -> RegionGraph:
     counts = [_counts(flat, count, *binned) for binned in _binned(seen)]
     starts = np.cumsum([0, *(one.shape[1] for one in counts)])[:-1]
     pairs, borders = _borders(ids, count, seen.maps)
-    as_float = np.float32
-    return RegionGraph(
-        sums.astype(as_float),
-        np.concatenate(counts, axis=1, dtype=as_float),
-        starts,
-        pairs,
-        borders.astype(as_float),
-        ids.shape,
-    )
+    histograms = np.concatenate(counts, axis=1, dtype=np.float32)
+    return RegionGraph(sums.astype(np.float32), histograms, starts, pairs, borders, (height, width))
 
 
 def _channels(values: FloatArray) -> list[FloatArray]:
     return [values[:, :, channel].ravel() for channel in range(values.shape[2])]
 
 
-def _counts(flat: IntArray, count: int, bins: IntArray, number: int) -> FloatArray:
+def _counts(flat: IntArray, count: int, bins: IntArray, number: int) -> IntArray:
     return np.bincount(flat * number + bins.ravel(), minlength=count * number).reshape(count, number)
 
 
@@ -124,7 +118,9 @@ def _textures(seen: Strengths) -> list[tuple[IntArray, int]]:
 
 
 def _level(values: FloatArray, low: float, high: float, bins: int) -> IntArray:
-    return np.clip((values - np.float32(low)) * np.float32(bins / (high - low)), 0, bins - 1).astype(np.int64)
+    """Divide ``low`` to ``high`` into bins; what is beyond is in the first or the last."""
+    places = (values - np.float32(low)) * np.float32(bins / (high - low))
+    return np.asarray(np.clip(places, 0, bins - 1), np.int64)
 
 
 def _borders(ids: IntArray, count: int, maps: FloatArray) -> tuple[IntArray, FloatArray]:
@@ -138,7 +134,7 @@ def _borders(ids: IntArray, count: int, maps: FloatArray) -> tuple[IntArray, Flo
     means = [(one.ravel()[first] + one.ravel()[second]) / 2 for one in maps]
     values = [None, *means, means[0] ** 2, means[5] ** 2]
     borders = np.stack([np.bincount(which, value, len(codes)) for value in values], axis=1)
-    return np.stack(np.divmod(codes, count), axis=1), borders
+    return np.stack(np.divmod(codes, count), axis=1), borders.astype(np.float32)
 
 
 def contracted(graph: RegionGraph, into: IntArray) -> RegionGraph:

@@ -111,4 +111,5 @@ def _chosen(graph: RegionGraph, weights: FloatArray) -> IntArray:
     np.minimum.at(best, first, rank)
     np.minimum.at(best, second, rank)
     mutual = order[(rank == best[first])[order] & (rank == best[second])[order]]
-    return mutual[: 1 if len(graph) <= _ONE_BY_ONE else max(1, int(len(mutual) * _SHARE))]
+    found: IntArray = mutual[: 1 if len(graph) <= _ONE_BY_ONE else max(1, int(len(mutual) * _SHARE))]
+    return found

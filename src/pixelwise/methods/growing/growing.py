@@ -38,7 +38,7 @@ _TURNS = 3  # times that seeds are laid into what no region took
 def segment(
     image: Image,
     *,
-    tolerance: float = 0.08,
+    tolerance: float = 0.12,
     deviations: float = 0.0,
     seeds: int = 400,
     smooth: float = 1.0,

@@ -1,5 +1,6 @@
 """Where regions begin: what a person marked, or places found in the image."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -63,7 +64,7 @@ def _of(marks: tuple[Any, ...], inside: bool) -> tuple[Any, ...]:
 
 def cells(size: Size, count: int) -> int:
     """Give the side of square cells of which about ``count`` cover an image (H, W)."""
-    return max(1, round((size[0] * size[1] / max(count, 1)) ** 0.5))
+    return max(1, round(math.sqrt(size[0] * size[1] / max(count, 1))))
 
 
 def flattest(steepness: FloatArray, side: int) -> IntArray:
@@ -83,7 +84,7 @@ def flattest(steepness: FloatArray, side: int) -> IntArray:
     is_open = np.isfinite(blocks[np.arange(len(blocks)), best])
     rows = np.arange(down * across) // across * side + best // side
     columns = np.arange(down * across) % across * side + best % side
-    return (rows * width + columns)[is_open]
+    return np.asarray((rows * width + columns)[is_open])
 
 
 def farthest(points: FloatArray, count: int) -> IntArray:

@@ -39,8 +39,8 @@ def segment(
     image: Image,
     *,
     tolerance: float = 0.04,
-    difference: float = 0.06,
-    block: int = 2,
+    difference: float = 0.12,
+    block: int = 4,
     smallest: float = 0.0005,
 ) -> Segmentation:
     """Split ``image`` into even blocks, and merge those alike.

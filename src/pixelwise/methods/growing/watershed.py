@@ -48,7 +48,7 @@ def segment(
     *,
     of: Relief = "gradient",
     smooth: float = 2.0,
-    contrast: float = 0.006,
+    contrast: float = 0.015,
     depth: float = 1.0,
     compactness: float = 0.0,
     smallest: int = 16,
@@ -61,7 +61,7 @@ def segment(
 
     Args:
         of: what the relief is, see above; with prompts, ``distance`` floods the foreground alone.
-        smooth: standard deviation of a blur before, in pixels.
+        smooth: standard deviation of a blur before, in pixels; half of it before Otsu's level is found.
         contrast: how deep a valley of the steepness must be to count; 0.01 is a step of Lab a pixel.
         depth: how far, in pixels, a summit of the distance must stand above its saddles.
         compactness: how much a flood prefers to stay near its seed, 0 not at all.

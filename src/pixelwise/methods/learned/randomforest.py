@@ -1,29 +1,49 @@
-"""Classify every pixel by a random forest [1] on colour, and on colour and edges at several scales around it [2].
+"""Classify every pixel by a random forest [1] or boosted trees [2] on what is around it at several scales.
 
-Trained on a sample of labelled pixels of each image. Cost: of training, that of the sample; of prediction, pixels x trees x
-depth comparisons, in strips.
+Learned from a handful of labelled images, an equal sample of pixels from each; or from strokes on the image itself: a few
+points, scribbles or polygons of each class are enough to try it [3]. Strokes are drawn, looked at and added to.
+
+Cost: of learning, that of the sample; of prediction, pixels x trees x depth. An image of more than 4 megapixels is described
+at full size and classified on a grid of at most 4 megapixels, and what lies between comes from the grid along the edges.
 
 [1] Breiman, Random forests, Machine Learning, 2001.
-[2] Arganda-Carreras et al., Trainable Weka Segmentation, Bioinformatics, 2017.
+[2] Friedman, Greedy function approximation: a gradient boosting machine, Annals of Statistics, 2001.
+[3] Berg et al., ilastik: interactive machine learning for (bio)image analysis, Nature Methods, 2019.
 """
 
-import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import get_args
 
 import cv2
 import numpy as np
 
-from pixelwise.core.arrays import FloatArray, IntArray
+from pixelwise.core.arrays import FloatArray, IntArray, Size
 from pixelwise.core.errors import DataError, OptionError, PixelwiseError
 from pixelwise.core.image import GREY, RGB, Image
 from pixelwise.core.labels import LabelSet
+from pixelwise.core.prompt import Prompt
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Kind, Segmentation
+from pixelwise.methods.about import About
+from pixelwise.methods.effort import advance
+from pixelwise.methods.grey import LABELS
+from pixelwise.methods.learned.pixel_features import strips
+from pixelwise.methods.learned.strokes import UNKNOWN, stroked
+from pixelwise.methods.learned.trees import Learner, Trees, grown
+from pixelwise.methods.reduced import enlarged
 
 KIND: Kind = "semantic"
-_STRIP = 2**17  # pixels classified at once
+ABOUT = About(
+    family="learned",
+    good_for="classes told by colour and texture near a pixel, with a few strokes or images to learn from",
+    bad_for="classes told by shape or by what is far away; objects that touch",
+    cost="pixels x trees x depth, up to 4 megapixels; beyond that, describing the pixels alone grows",
+    source="Breiman, Random forests, Machine Learning, 2001",
+)
+_MOST = 4_000_000  # pixels of the grid
+_LEAF = 2  # pixels in a leaf at least
+_THREADS = -1  # of a forest's growth: what grows does not depend on them
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,13 +51,13 @@ class Forest:
     """A trained forest, and what its features are made of.
 
     Attributes:
-        trees: the fitted classifier.
+        trees: the trees.
         labels: the classes.
         scales: of the features, in pixels.
         bands: of the images it was trained on.
     """
 
-    trees: Any
+    trees: Trees
     labels: LabelSet
     scales: tuple[float, ...]
     bands: tuple[str, ...]
@@ -46,122 +66,213 @@ class Forest:
 def fit(
     dataset: Dataset,
     *,
+    learner: Learner = "forest",
     trees: int = 30,
     depth: int = 16,
     scales: Sequence[float] = (0, 1, 2, 4, 8),
-    sample: int = 100_000,
+    sample: int = 50_000,
     seed: int = 0,
 ) -> Forest:
-    """Train a forest on labelled pixels of ``dataset``, an equal share of the sample from each image.
+    """Train on labelled pixels of ``dataset``, an equal share of the sample from each image.
 
     Args:
+        dataset: with classes; pixels that are void do not count.
+        learner: ``forest``; or ``boosting``, which wants shallow trees (a depth of 3 to 6) and more time.
         trees: how many; more are steadier and slower.
         depth: of a tree at most.
         scales: standard deviations of the blurs around a pixel; (0,) is its colour alone.
         sample: how many pixels to train on, over all images.
-        seed: of the sample and the forest.
+        seed: of the sample and the trees.
 
     Raises:
         OptionError: a number is out of range, or the data set has no classes.
         DataError: there is no labelled pixel to train on.
     """
-    from sklearn.ensemble import RandomForestClassifier
-
-    if min(trees, depth, sample) < 1 or not scales or min(scales) < 0:
-        raise OptionError(
-            f"randomforest: trees, depth and sample must be positive and scales not negative; "
-            f"got {trees}, {depth}, {sample} and {tuple(scales)}"
-        )
+    _check(learner, trees, depth, scales, sample, seed)
     if not len(dataset.labels):
         raise OptionError(f"{dataset.name}: its truth has no classes to train on")
     rng = np.random.default_rng(seed)
     share = max(1, sample // max(len(dataset), 1))
     bands: tuple[str, ...] = ()
     features, classes, broken = [], [], ""
-    for one in dataset:
+    for row, one in enumerate(dataset):
+        advance(0.5 * row / len(dataset))
         try:
-            drawn = _draw(one, bands, scales, share, rng)
+            image = _learned_image(one, bands)
+            drawn = _drawn(image, _known(one), scales, share, rng)
         except PixelwiseError as error:
             broken = f" ({error})"
             continue
-        bands = drawn[2]
+        bands = image.bands
         features.append(drawn[0])
         classes.append(drawn[1])
     if not sum(map(len, classes)):
         raise DataError(f"{dataset.name}: found no labelled pixel to train on{broken}")
-    forest = RandomForestClassifier(trees, max_depth=depth, min_samples_leaf=2, random_state=seed, n_jobs=-1)
-    forest.fit(np.concatenate(features), np.concatenate(classes))
-    return Forest(forest, dataset.labels, tuple(float(scale) for scale in scales), bands)
+    made = grown(np.concatenate(features), np.concatenate(classes), learner, trees, depth, _LEAF, seed, _THREADS)
+    return Forest(made, dataset.labels, tuple(float(scale) for scale in scales), bands)
 
 
-def _draw(
-    sample: Sample, bands: tuple[str, ...], scales: Sequence[float], share: int, rng: np.random.Generator
-) -> tuple[FloatArray, IntArray, tuple[str, ...]]:
-    """Draw labelled pixels: features (P, F) and classes (P,); ``bands`` are () for the first image, which sets them."""
-    image, truth = sample.image, sample.truth
-    bands = bands or (RGB if image.bands == GREY else image.bands)
-    classes = truth.class_map().ravel()
-    labelled = np.flatnonzero(classes != sample.labels.void)
-    chosen = np.sort(rng.choice(labelled, share, replace=False)) if len(labelled) > share else labelled
-    found = [features[chosen[(chosen >= start) & (chosen < start + len(features))] - start]
-             for start, features in feature_strips(image.to_bands(bands), scales)]  # fmt: skip
-    return np.concatenate(found), classes[chosen], bands
-
-
-def segment(image: Image, *, model: Forest, probabilities: bool = False) -> Segmentation:
+def segment(
+    image: Image,
+    *,
+    model: Forest | None = None,
+    classes: Sequence[str] = LABELS.names,
+    learner: Learner = "forest",
+    trees: int = 30,
+    depth: int = 16,
+    scales: Sequence[float] = (0, 1, 2, 4, 8),
+    sample: int = 50_000,
+    seed: int = 0,
+    probabilities: bool = False,
+    prompts: tuple[Prompt, ...] = (),
+) -> Segmentation:
     """Classify every pixel of ``image``.
 
     Args:
+        image: of any bands that a model's can be made of.
         model: what ``fit`` gave.
+        classes: the names of what strokes mark, without a model: first what is around the others.
+        learner, trees, depth, scales, sample, seed: how strokes are learned from, as ``fit`` is told them.
         probabilities: keep them, (L, H, W).
+        prompts: strokes of each class; they alone are then learned from, under the classes of the model if there is one.
+
+    Raises:
+        OptionError: there is neither a model nor a stroke, an option is out of range, or a stroke does not fit.
     """
-    height, width = image.size
-    known = np.asarray(model.trees.classes_, np.int64)
-    classes = np.zeros(height * width, np.uint8 if model.labels.void == 255 else np.uint16)
-    won = np.zeros(len(model.labels))
-    kept = np.zeros((len(model.labels), height * width), np.float32) if probabilities else None
-    for start, features in feature_strips(image.to_bands(model.bands), model.scales):
-        strip = slice(start, start + len(features))
-        found = model.trees.predict_proba(features)
-        places = found.argmax(axis=1)
-        classes[strip] = known[places]
-        won[known] += np.bincount(places, weights=found.max(axis=1), minlength=len(known))
+    if not prompts and model is None:
+        raise OptionError("randomforest: must be trained first, or be given strokes of two classes as prompts")
+    if prompts:
+        _check(learner, trees, depth, scales, sample, seed)
+        labels = stroke_labels(classes) if model is None else model.labels
+        model = _of_strokes(image, prompts, labels, learner, trees, depth, scales, sample, seed)
+    assert model is not None
+    return _classified(image.to_bands(model.bands), model, probabilities)
+
+
+def stroke_labels(classes: Sequence[str]) -> LabelSet:
+    """Make a label set of the names of what strokes mark; all but the first are things.
+
+    Raises:
+        OptionError: there are fewer than two, or two alike.
+    """
+    names = tuple(classes)
+    if isinstance(classes, str) or len(set(names)) != len(names) or len(names) < 2:
+        raise OptionError(f"randomforest: classes must be two or more different names, got {classes!r}")
+    return LABELS if names == LABELS.names else LabelSet.of(names, things=names[1:])
+
+
+def _check(learner: str, trees: int, depth: int, scales: Sequence[float], sample: int, seed: int) -> None:
+    if learner not in get_args(Learner):
+        raise OptionError(f"randomforest: learner must be one of {', '.join(get_args(Learner))}, got {learner!r}")
+    if min(trees, depth, sample) < 1 or not scales or not 0 <= min(scales) <= max(scales) <= 100:
+        raise OptionError(
+            f"randomforest: trees, depth and sample must be positive and scales from 0 to 100; "
+            f"got {trees}, {depth}, {sample} and {tuple(scales)}"
+        )
+    if not 0 <= seed < 2**32:
+        raise OptionError(f"randomforest: seed must be from 0 to {2**32 - 1}, got {seed}")
+
+
+def _learned_image(one: Sample, bands: tuple[str, ...]) -> Image:
+    """Read a sample's image in the bands of the first one, which sets them."""
+    image = one.image
+    return image.to_bands(bands or _bands_of(image))
+
+
+def _bands_of(image: Image) -> tuple[str, ...]:
+    return RGB if image.bands == GREY else image.bands
+
+
+def _known(one: Sample) -> IntArray:
+    """Give the classes (H, W) of a sample, ``UNKNOWN`` where it is void."""
+    found = one.truth.class_map()
+    return np.where(found == one.labels.void, UNKNOWN, found.astype(np.int32))
+
+
+def _drawn(
+    image: Image, known: IntArray, scales: Sequence[float], share: int, rng: np.random.Generator
+) -> tuple[FloatArray, IntArray]:
+    """Draw at most ``share`` known pixels: features (P, F) and classes (P,)."""
+    flat, width = known.ravel(), max(image.size[1], 1)
+    labelled = np.flatnonzero(flat != UNKNOWN)
+    chosen = np.sort(rng.choice(labelled, share, replace=False)) if len(labelled) > share else labelled
+    found = []
+    for first, count, features in strips(image, scales):
+        here = chosen[(chosen >= first * width) & (chosen < (first + count) * width)]
+        found.append(features[here - first * width])
+    return (np.concatenate(found) if found else np.zeros((0, 1), np.float32)), flat[chosen]
+
+
+def _of_strokes(
+    image: Image,
+    prompts: Sequence[Prompt],
+    labels: LabelSet,
+    learner: Learner,
+    trees: int,
+    depth: int,
+    scales: Sequence[float],
+    sample: int,
+    seed: int,
+) -> Forest:
+    """Train on the strokes of one image."""
+    marks = stroked(prompts, image.size, labels.names, "randomforest")
+    marked = np.unique(marks[marks != UNKNOWN])
+    if len(marked) < 2:
+        shown = ", ".join(labels.names[index] for index in marked.tolist()) or "nothing"
+        raise OptionError(f"randomforest: expected strokes of two classes at least, found {shown}; mark what is around it too")
+    image = image.to_bands(_bands_of(image))
+    features, classes = _drawn(image, marks, scales, sample, np.random.default_rng(seed))
+    made = grown(features, classes, learner, trees, depth, 1, seed, _THREADS)  # a stroke may be a single pixel
+    return Forest(made, labels, tuple(float(scale) for scale in scales), image.bands)
+
+
+def _classified(image: Image, model: Forest, probabilities: bool) -> Segmentation:
+    """Classify an image of the model's bands, on a grid if it is large."""
+    rows, columns = _grid(image.size)
+    size = (len(rows), len(columns))
+    won = np.zeros(size, np.int64)
+    sure = np.zeros(size, np.float32)
+    kept = np.zeros((len(model.labels), *size), np.float32) if probabilities else None
+    across = None if len(columns) == image.size[1] else columns
+    for first, count, features in strips(image, model.scales, rows, across):
+        advance(first / size[0])
+        here = slice(first, first + count)
+        found = model.trees(features)
+        won[here] = model.trees.classes[found.argmax(axis=1)].reshape(count, -1)
+        sure[here] = found.max(axis=1).reshape(count, -1)
         if kept is not None:
-            kept[known, strip] = found.T
-    areas = np.bincount(classes, minlength=len(model.labels))[: len(model.labels)]
-    scores = np.clip(won / np.maximum(areas, 1), 0, 1)
-    volume = None if kept is None else kept.reshape(-1, height, width)
-    return Segmentation.from_class_map(classes.reshape(height, width), model.labels, scores, volume)
+            kept[model.trees.classes, here] = found.T.reshape(-1, count, size[1])
+    return _at_full_size(image, rows, columns, model.labels, won, sure, kept)
 
 
-def feature_strips(image: Image, scales: Sequence[float]) -> Iterator[tuple[int, FloatArray]]:
-    """Describe the pixels of an image in strips of rows: the number of the first pixel, and features (P, F).
-
-    Each strip is computed with as many rows around it as a blur reaches, so the strips equal the whole.
-    """
-    height, width = image.size
-    reach = math.ceil(4 * max(scales)) + 2  # OpenCV cuts a Gaussian of floats off at 4 deviations; a Sobel adds 1 row
-    step = max(1, _STRIP // max(width, 1))
-    for top in range(0, height, step):
-        first, last = max(0, top - reach), min(height, top + step + reach)
-        part = features_of(Image(image.pixels[first:last], image.bands), scales)[top - first : top - first + step]
-        yield top * width, part.reshape(-1, part.shape[2])
+def _grid(size: Size) -> tuple[IntArray, IntArray]:
+    """Choose the rows and columns that are classified: all, or as many as 4 megapixels are, evenly apart."""
+    factor = min(1.0, (_MOST / max(size[0] * size[1], 1)) ** 0.5)
+    counts = [max(1, int(side * factor)) if side else 0 for side in size]
+    rows, columns = (((np.arange(n) + 0.5) * (side / max(n, 1))).astype(np.int64) for n, side in zip(counts, size, strict=True))
+    return rows, columns
 
 
-def features_of(image: Image, scales: Sequence[float]) -> FloatArray:
-    """Describe every pixel: (H, W, F) bands blurred at each scale and, past the first, the strength of edges there."""
-    values = np.nan_to_num(image.unit(), posinf=1.0, neginf=0.0)
-    layers = []
-    for scale in scales:
-        blurred = values if scale == 0 else _blurred(values, scale)
-        layers.append(blurred)
-        if scale > 0:
-            grey = np.ascontiguousarray(blurred.mean(axis=2, dtype=np.float32))
-            across, down = cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)
-            layers.append(np.hypot(across, down)[:, :, None])
-    return np.concatenate(layers, axis=2)
-
-
-def _blurred(values: FloatArray, scale: float) -> FloatArray:
-    bands = [cv2.GaussianBlur(np.ascontiguousarray(values[:, :, band]), (0, 0), scale) for band in range(values.shape[2])]
-    return np.stack(bands, axis=2)
+def _at_full_size(
+    image: Image,
+    rows: IntArray,
+    columns: IntArray,
+    labels: LabelSet,
+    won: IntArray,
+    sure: FloatArray,
+    kept: FloatArray | None,
+) -> Segmentation:
+    """Bring classes (h, w), their probabilities and those of all classes from the grid to the image."""
+    totals = np.bincount(won.ravel(), weights=sure.ravel(), minlength=len(labels))
+    scores = np.clip(totals / np.maximum(np.bincount(won.ravel(), minlength=len(labels)), 1), 0, 1)
+    won = won.astype(np.uint8 if labels.void == 255 else np.uint16)
+    if won.shape == image.size:
+        return Segmentation.from_class_map(won, labels, scores, kept)
+    small = Image(image.pixels[rows][:, columns], image.bands)
+    if kept is not None:
+        kept = np.stack([cv2.resize(one, image.size[::-1], interpolation=cv2.INTER_LINEAR) for one in kept])
+    note = (
+        f"classified on {won.shape[0]} x {won.shape[1]} of {image.size[0]} x {image.size[1]} pixels, brought back along edges"
+    )
+    found = Segmentation.from_class_map(enlarged(won, small, image), labels, scores, kept)
+    return replace(found, notes=(note,))

@@ -1,0 +1,93 @@
+"""``pixelwise choose``: which method is good enough for some labelled images, and whether a network is needed."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pixelwise.cli.options import ClassesOption, JsonOption, VoidOption
+
+if TYPE_CHECKING:
+    from pixelwise.core.predictor import Predictor
+    from pixelwise.jobs.judge import Judge
+
+
+def choose(
+    data: Annotated[Path, typer.Argument(help="Labelled images; a dozen are enough to begin with.", metavar="DATA")],
+    metric: Annotated[
+        str | None,
+        typer.Option(help="One score. Without it: miou for classes, object_f1 for objects, covering_ods for regions."),
+    ] = None,
+    methods: Annotated[str | None, typer.Option(help="Methods to try, with commas; all without it.", metavar="A,B")] = None,
+    minutes: Annotated[float, typer.Option(help="For all methods together, about.")] = 4.0,
+    network: Annotated[
+        float | None, typer.Option("--network", help="Train a network, too, for so many minutes.", metavar="MINUTES")
+    ] = None,
+    enough: Annotated[
+        float | None, typer.Option(help="The score that is good enough; usual for the metric if not given.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the division of the images.", min=0)] = 0,
+    void: VoidOption = None,
+    classes: ClassesOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for choose.json, and the network's run if there is one.", metavar="DIR")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Try all methods on a few labelled images: one table of score, time and memory, and an answer.
+
+    The answer names the fastest method among those equally good to the best, says whether it is good enough, and whether a
+    network is needed at all.
+    """
+    from pixelwise.cli.progress import progress_bar
+    from pixelwise.core.errors import OptionError
+    from pixelwise.core.files import write_json
+    from pixelwise.curate.split_lists import read_with_lists
+    from pixelwise.jobs.choose import choose as choose_for
+
+    if network is not None and out is None:
+        raise OptionError("--network: give --out too, a folder for the network's run")
+    names = [name.strip() for name in methods.split(",") if name.strip()] if methods else []
+    dataset = read_with_lists(data, None, void=void, classes=classes)
+
+    def train(judge: "Judge") -> "Predictor":
+        assert network is not None
+        assert out is not None
+        return _trained(data, void, classes, judge, network, out / "network")
+
+    with progress_bar("choose") as progress:
+        found = choose_for(
+            dataset,
+            metric,
+            methods=names,
+            minutes=minutes,
+            enough=enough,
+            train=None if network is None else train,
+            seed=seed,
+            progress=progress,
+        )
+    if out is not None:
+        write_json(out / "choose.json", found.to_json())
+    print(json.dumps(found.to_json(), indent=2, ensure_ascii=False) if as_json else found)
+    if not found.chosen:
+        print("error: no method could be scored", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def _trained(data: Path, void: str | None, classes: str | None, judge: "Judge", minutes: float, run: Path) -> "Predictor":
+    """Train the network usual for the labels on all that may be learned from, by list files; the rest validates it."""
+    from pixelwise.core.files import write_text
+    from pixelwise.curate.split_lists import entry_of, root_of
+    from pixelwise.load import load
+    from pixelwise.train import start as starting
+    from pixelwise.train.options import DataOptions, Recipe, TrainOptions
+
+    lists = run.with_name("lists")
+    for name, part in (("train", judge.learn), ("val", judge.held)):
+        root = root_of(part, data)
+        write_text(lists / f"{name}.txt", "".join(f"{entry_of(part, row, root)}\n" for row in range(len(part))))
+    options = DataOptions(path=str(data), void=void or "", classes=classes or "", lists=str(lists))
+    starting.start(Recipe(options, train=TrainOptions(minutes=minutes)), run, quiet=True)
+    return load(run)
