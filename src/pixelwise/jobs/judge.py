@@ -6,7 +6,7 @@ What a method gives is made comparable with the truth by what a few images to le
   method as classes, its regions by their mean colour. A method that must be trained is trained on those images.
 - Truth of objects: the same, with the objects painted as classes; then parts below a tenth of the middle true area go to what
   is around them, and each connected part of a class that is a thing is an object, split at its necks (refiners ``smallest`` and
-  ``split``). A method that parts objects by itself keeps its own.
+  ``split``). A method that parts objects by itself keeps its own, each with the class of its mean colour.
 - Truth of regions, by one or several people: regions are compared as they are; the parts of two classes are regions.
 
 Panoptic truth is read as classes: no method tells things from stuff.
@@ -20,7 +20,6 @@ import numpy as np
 from pixelwise.core.card import Card
 from pixelwise.core.errors import DataError, OptionError, PixelwiseError
 from pixelwise.core.image import Image
-from pixelwise.core.labels import LabelSet
 from pixelwise.core.predictor import PLAIN, Predictor, Request
 from pixelwise.core.sample import Dataset, ImageArray, Sample, TruthArray
 from pixelwise.core.segmentation import Kind, Segmentation
@@ -29,7 +28,7 @@ from pixelwise.metrics.evaluate import count, known_truths
 from pixelwise.metrics.majority import Matched, match
 from pixelwise.metrics.settle import require_settled
 from pixelwise.metrics.tally import Tally, families_of
-from pixelwise.metrics.views import Families, readable, view_of
+from pixelwise.metrics.views import REGIONS, Families, readable, view_of
 from pixelwise.predict.refined import Refined
 from pixelwise.refine.refiner import Refiner
 
@@ -109,12 +108,13 @@ class Judge:
             method = method.fit(self.learn)
         if view == "regions":
             return method
-        found = method if method.is_trained else match(method, self.learn)
+        parts_objects = method.card.kind in ("panoptic", "instance")
+        found = method if method.is_trained else match(_Regions(method) if parts_objects else method, self.learn)
         if view == "semantic":
             return found
         speck = Refiner("smallest", area=max(1, int(_SPECK * _middle_area(self.learn))))
-        if method.card.kind in ("panoptic", "instance") and isinstance(found, Matched):
-            return Refined(_Parted(found), speck)
+        if parts_objects and isinstance(found, Matched):
+            return Refined(_Objects(found), speck)
         return Refined(found, speck, "split", speck)  # first, too: a split of thousands of specks takes long
 
     def tally(self, predictor: Predictor) -> Tally:
@@ -183,8 +183,23 @@ def _middle_area(dataset: Dataset) -> float:
     return float(np.median(found)) if len(found) else 0.0
 
 
-class _Parted:
-    """A method that parts objects by itself, each with the class its own class was matched to; a ``Predictor``."""
+class _Regions:
+    """A method's objects and areas as regions without classes; a ``Predictor``."""
+
+    def __init__(self, method: Method) -> None:
+        self.method = method
+
+    @property
+    def card(self) -> Card:
+        return replace(self.method.card, kind="regions", labels=REGIONS)
+
+    def __call__(self, images: Sequence[Image], request: Request = PLAIN) -> list[Segmentation]:
+        found = self.method(images, request)
+        return [Segmentation("regions", one.masks, np.zeros(len(one), np.int64), REGIONS) for one in found]
+
+
+class _Objects:
+    """The regions of a predictor whose class is that of things, each an object; a ``Predictor``."""
 
     def __init__(self, matched: Matched) -> None:
         self.matched = matched
@@ -194,13 +209,15 @@ class _Parted:
         return replace(self.matched.card, kind="instance")
 
     def __call__(self, images: Sequence[Image], request: Request = PLAIN) -> list[Segmentation]:
-        return [_as_objects(one, self.matched) for one in self.matched.predictor(images, request)]
+        found = self.matched.predictor(images, request)
+        return [_as_objects(one, painted) for one, painted in zip(found, self.matched(images, request), strict=True)]
 
 
-def _as_objects(found: Segmentation, matched: Matched) -> Segmentation:
-    """Keep the things whose class stands for a class of things in the truth."""
-    labels: LabelSet = matched.card.labels
-    classes = matched.classes[found.class_ids]
-    kept = np.isin(found.class_ids, found.labels.things) & np.isin(classes, labels.things)
-    chosen = found[np.flatnonzero(kept)]
-    return replace(chosen, kind="instance", class_ids=classes[kept], labels=labels)
+def _as_objects(found: Segmentation, painted: Segmentation) -> Segmentation:
+    """Keep the regions that were given a class of things; ``painted`` has the class of each."""
+    numbers, firsts = np.unique(found.panoptic_ids(), return_index=True)
+    classes = np.zeros(len(found) + 1, np.int64)
+    classes[numbers] = painted.class_map().ravel()[firsts]
+    kept = np.isin(classes[1:], painted.labels.things)
+    chosen = found.masks.select(np.flatnonzero(kept))
+    return Segmentation("instance", chosen, classes[1:][kept], painted.labels)

@@ -9,6 +9,7 @@ attention goes on looking at them.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal, TypeAlias
 
 import torch
@@ -35,7 +36,7 @@ class FineMasks(nn.Module):
         beside = [channels, STEM][: 3 - finest]
         widths = [width, *(max(_GROUPS, width // 2 ** (step + 1)) for step in range(len(beside)))]
         self.stem = _layer(bands, STEM) if finest == 1 else None
-        self.narrow = nn.ModuleList(nn.Conv2d(one, other, 1) for one, other in zip(widths[:-1], widths[1:], strict=True))
+        self.narrow = nn.ModuleList(nn.Conv2d(one, other, 1) for one, other in pairwise(widths))
         self.lateral = nn.ModuleList(nn.Conv2d(one, other, 1) for one, other in zip(beside, widths[1:], strict=True))
         self.smooth = nn.ModuleList(_layer(one, one) for one in widths[1:])
         self.embed = nn.Linear(width, widths[-1])

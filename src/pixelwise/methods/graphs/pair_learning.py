@@ -2,8 +2,7 @@
 
 Pairs are collected while a tree is merged, so that they are of all sizes. What is learned of a pair is the share of pairs of
 pixels, one from each region, that a person put apart, the mean over the persons who segmented the image: the probability that
-the Rand index [1] is about. Of twenty photographs much is learned already; a network with two hidden layers on the same cues
-was no better on photographs it had not seen.
+the Rand index [1] is about. A network with two hidden layers on the same cues was no better on photographs it had not seen.
 
 [1] Unnikrishnan, Pantofaru and Hebert, Toward Objective Evaluation of Image Segmentation Algorithms, PAMI 2007.
 """
