@@ -2,8 +2,8 @@
 
 The constants of ``RULE`` are ten round numbers: different colours and textures part regions, and so do borders that are strong,
 even, and stronger than what is within; a small region is joined sooner, and so is one whose outline is mostly shared. They are
-set by hand: signs and rough sizes after a logistic regression on half of BSDS500's validation photographs (one on COCO's agrees
-in all signs but that of unevenness), then the best of some ten variants on all 100 of them.
+set by hand: signs and rough sizes after a logistic regression on half of BSDS500's validation photographs (one on COCO's has
+the same signs but for unevenness and the coarsest border), then the best of some ten variants on all 100 of them.
 """
 
 from dataclasses import dataclass

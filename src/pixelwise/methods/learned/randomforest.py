@@ -3,8 +3,8 @@
 Learned from a handful of labelled images, an equal sample of pixels from each; or from strokes on the image itself: a few
 points, scribbles or polygons of each class are enough to try it [3]. Strokes are drawn, looked at and added to.
 
-Cost: of learning, that of the sample; of prediction, pixels x trees x depth. An image of more than 4 megapixels is described
-at full size and classified on a grid of at most 4 megapixels, and what lies between comes from the grid along the edges.
+Cost: of learning, that of the sample; of prediction, pixels x trees x depth. An image of more than 2 megapixels is described
+at full size and classified on a grid of at most 2 megapixels, and what lies between comes from the grid along the edges.
 
 [1] Breiman, Random forests, Machine Learning, 2001.
 [2] Friedman, Greedy function approximation: a gradient boosting machine, Annals of Statistics, 2001.
@@ -38,10 +38,10 @@ ABOUT = About(
     family="learned",
     good_for="classes told by colour and texture near a pixel, with a few strokes or images to learn from",
     bad_for="classes told by shape or by what is far away; objects that touch",
-    cost="pixels x trees x depth, up to 4 megapixels; beyond that, describing the pixels alone grows",
+    cost="pixels x trees x depth, up to 2 megapixels; beyond that, describing the pixels alone grows",
     source="Breiman, Random forests, Machine Learning, 2001",
 )
-_MOST = 4_000_000  # pixels of the grid
+_MOST = 2_000_000  # pixels of the grid
 _LEAF = 2  # pixels in a leaf at least
 _THREADS = -1  # of a forest's growth: what grows does not depend on them
 
@@ -197,9 +197,10 @@ def _drawn(
     labelled = np.flatnonzero(flat != UNKNOWN)
     chosen = np.sort(rng.choice(labelled, share, replace=False)) if len(labelled) > share else labelled
     found = []
-    for first, count, features in strips(image, scales):
+    wanted = np.bincount(chosen // width, minlength=image.size[0]) > 0
+    for first, count, features in strips(image, scales, wanted=wanted):
         here = chosen[(chosen >= first * width) & (chosen < (first + count) * width)]
-        found.append(features[here - first * width])
+        found.append(features[:, here - first * width].T)
     return (np.concatenate(found) if found else np.zeros((0, 1), np.float32)), flat[chosen]
 
 
@@ -246,7 +247,7 @@ def _classified(image: Image, model: Forest, probabilities: bool) -> Segmentatio
 
 
 def _grid(size: Size) -> tuple[IntArray, IntArray]:
-    """Choose the rows and columns that are classified: all, or as many as 4 megapixels are, evenly apart."""
+    """Choose the rows and columns that are classified: all, or as many as 2 megapixels are, evenly apart."""
     factor = min(1.0, (_MOST / max(size[0] * size[1], 1)) ** 0.5)
     counts = [max(1, int(side * factor)) if side else 0 for side in size]
     rows, columns = (((np.arange(n) + 0.5) * (side / max(n, 1))).astype(np.int64) for n, side in zip(counts, size, strict=True))

@@ -43,10 +43,11 @@ class Trees:
     depth: int
 
     def __call__(self, features: FloatArray) -> FloatArray:
-        """Give the probabilities (P, K) of pixels of features (P, F)."""
-        found = np.zeros((len(features), len(self.classes)))
-        for start in range(0, len(features), _CHUNK):
-            found[start : start + _CHUNK] = self._sums(features[start : start + _CHUNK])
+        """Give the probabilities (P, K) of pixels of features (F, P)."""
+        count = features.shape[1]
+        found = np.zeros((count, len(self.classes)))
+        for start in range(0, count, _CHUNK):
+            found[start : start + _CHUNK] = self._sums(features[:, start : start + _CHUNK])
         if self.learner == "forest":
             return found / len(self.roots)
         if len(self.classes) == 2:  # the trees tell the odds of the second class
@@ -56,9 +57,9 @@ class Trees:
         return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
     def _sums(self, features: FloatArray) -> FloatArray:
-        """Add up the leaves that pixels (P, F) end in, tree by tree: (P, K)."""
-        count = len(features)
-        flat = np.ascontiguousarray(features.T, np.float32).ravel()  # a feature after the other: neighbours lie side by side
+        """Add up the leaves that pixels (F, P) end in, tree by tree: (P, K)."""
+        count = features.shape[1]
+        flat = np.ascontiguousarray(features, np.float32).ravel()  # a feature after the other: neighbours lie side by side
         starts = self.feature.astype(np.int64) * count  # where the feature of a node begins
         places = np.arange(count)
         sums = np.zeros((count, len(self.classes)))
