@@ -210,7 +210,7 @@ def test_wrong_use_exits_with_two(arguments: list[str]) -> None:
 )
 def test_list_names_each_row(what: str, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", what]) == 0
-    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith(name))
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.lstrip().startswith(name))
     assert len(line.split()) > 3
 
 

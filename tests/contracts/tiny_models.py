@@ -75,10 +75,10 @@ QUERIES: dict[str, Any] = {"size": (128, 128), "scenes": 54, "options": {"steps"
 FITS: dict[str, dict[str, Any]] = {
     "deeplabv3": COARSE,
     "deeplabv3plus": COARSE,
-    "detr": {"size": (128, 128), "scenes": 54, "model": {"width": 128, "queries": 12}, "options": {"rate": 1e-3, "steps": 250}},
+    "detr": {"size": (160, 160), "scenes": 952, "model": {"width": 128, "queries": 8}, "options": {"rate": 2e-3, "steps": 400}},
     "dpt": FINE,
     "enet": {"options": {"rate": 1e-2, "steps": 450}},
-    "eomt": QUERIES,
+    "eomt": {**QUERIES, "options": {"steps": 300}},
     "fcn": COARSE,
     "fpn": COARSE,
     "linknet": {"options": {"steps": 600}},

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pixelwise.augment import AugmentOptions
 from pixelwise.core.errors import OptionError
 from pixelwise.scenes import scenes
 from pixelwise.train.cost import Footprint
@@ -185,6 +186,17 @@ def test_a_network_gets_room_for_the_objects_and_looks_for_them_at_their_size() 
     assert (model["anchors"], model["detections"]) == ("small", 400)
     few = replace(PHOTOS, objects=12, side=80.0)
     assert "anchors" not in plan(Recipe(model={"name": "maskrcnn"}), few, CPU, lambda *given: KEPT).recipe.model
-    assert plan(Recipe(model={"name": "mask2former"}), crowd, CPU, lambda *given: KEPT).recipe.model["queries"] == 300
+    queries = plan(Recipe(model={"name": "mask2former"}), crowd, CPU, lambda *given: KEPT).recipe.model
+    assert (queries["queries"], queries["finest"]) == (300, 2)
     asked = {"name": "maskrcnn", "anchors": "paper", "detections": 50}
     assert plan(Recipe(model=asked), crowd, CPU, lambda *given: KEPT).recipe.model["detections"] == 50
+
+
+def test_objects_of_few_images_are_pasted_into_others_unless_a_policy_was_chosen() -> None:
+    few = replace(PHOTOS, objects=12, side=80.0)
+    recipe = Recipe(model={"name": "maskrcnn"})
+    assert plan(recipe, few, CPU, lambda *given: KEPT).recipe.augment.copy_paste == 0.5
+    plain = replace(recipe, augment=AugmentOptions("none"))
+    assert plan(plain, few, CPU, lambda *given: KEPT).recipe.augment.copy_paste == 0
+    assert plan(recipe, replace(few, count=5000), CPU, lambda *given: KEPT).recipe.augment.copy_paste == 0
+    assert planned().recipe.augment.copy_paste == 0

@@ -1,7 +1,8 @@
 """Try all methods on a few labelled images, and say which is good enough, and whether a network is needed at all.
 
-Every method is tried with its defaults, by the rule of ``jobs.judge``. First each segments one image; then, the fastest first,
-each is scored on a few images, as far as the time reaches; then the best of them are scored on more. The rules of the answer:
+Every method is tried with its defaults, by the rule of ``jobs.judge``. First each segments one image. Then each is scored on a
+few images, those that must be trained first and then the fastest, as far as the time reaches; and the best of them on more. The
+rules of the answer:
 
 - Two methods are *equally good* where the 95 % interval of their difference, on the same draws of images, holds 0.
 - The *choice* is the fastest of those equally good to the best.
@@ -14,19 +15,19 @@ each is scored on a few images, as far as the time reaches; then the best of the
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from pixelwise.core.errors import OptionError, PixelwiseError
 from pixelwise.core.predictor import Predictor
 from pixelwise.core.sample import Dataset
+from pixelwise.jobs.choice import Choice, Row
 from pixelwise.jobs.judge import Judge
 from pixelwise.jobs.measured import Measured, measured
 from pixelwise.methods import METHODS
 from pixelwise.methods.effort import effort
 from pixelwise.methods.predictor import Method
 from pixelwise.metrics.comparison import Difference, compare
-from pixelwise.metrics.interval import PLAIN, Interval
+from pixelwise.metrics.interval import PLAIN
 from pixelwise.metrics.tally import Tally, report_of
 
 ENOUGH: Mapping[str, float] = {"miou": 0.85, "object_f1": 0.85, "ap50": 0.8, "covering_ods": 0.6}
@@ -37,84 +38,6 @@ _BEST = 5
 _RESERVED = 0.35  # of the time, for the best on more images
 _LONGEST = 0.15  # of the time, for one method on a few images
 _NETWORK = "network"
-
-
-@dataclass(frozen=True, eq=False)
-class Row:
-    """What was found of one method or network.
-
-    Attributes:
-        name: of it.
-        score: NaN where it could not be scored.
-        interval: of the score, 95 %.
-        images: it was scored on.
-        seconds: of processor time an image, scoring included.
-        memory: bytes above what was held before, at the peak; None where the system does not tell.
-        problem: why it has no score.
-        tally: what was counted.
-    """
-
-    name: str
-    score: float = math.nan
-    interval: Interval | None = None
-    images: int = 0
-    seconds: float = math.nan
-    memory: int | None = None
-    problem: str = ""
-    tally: Tally | None = field(default=None, repr=False)
-
-    def to_json(self) -> dict[str, Any]:
-        """Write as plain JSON values."""
-        return {
-            "name": self.name,
-            "score": _number(self.score),
-            "score_interval": None if self.interval is None else list(self.interval),
-            "images": self.images,
-            "seconds_per_image": _number(self.seconds),
-            "peak_memory": self.memory,
-            "problem": self.problem or None,
-        }
-
-
-@dataclass(frozen=True, eq=False)
-class Choice:
-    """All that was tried, and the answer.
-
-    Attributes:
-        metric: the score that decides.
-        mark: what is good enough.
-        rows: the best first; what could not be scored last.
-        chosen: the name of the choice; empty where nothing could be scored.
-        verdict: the answer in sentences.
-        notes: how images were chosen, and what else to know.
-        is_low_better: of the metric.
-    """
-
-    metric: str
-    mark: float
-    rows: tuple[Row, ...]
-    chosen: str
-    verdict: str
-    notes: tuple[str, ...]
-    is_low_better: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        """Write as plain JSON values."""
-        return {
-            "metric": self.metric,
-            "good_enough": self.mark,
-            "chosen": self.chosen or None,
-            "verdict": self.verdict,
-            "methods": [row.to_json() for row in self.rows],
-            "notes": list(self.notes),
-        }
-
-    def __str__(self) -> str:
-        """Write as a table for the terminal."""
-        width = max((len(row.name) for row in self.rows), default=6)
-        lines = [f"{'method':<{width}}  {self.metric:>12}  {'95 %':^17}  {'images':>6}  {'s/image':>8}  {'MB':>6}"]
-        lines += [_line(row, width) for row in self.rows]
-        return "\n".join([*lines, "", *(f"note: {note}" for note in self.notes), self.verdict])
 
 
 Train = Callable[[Judge], Predictor]
@@ -171,13 +94,18 @@ def choose(
 
 
 def _fastest_first(names: Sequence[str], few: Judge, seconds: float) -> list[str]:
-    """Order methods by the time each takes for one image; those that fail, or that are not reached in time, come last."""
+    """Order methods by the time each takes for one image; those that fail, or that are not reached in time, come last.
+
+    Those that must be trained cannot be timed before; they come first, as they are few and often best.
+    """
     image, times = few.learn[0].image, dict.fromkeys(names, math.inf)
     start = time.monotonic()
     for name in names:
         method, began = Method(name), time.monotonic()
+        if method.is_trained:
+            times[name] = 0.0
         if method.is_trained or began - start > seconds:
-            continue  # what must be trained cannot be timed before
+            continue
         try:
             with effort(seconds):
                 method([image])
@@ -291,15 +219,3 @@ def _told(few: Judge, more: Judge) -> str:
         f"every method: matched or trained on {len(few.learn)} images and scored on {len(few.held)}, with its defaults; the "
         f"best {_BEST}, as far as the time reached, on {len(more.learn)} and {len(more.held)}"
     )
-
-
-def _line(row: Row, width: int) -> str:
-    if row.problem:
-        return f"{row.name:<{width}}  {row.problem}"
-    between = "" if row.interval is None else f"{row.interval[0]:.4f} - {row.interval[1]:.4f}"
-    memory = "" if row.memory is None else f"{row.memory / 1e6:.0f}"
-    return f"{row.name:<{width}}  {row.score:>12.4f}  {between:^17}  {row.images:>6}  {row.seconds:>8.3f}  {memory:>6}"
-
-
-def _number(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

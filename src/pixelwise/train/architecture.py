@@ -98,6 +98,11 @@ def _fit_objects(model: dict[str, Any], facts: Facts, usual: dict[str, Any], rea
     if "anchors" in is_open and facts.side < SMALL_OBJECT:
         model["anchors"] = "small"
         reasons.append(("anchors", "small", f"the median object is {facts.side:.0f} pixels a side"))
+    if {"queries", "finest"} <= is_open and facts.side < SMALL_OBJECT:
+        model["finest"] = 2
+        reasons.append(
+            ("masks", "at 1/2", f"the median object is {facts.side:.0f} pixels a side; at 1/4 edges would be coarse")
+        )
     for name, step, most in (("queries", 10, 300), ("detections", 100, 1000)):
         room = min(most, math.ceil(ROOM * facts.objects / step) * step)
         if name in is_open and usual[name] < room:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from pixelwise.augment import AugmentOptions
 from pixelwise.core.arrays import Size
 from pixelwise.core.errors import OptionError
 from pixelwise.train.architecture import CROP_PIXELS, Reasons, at_scale, choose_network, scaled
@@ -28,6 +29,7 @@ BATCH = {"cpu": 8, "cuda": 32, "mps": 8}
 MEMORY_SHARE = {"cpu": 0.5, "cuda": 0.85, "mps": 0.5}  # of what is free; on a CPU decoded images are kept in a quarter more
 STRIDE = 32
 RARE_IMAGES = 0.1  # of the images: a class in fewer of them is sampled more often
+FEW_IMAGES = 1000  # with objects: fewer show too few of them in too few places
 RARE_PIXELS = 0.005  # of the pixels: a class with fewer gets crops of its own
 
 
@@ -80,7 +82,11 @@ def plan(
     reasons.append(("learning rate", f"{options.rate:g}", _why_rate(options)))
     _weigh_classes(options, model, facts, reasons)
     options = replace(options, validations=options.validations or 10, sampling=_sampling(options, facts, reasons))
-    augment = replace(recipe.augment, rare=_rare_crops(recipe.augment.rare, facts, options.crop, reasons))
+    augment = replace(
+        recipe.augment,
+        rare=_rare_crops(recipe.augment.rare, facts, options.crop, reasons),
+        copy_paste=_pasting(recipe.augment, facts, reasons),
+    )
     options = _with_steps(options, facts, machine, reasons)
     return Plan(replace(recipe, data=data, train=options, model=model, augment=augment), tuple(reasons))
 
@@ -208,6 +214,14 @@ def _rare_crops(asked: float, facts: Facts, crop: Size, reasons: Reasons) -> flo
         ("rare crops", "0.33", f"a class has {least:.2%} of the pixels: a third of the crops are centred on such ones")
     )
     return 0.33
+
+
+def _pasting(asked: AugmentOptions, facts: Facts, reasons: Reasons) -> float:
+    """Paste objects of other images into half of the images, where there are objects, few images, and no other policy."""
+    if asked.copy_paste or asked.policy != "default" or not facts.objects or not 1 < facts.count < FEW_IMAGES:
+        return asked.copy_paste
+    reasons.append(("copy-paste", "0.5", f"{facts.count} images: objects of others are pasted into half of them"))
+    return 0.5
 
 
 def _with_steps(options: Any, facts: Facts, machine: Machine, reasons: list[tuple[str, str, str]]) -> Any:
