@@ -157,7 +157,7 @@ def row_of(network: str, task: str, run: Path) -> dict[str, Any]:
         "train_speed": statistics.median(float(one["images_per_second"]) for one in rows),
         "predict_speed": statistics.median(rounds),
         "taken_minutes": float(rows[-1]["seconds"]) / 60,
-        "machine": f"{environment['processor']}, {environment['cores']} cores" + _gpu(environment),
+        "machine": f"{environment['processor']}, cores used: {environment['cores']}" + _gpu(environment),
         "torch": environment["torch"],
         "date": date.today().isoformat(),
     }

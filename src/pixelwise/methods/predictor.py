@@ -5,6 +5,7 @@ import inspect
 import json
 import pickle
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,12 @@ import numpy as np
 from pixelwise.core.card import Card
 from pixelwise.core.errors import OptionError, nearest
 from pixelwise.core.image import Image, as_image
-from pixelwise.core.labels import LabelSet
+from pixelwise.core.labels import LabelSet, foreground_of
 from pixelwise.core.predictor import PLAIN, Request
 from pixelwise.core.sample import Dataset
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.methods import METHODS, TRAINABLE, TRAINED
-from pixelwise.methods.grey import FOREGROUND, LABELS
+from pixelwise.methods.grey import LABELS
 
 
 class Method:
@@ -29,7 +30,7 @@ class Method:
         training: what is to be known of its options or its model: how they were tuned, what it was trained on.
     """
 
-    def __init__(self, name: str, **options: Any) -> None:
+    def __init__(self, name: str, /, **options: Any) -> None:
         """Choose a method by name.
 
         Raises:
@@ -154,6 +155,7 @@ class Method:
         found = self.module.segment(image, **options)
         if request.threshold is None or "level" in self._known:
             return found
-        chosen = (found.probabilities[FOREGROUND] > request.threshold).astype(np.uint8)
+        front = foreground_of(found.labels)
+        chosen = np.where(found.probabilities[front] > request.threshold, front, 1 - front).astype(np.uint8)
         volume = found.probabilities if request.probabilities else None
-        return Segmentation.from_class_map(chosen, found.labels, probabilities=volume)
+        return replace(Segmentation.from_class_map(chosen, found.labels, probabilities=volume), notes=found.notes)

@@ -7,8 +7,8 @@ a person can write one too::
     [options]
     clusters = 4
 
-Of a method that learned, ``method.safetensors`` lies beside it: its model, taken apart into arrays. How it is put together
-again stands in the types of the model's own fields.
+Of a method that learned, ``method.safetensors`` lies beside it, which the line ``model = "method.safetensors"`` says: its
+model, taken apart into arrays. How it is put together again stands in the types of the model's own fields.
 """
 
 import collections.abc
@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from pixelwise.core.arrays import AnyArray
-from pixelwise.core.errors import CheckpointError, MissingFile, OptionError
+from pixelwise.core.errors import CheckpointError, MissingFile, OptionError, PlaceTaken
 from pixelwise.core.files import replacing
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.options import fitted, read_toml, write_toml
@@ -50,15 +50,35 @@ def write_method(method: Method, path: Path) -> Path:
         _write_model(model, path / MODEL)
     place = path if is_file else path / FILE
     options = {key: value for key, value in method.options.items() if key != "model"}
-    write_toml(place, {"method": method.name, "options": options, "about": dict(method.training)})
+    learned = None if model is None else MODEL
+    write_toml(place, {"method": method.name, "model": learned, "options": options, "about": dict(method.training)})
     return place
+
+
+def check_place(method: Method, path: Path) -> None:
+    """Refuse a path that ``write_method`` could not write the method to, trained if it must be, or that holds something else.
+
+    Raises:
+        OptionError: a method that learns was given a ``.toml`` file, or one that does not a file that is none.
+        PlaceTaken: a file is there that is no method's.
+    """
+    path = Path(path)
+    is_file = path.suffix == ".toml"
+    if is_file and (method.is_trained or "model" in method.options):
+        raise OptionError(f"{path}: '{method.name}' learns, which wants a folder; give one without '.toml'")
+    if path.exists() and path.is_dir() == is_file:
+        what = "a file that ends in '.toml', found a folder" if is_file else "a folder or a file '.toml', found another file"
+        raise PlaceTaken(f"{path}: expected {what}; choose another place")
+    place = path if is_file else path / FILE
+    if place.exists() and "method" not in read_toml(place):
+        raise PlaceTaken(f"{place}: it is no method file, and would be replaced; choose another place")
 
 
 def read_method(path: Path) -> Method:
     """Read what ``write_method`` wrote, from the file or its folder.
 
     Raises:
-        MissingFile: there is none.
+        MissingFile: there is none, or no model beside it where there should be one.
         OptionError: it is not such a file, or an option is unknown or does not fit.
         UnknownName: there is no such method.
         CheckpointError: the model beside it is damaged, or not this method's.
@@ -66,16 +86,16 @@ def read_method(path: Path) -> Method:
     path = Path(path)
     place = path / FILE if path.is_dir() else path
     tables = read_toml(place)
-    name = tables.pop("method", None)
+    name, learned = tables.pop("method", None), tables.pop("model", None)
     if not isinstance(name, str):
         raise OptionError(f'{place}: expected a method file, as method = "kmeans" and a table [options]')
     if strange := sorted(set(tables) - set(_TABLES)) + [key for key in _TABLES if not isinstance(tables.get(key, {}), dict)]:
-        raise OptionError(f"{place}: expected the tables [options] and [about] alone, found {strange[0]}")
+        raise OptionError(f"{place}: expected the tables [options] and [about] beside the method, found {strange[0]}")
+    if learned is not None and (learned != MODEL or name not in TRAINABLE):
+        raise OptionError(f"{place}: '{name}' with model = {learned!r}, where only one that learned has one, {MODEL!r}")
     options = fitted_options(name, tables.get("options", {}), str(place))
-    model = place.with_name(MODEL)
-    has_model = path.is_dir() and name in TRAINABLE and model.is_file()
-    if has_model:
-        options["model"] = _read_model(_model_type(METHODS[name]), model)
+    if learned is not None:
+        options["model"] = _read_model(_model_type(METHODS[name]), place.with_name(MODEL))
     return Method(name, **options).known_to(tables.get("about", {}))
 
 

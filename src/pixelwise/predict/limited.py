@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from pixelwise.core.card import Card
 from pixelwise.core.errors import OptionError
@@ -56,7 +57,7 @@ class Limited:
         if self.seconds is None or len(images) < 2:
             return self._limited(images, request)
         return [
-            self._limited([image], Request(request.probabilities, request.threshold, request.prompts[row : row + 1]))[0]
+            self._limited([image], replace(request, prompts=request.prompts[row : row + 1]))[0]
             for row, image in enumerate(images)
         ]
 

@@ -20,7 +20,7 @@ EXAMPLE = "as in 'crf' or 'crf(colour=8),smallest(area=40)'"
 class Refiner:
     """A refiner of the table ``REFINERS`` with its options: an image and a segmentation in, a segmentation out."""
 
-    def __init__(self, name: str, **options: Any) -> None:
+    def __init__(self, name: str, /, **options: Any) -> None:
         """Choose a refiner by name.
 
         Raises:
@@ -89,7 +89,7 @@ def chain(text: str) -> tuple[Refiner, ...]:
     """
     try:
         tree = ast.parse(f"[{text}]", mode="eval").body
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: nested beyond the parser's depth
         tree = None
     if not isinstance(tree, ast.List) or not tree.elts:
         raise OptionError(f"expected refiners with commas between them, {EXAMPLE}, got {text!r}")
@@ -103,7 +103,7 @@ def _one(node: ast.expr, text: str) -> Refiner:
         raise OptionError(f"expected a refiner's name, with named options in brackets if any, {EXAMPLE}, got {text!r}")
     try:
         options = {str(one.arg): ast.literal_eval(one.value) for one in node.keywords if one.arg}
-    except ValueError:
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):  # what ``literal_eval`` says it raises
         raise OptionError(f"expected numbers or quoted words as options, {EXAMPLE}, got {text!r}") from None
     if len(options) != len(node.keywords):
         raise OptionError(f"expected named options in brackets, {EXAMPLE}, got {text!r}")

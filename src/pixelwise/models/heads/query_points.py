@@ -17,6 +17,7 @@ from pixelwise.core.errors import OptionError
 from pixelwise.models.heads.query_targets import counted_at
 
 MOST = 12_544  # points a mask in the paper: 112 x 112
+_TOGETHER = 2**22  # points of all masks that are judged at once: with hundreds of objects they would take gigabytes
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,22 @@ class Points:
             return points
         count = points.shape[1]
         sought = round(count * self.importance)
-        candidates = torch.rand(len(masks), max(sought, round(count * self.oversample)), 2, device=masks.device)
-        certainty = masks_at(masks, candidates, extent).abs_()
-        certainty.masked_fill_(counted_at(ignore, images, candidates) == 0, torch.inf)
-        best = certainty.topk(sought, dim=1, largest=False, sorted=False)[1]
-        near = candidates.gather(1, best[..., None].expand(-1, -1, 2))
-        return torch.cat([near, torch.rand(len(masks), count - sought, 2, device=masks.device)], dim=1)
+        drawn = max(sought, round(count * self.oversample))
+        step = max(1, _TOGETHER // drawn)
+        near = [
+            _least_certain(masks[row : row + step], extent, ignore, images[row : row + step], drawn, sought)
+            for row in range(0, len(masks), step)
+        ]
+        return torch.cat([torch.cat(near), torch.rand(len(masks), count - sought, 2, device=masks.device)], dim=1)
+
+
+def _least_certain(masks: Tensor, extent: Tensor, ignore: Tensor, images: Tensor, drawn: int, sought: int) -> Tensor:
+    """Draw points for each mask, and give those that it is the least certain of (M, sought, 2)."""
+    candidates = torch.rand(len(masks), drawn, 2, device=masks.device)
+    certainty = masks_at(masks, candidates, extent).abs_()
+    certainty.masked_fill_(counted_at(ignore, images, candidates) == 0, torch.inf)
+    best = certainty.topk(sought, dim=1, largest=False, sorted=False)[1]
+    return candidates.gather(1, best[..., None].expand(-1, -1, 2))
 
 
 def masks_at(masks: Tensor, points: Tensor, extent: Tensor) -> Tensor:
