@@ -20,7 +20,8 @@ from pixelwise.core.image import Image, as_image
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.draw.overlay import overlay
 from pixelwise.draw.regions import outlined
-from pixelwise.methods import METHODS
+from pixelwise.methods import METHODS, TRAINED
+from pixelwise.methods.clusters.features import Features
 from pixelwise.methods.predictor import Method
 from pixelwise.scenes import scenes
 
@@ -47,7 +48,7 @@ def photo(name: str) -> Image:
 
 def strip(name: str, photos: tuple[str, ...]) -> ByteArray:
     """Draw each photograph beside what a method makes of it."""
-    if name in _trained():
+    if name in TRAINED:
         drawn = scenes(8, (192, 256), seed=5)
         method = Method(name).fit(drawn.take(range(6)))
         images = [drawn[6].image, drawn[7].image]
@@ -60,12 +61,6 @@ def strip(name: str, photos: tuple[str, ...]) -> ByteArray:
     gap = np.full((HEIGHT, GAP, 3), 255, np.uint8)
     parts = [part for panel in panels for part in (_at_height(panel), gap)][:-1]
     return np.concatenate(parts, axis=1)
-
-
-def _trained() -> frozenset[str]:
-    from pixelwise.methods import TRAINED
-
-    return TRAINED
 
 
 def as_shown(image: Image) -> ByteArray:
@@ -94,24 +89,26 @@ def page(family: str, names: list[str]) -> str:
     lines += [f"| [`{name}`](#{name}) | {METHODS[name].ABOUT.good_for} | {METHODS[name].ABOUT.bad_for} |" for name in names]
     for name in names:
         lines += ["", *section(name, METHODS[name])]
+    if family == "clustering":
+        lines += ["", "## Features", "", *(f"- `{key}`: {value}" for key, value in described(Features, "Attributes").items())]
     return "\n".join(lines) + "\n"
 
 
 def section(name: str, module: ModuleType) -> list[str]:
     """Write what there is to know of a method, in its own words."""
-    words = inspect.cleandoc(module.__doc__ or "")
+    words = inspect.getdoc(module) or ""
     options = inspect.signature(module.segment).parameters.values()
     stated = [f"`{one.name}={one.default!r}`" for one in options if one.default is not inspect.Parameter.empty]
     text = [f"## {name}", "", f"![{name}](../images/methods/{name}.jpg)", "", words.replace("``", "`"), ""]
     text += [f"Options: {', '.join(stated)}.", ""] if stated else []
-    told = described(module)
+    told = described(module.segment, "Args")
     return [*text, *(f"- `{key}`: {value}" for key, value in told.items()), "", f"*Source*: {module.ABOUT.source}."]
 
 
-def described(module: ModuleType) -> dict[str, str]:
-    """Read what the docstring of ``segment`` says of its arguments."""
-    words = inspect.cleandoc(module.segment.__doc__ or "")
-    found = re.search(r"^Args:\n((?:    .*\n?)+)", words, re.MULTILINE)
+def described(owner: object, heading: str) -> dict[str, str]:
+    """Read what a docstring says of each name in its section ``heading``."""
+    words = inspect.getdoc(owner) or ""
+    found = re.search(rf"^{heading}:\n((?:    .*\n?)+)", words, re.MULTILINE)
     told: dict[str, str] = {}
     name = ""
     for line in found[1].splitlines() if found else ():
@@ -119,12 +116,14 @@ def described(module: ModuleType) -> dict[str, str]:
             name, told[begun[1]] = begun[1], begun[2]
         else:
             told[name] += " " + line.strip()
-    return {key: value.replace("``", "`") for key, value in told.items()}
+    return {key: value.replace("``", "`").replace("see `Features`", "see [Features](#features)") for key, value in told.items()}
 
 
 def main() -> None:
     """Make the pages, and the pictures of all methods or of those named."""
     wanted = sys.argv[1:] or list(METHODS)
+    for name in wanted:
+        METHODS[name]  # a name that is none is told before anything is drawn
     PAGES.mkdir(exist_ok=True)
     PICTURES.mkdir(parents=True, exist_ok=True)
     for name in wanted:

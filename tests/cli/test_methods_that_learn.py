@@ -7,7 +7,11 @@ import numpy as np
 import pytest
 
 from pixelwise.cli.app import run
-from pixelwise.core.image import write_image
+from pixelwise.core.image import as_image, write_image
+from pixelwise.core.labels import LabelSet
+from pixelwise.core.sample import Dataset, Sample
+from pixelwise.core.segmentation import Segmentation
+from pixelwise.formats import FORMATS
 from pixelwise.methods import METHODS
 from pixelwise.methods.effort import advance
 
@@ -91,6 +95,35 @@ def test_a_choice_is_told_and_written(cells, tmp_path, capsys):
     assert "--network: give --out too" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("more", "code", "message"),
+    [
+        (["--methods", " ,"], 2, "--methods: expected names with commas"),
+        (["--network", "0", "--out", "new"], 2, "--network: expected minutes above 0, got 0"),
+        (["--network", "nan", "--out", "new"], 2, "--network: expected minutes above 0, got nan"),
+        (["--out", "file"], 2, "expected a folder, found a file"),
+        (["--network", "1", "--out", "run"], 2, "holds another run"),
+        (["--network", "1", "--out", "lists"], 2, "holds lists that this command did not make"),
+    ],
+)
+def test_what_choose_cannot_write_is_refused_before_the_work(cells, tmp_path, capsys, monkeypatch, more, code, message):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(METHODS["otsu"], "segment", None)  # it is not come to
+    (tmp_path / "file").write_text("")
+    for path in ("run/network/recipe.toml", "lists/lists/train.txt"):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_text("")
+    assert run(["choose", str(cells), "--void", "none", *more]) == code
+    assert message in capsys.readouterr().err
+
+
+def test_a_place_that_tune_cannot_write_is_refused_before_the_work(cells, tmp_path, capsys):
+    (tmp_path / "notes.toml").write_text('title = "mine"')
+    assert run(["tune", "otsu", str(cells), "--void", "none", "--out", str(tmp_path / "notes.toml")]) == 2
+    assert "it is no method file" in capsys.readouterr().err
+    assert (tmp_path / "notes.toml").read_text() == 'title = "mine"'
+
+
 def test_an_image_that_takes_too_long_is_listed_and_the_rest_go_on(cells, tmp_path, capsys, monkeypatch):
     whole, clock = METHODS["otsu"].segment, [0.0]
 
@@ -135,3 +168,15 @@ def test_methods_are_listed_by_family_and_told_in_full(capsys):
     assert rows["kmeans"]["options"]["most"] == 8
     assert (rows["grabcut"]["takes_prompts"], rows["randomforest"]["learns"]) == (True, "must")
     assert all(row["good_for"] and row["bad_for"] and row["cost"] and row["source"] for row in rows.values())
+
+
+def test_the_objects_of_a_method_are_scored_as_objects(tmp_path, capsys):
+    grey = np.full((24, 40), 40, np.uint8)
+    grey[4:12, 4:12] = grey[12:20, 22:34] = 200
+    objects = np.zeros((2, 24, 40), bool)
+    objects[0, 4:12, 4:12] = objects[1, 12:20, 22:34] = True
+    truth = Segmentation.from_masks("instance", objects, [0, 0], LabelSet.of(["cell"], things=["cell"]))
+    data = Dataset([Sample.of(f"{row}", as_image(grey), truth) for row in range(2)], truth.labels, "instance")
+    FORMATS["coco"].write(data, tmp_path / "cells")
+    assert run(["evaluate", "watershed", str(tmp_path / "cells"), "--metrics", "object_f1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["object_f1"] == 1

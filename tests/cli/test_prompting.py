@@ -37,7 +37,9 @@ def test_points_are_an_object_each_and_a_single_box_takes_them_all():
     )
 
 
-@pytest.mark.parametrize(("boxes", "points"), [(("1,2,3",), ()), (("a,b,c,d",), ()), ((), ("1",)), ((), ("1,2,in",))])
+@pytest.mark.parametrize(
+    ("boxes", "points"), [(("1,2,3",), ()), (("a,b,c,d",), ()), ((), ("1",)), ((), ("1,2,in",)), ((), ("nan,2",))]
+)
 def test_what_is_not_written_as_expected_is_told(boxes, points):
     with pytest.raises(OptionError, match=r"--(box|point) .*: expected .* in pixels"):
         prompts_of(None, boxes, points)
@@ -74,3 +76,15 @@ def test_a_point_outside_fails_its_image_alone(folder, capsys):
 def test_a_method_without_prompts_says_so(folder, capsys):
     assert run(["predict", "otsu", str(folder / "a.png"), "--out", str(folder / "out"), "--box", "0,0,4,4"]) == 2
     assert "'otsu' takes no prompts" in capsys.readouterr().err
+
+
+def test_a_file_without_prompts_is_told(folder, capsys):
+    (folder / "p.json").write_text("[]")
+    assert predict(folder, "--prompts", str(folder / "p.json")) == 2
+    assert "expected prompts, found none" in capsys.readouterr().err
+
+
+def test_an_image_that_no_prompt_is_for_is_noted(folder, capsys):
+    (folder / "p.json").write_text(json.dumps({"a.pgn": [{"points": [[5, 4]]}], "b.png": [{"points": [[11, 9]]}]}))
+    assert predict(folder, "--prompts", str(folder / "p.json")) == 0
+    assert "none of the prompts are for this image, so it was segmented without (1 image)" in capsys.readouterr().out

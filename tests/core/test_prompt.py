@@ -125,3 +125,20 @@ def test_a_scaled_prompt_lies_where_the_resized_image_has_it() -> None:
     assert half.points[0] == (0.25, 0.75, True)
     tiny = Prompt(box=(5, 3, 6, 4), points=((5.9, 3.9, True),)).scaled((4, 6), (1, 1))
     assert (tiny.box, tiny.checked((1, 1))) == ((0, 0, 1, 1), tiny)
+
+
+def test_marks_at_the_far_rim_are_drawn_on_the_last_pixel() -> None:
+    rim = (5.9, 3.9)
+    for prompt in (Prompt(points=((*rim, True),)), Prompt(scribbles=(((rim,), True),)), Prompt(polygon=(rim, rim, rim))):
+        drawn = prompt.polygon_mask(SIZE) if prompt.polygon else prompt.markers(SIZE, radius=0) == 2
+        assert np.argwhere(drawn).tolist() == [[3, 5]]
+
+
+def test_a_box_within_a_pixel_fills_that_pixel() -> None:
+    assert np.argwhere(Prompt(box=(1.1, 0.1, 1.4, 0.2)).box_mask(SIZE)).tolist() == [[0, 1]]
+    assert np.argwhere(Prompt(box=(5.7, 3.8, 6, 4)).box_mask(SIZE)).tolist() == [[3, 5]]
+
+
+def test_numbers_beyond_any_image_are_told() -> None:
+    with pytest.raises(DataError, match="in pixels"):
+        Prompt.from_json({"points": [[1, 10**400]]})

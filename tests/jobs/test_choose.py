@@ -3,7 +3,7 @@
 import pytest
 from cells import cells
 
-from pixelwise.core.errors import OptionError, UnknownName
+from pixelwise.core.errors import OptionError, TrainingError, UnknownName
 from pixelwise.core.predictor import Request
 from pixelwise.jobs import choose as choosing
 from pixelwise.jobs.choose import choose
@@ -86,14 +86,30 @@ def test_time_that_is_over_leaves_methods_untried(monkeypatch):
 def test_wrong_use_is_refused():
     with pytest.raises(OptionError, match="minutes must be above 0"):
         choose(cells(4), minutes=0)
+    with pytest.raises(OptionError, match="must be a number, got nan"):
+        choose(cells(4), enough=float("nan"))
     with pytest.raises(UnknownName, match="did you mean 'otsu'"):
         choose(cells(4), methods=("otus",), minutes=1)
 
 
 def test_memory_at_its_peak_is_measured_where_the_system_tells_it():
-    import numpy as np
+    import mmap
 
-    found = measured(lambda: int(np.ones(2**24, np.uint8).sum()))
-    assert found.value == 2**24
+    def fill():
+        with mmap.mmap(-1, 2**25) as fresh:  # from the system: what was freed before would be taken again untold
+            return fresh.write(b"x" * 2**25)
+
+    found = measured(fill)
+    assert found.value == 2**25
     assert found.seconds > 0
-    assert found.memory is None or found.memory >= 2**23
+    assert found.memory is None or found.memory >= 2**24
+
+
+def test_a_network_that_fails_is_told_in_the_answer():
+    def train(judge):
+        raise TrainingError("the loss is not finite")
+
+    found = choose(cells(12), methods=("otsu",), minutes=1, train=train)
+    assert found.chosen == "otsu"
+    assert "the network could not be scored (the table says why); by the methods alone, that is good enough" in found.verdict
+    assert [row.problem for row in found.rows] == ["", "the loss is not finite"]

@@ -1,17 +1,18 @@
 """A search of options gains what it says, on images it has not seen, and never touches more than it may."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from cells import cells
 
-from pixelwise.core.errors import MissingExtra, OptionError, OutOfTime
+from pixelwise.core.errors import DataError, MissingExtra, OptionError, OutOfTime
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.predictor import Predictor
-from pixelwise.core.sample import Dataset, Sample
+from pixelwise.core.sample import Dataset, ImageFile, Sample
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.jobs.judge import Judge
+from pixelwise.jobs.judge import Judge, first_image
 from pixelwise.jobs.search_spaces import OneOf, Real, Whole, space_of
 from pixelwise.jobs.tune import tune
 from pixelwise.load import load
@@ -142,3 +143,44 @@ def test_several_truths_of_regions_are_scored_as_they_are():
     judge = Judge.of(data)
     assert judge.metric == "covering_ods"
     assert 0 < judge.score(judge.tally(judge.ready(Method("otsu")))) < 1
+
+
+def test_a_method_that_learned_before_is_tuned_anew(monkeypatch):
+    pytest.importorskip("optuna")
+    before = Method("randomforest", sample=500, trees=3).fit(cells())
+    sizes = []
+    whole = METHODS["randomforest"].fit
+
+    def fit(dataset, **options):
+        sizes.append(options["trees"])
+        return whole(dataset, **{**options, "trees": 2})
+
+    monkeypatch.setattr(Method, "_learning", property(lambda self: {"sample", "trees", "depth", "scales"}))
+    monkeypatch.setattr(METHODS["randomforest"], "fit", fit)
+    tune(before, cells(), trials=3)
+    assert sizes[0] == 3  # the start
+    assert len(set(sizes)) > 1  # what was drawn is what was learned with
+
+
+def test_progress_reaches_its_end():
+    pytest.importorskip("optuna")
+    told = []
+    tune(Method("threshold"), cells(), trials=3, progress=lambda *done: told.append(done))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_trials_without_a_score_count_as_failed(monkeypatch):
+    pytest.importorskip("optuna")
+    scores = iter([0.5, float("-inf"), 0.7])
+    monkeypatch.setattr(Judge, "score", lambda self, found: next(scores))
+    found = tune(Method("threshold"), cells(), trials=3)
+    assert (found.trials, found.failed) == (2, (1, "miou is undefined on these images"))
+
+
+def test_a_first_image_that_is_broken_does_not_stop_the_search(tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    data = cells(3)
+    broken = replace(data[0], pixels=ImageFile(tmp_path / "broken.png"))
+    assert first_image(Dataset([broken, data[1]], data.labels, data.kind)) == data[1].image
+    with pytest.raises(DataError, match=r"not one of 1 images can be read: .*broken\.png"):
+        first_image(Dataset([broken], data.labels, data.kind))

@@ -14,6 +14,7 @@ from pixelwise.methods.edges import chanvese, morphgac, snakes
 from pixelwise.methods.edges.canny import canny_edges
 from pixelwise.methods.edges.closing import closed
 from pixelwise.methods.edges.laplacian import zero_crossings
+from pixelwise.methods.edges.start import shrunk, stretched
 from pixelwise.methods.edges.strength import edge_strength, gradient
 from pixelwise.methods.effort import effort
 from pixelwise.methods.predictor import Method
@@ -266,9 +267,30 @@ def test_tiny_images_are_parted_whole(name, size):
         ("chanvese", {"mu": -1.0}, "mu must be from 0"),
         ("chanvese", {"inside": 0.0}, "above 0"),
         ("morphgac", {"way": "grwo"}, "did you mean 'grow'"),
-        ("morphgac", {"sigma": 0.0}, "above 0"),
+        ("chanvese", {"inside": float("inf")}, "at most 1000"),
+        ("chanvese", {"tolerance": float("nan")}, "tolerance must be from 0 to 1"),
+        ("morphgac", {"sigma": 0.0}, "sigma must be above 0"),
+        ("morphgac", {"steepness": float("inf")}, "steepness must be above 0 and at most 1e"),
     ],
 )
 def test_options_out_of_range_are_refused_by_name(name, options, message):
     with pytest.raises(OptionError, match=message):
         found(name, ellipse()[1], **options)
+
+
+@pytest.mark.parametrize("name", sorted({*REGIONS, *MOVING, "contours"}))
+@pytest.mark.parametrize("size", [(0, 7, 3), (4, 0, 3)])
+def test_an_image_without_pixels_has_no_region(name, size):
+    assert found(name, np.zeros(size, np.uint8)).masks.areas().sum() == 0
+
+
+def test_a_start_too_small_for_the_smaller_image_is_not_lost():
+    mask = np.zeros((40, 40), bool)
+    mask[20, 20] = True
+    assert np.argwhere(shrunk(mask, (10, 10))).tolist() == [[5, 5]]
+    mask[:, :11] = True
+    assert np.argwhere(shrunk(mask, (10, 10)))[:, 1].max() == 2
+
+
+def test_a_single_level_is_not_stretched():
+    assert (stretched(np.full((2, 3), 0.4, np.float32)) == 0).all()

@@ -24,3 +24,8 @@ def test_shares_are_told_to_whoever_asked_and_to_nobody_after() -> None:
         advance(0.2)
     advance(0.3)
     assert (outer, inner) == ([0.2], [0.1])
+
+
+def test_the_limit_of_an_outer_block_holds_in_an_inner_one() -> None:
+    with pytest.raises(OutOfTime, match="time limit of 0 s"), effort(seconds=0), effort(seconds=60), effort():
+        advance(0.2)

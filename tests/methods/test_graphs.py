@@ -201,3 +201,30 @@ def test_a_large_image_is_worked_out_on_a_smaller_one_and_says_so(name, monkeypa
     found = run(name, photo())
     assert found.size == (36, 48)
     assert "of 36 x 48 pixels" in found.notes[0]
+
+
+def test_an_eigenvector_that_does_not_settle_is_solved_for_densely(monkeypatch):
+    import scipy.sparse.linalg
+
+    def unsettled(*_, **__):
+        raise scipy.sparse.linalg.ArpackNoConvergence("not in %d rounds: %d", np.zeros(0), np.zeros((0, 0)))
+
+    half = np.triu(np.random.default_rng(0).random((100, 100)), 1)
+    weights = sparse.csr_array(half + half.T + np.eye(100))
+    expected = second_eigenvector(weights)
+    monkeypatch.setattr(scipy.sparse.linalg, "eigsh", unsettled)
+    assert second_eigenvector(weights) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_random_walk_that_does_not_settle_is_noted(monkeypatch):
+    import warnings
+
+    import skimage.segmentation
+
+    def unsettled(values, marks, **_):
+        warnings.warn("Conjugate gradient convergence to tolerance not achieved.", stacklevel=1)
+        return marks
+
+    assert run("randomwalker", photo()).notes == ()
+    monkeypatch.setattr(skimage.segmentation, "random_walker", unsettled)
+    assert "not solved to their tolerance" in run("randomwalker", photo()).notes[0]

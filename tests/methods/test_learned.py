@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pixelwise.core.errors import CheckpointError, MissingFile, OptionError
+from pixelwise.core.errors import CheckpointError, MissingFile, OptionError, PlaceTaken
 from pixelwise.core.image import as_image
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.predictor import Request
@@ -14,7 +14,7 @@ from pixelwise.load import load
 from pixelwise.methods.learned import pixel_features, randomforest
 from pixelwise.methods.learned.trees import grown
 from pixelwise.methods.predictor import Method
-from pixelwise.methods.stored import read_method, write_method
+from pixelwise.methods.stored import check_place, read_method, write_method
 from pixelwise.scenes import scenes
 
 SMALL = {"trees": 4, "depth": 5, "scales": (0.0, 1.0)}
@@ -171,7 +171,7 @@ def test_options_in_a_file_are_those_of_the_method(tmp_path):
         ("[options]\nclusters = 3\n", "expected a method file"),
         ('method = "kmeans"\n[options]\nclusters = "three"\n', "clusters: expected int or None, got 'three'"),
         ('method = "kmeans"\n[options]\nclustres = 3\n', "no option 'clustres'; did you mean 'clusters'"),
-        ('method = "kmeans"\nclusters = 3\n', "tables .options. and .about. alone, found clusters"),
+        ('method = "kmeans"\nclusters = 3\n', "tables .options. and .about. beside the method, found clusters"),
         ("method = ", "expected TOML"),
     ],
 )
@@ -189,3 +189,39 @@ def test_a_model_cut_off_or_missing_is_told(trained, tmp_path):
         load(tmp_path)
     with pytest.raises(MissingFile):
         read_method(tmp_path / "none.toml")
+
+
+def test_a_methods_file_in_its_folder_is_the_method_with_what_it_learned(trained, tmp_path):
+    write_method(trained, tmp_path)
+    assert load(tmp_path / "method.toml").is_ready
+
+
+def test_a_model_that_is_gone_is_told_and_never_left_out(tmp_path):
+    labels = LabelSet.of(["a", "b"])
+    halved = Segmentation.from_class_map(np.repeat([[0] * 16 + [1] * 16], 24, axis=0).astype(np.uint8), labels)
+    data = Dataset([Sample.of("one", halves(), halved)], labels, "semantic")
+    write_method(Method("ragmerge", superpixels=50, sample=100).fit(data), tmp_path)
+    (tmp_path / "method.safetensors").unlink()  # without it, the method would work too, and otherwise
+    with pytest.raises(MissingFile, match="expected what the method learned"):
+        load(tmp_path)
+
+
+def test_a_model_is_only_of_a_method_that_learns(tmp_path):
+    (tmp_path / "otsu.toml").write_text('method = "otsu"\nmodel = "method.safetensors"\n')
+    with pytest.raises(OptionError, match="only one that learned has one"):
+        load(tmp_path / "otsu.toml")
+
+
+def test_a_place_for_a_method_is_looked_at_before_the_work(trained, tmp_path):
+    (tmp_path / "notes.toml").write_text('title = "mine"\n')
+    (tmp_path / "data.json").write_text("{}")
+    (tmp_path / "folder.toml").mkdir()
+    for method, name in ((Method("otsu"), "notes.toml"), (Method("otsu"), "data.json"), (Method("otsu"), "folder.toml")):
+        with pytest.raises(PlaceTaken):
+            check_place(method, tmp_path / name)
+    for method in (Method("randomforest"), trained):
+        with pytest.raises(OptionError, match="wants a folder"):
+            check_place(method, tmp_path / "new.toml")
+    write_method(Method("otsu"), tmp_path / "otsu.toml")
+    for name in ("otsu.toml", "new.toml", "new"):
+        check_place(Method("li"), tmp_path / name)

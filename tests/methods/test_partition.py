@@ -39,3 +39,8 @@ def test_specks_join_a_neighbour_and_large_regions_keep_their_pixels(ids: IntArr
     assert (found[large] == numbered[large]).all()
     if large.any():
         assert np.isin(found, numbered[large]).all()
+
+
+def test_no_number_is_left_out_of_connected_parts() -> None:
+    assert connected(np.array([[-1, 0, 0], [0, -1, 2]])).tolist() == [[1, 2, 2], [3, 4, 5]]
+    assert connected(np.zeros((0, 3), int)).shape == (0, 3)

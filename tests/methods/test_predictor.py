@@ -1,5 +1,7 @@
 """Methods one by one: known answers, and what a request may ask of them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -155,3 +157,26 @@ def test_a_colour_forest_is_scored_on_scenes_as_a_baseline():
     train, val = scenes(12, seed=1), scenes(4, seed=2)
     report = evaluate(Method("randomforest", scales=(0,), trees=10).fit(train), val)
     assert 0.1 < report["miou"] < 0.55
+
+
+def test_a_forests_threshold_is_of_the_class_that_is_not_background(monkeypatch):
+    labels = LabelSet.of(["leaf", "background"])
+    truth = Segmentation.from_class_map(np.array([[0, 1]], np.uint8), labels)
+    image = as_image(np.array([[200, 50]], np.uint8))
+    trained = Method("randomforest", trees=3, scales=(0,)).fit(Dataset([Sample.of("one", image, truth)], labels, "semantic"))
+    told = trained.module.segment
+
+    def segment(*given, **options):
+        return replace(told(*given, **options), notes=("told",))
+
+    monkeypatch.setattr(trained.module, "segment", segment)
+    front = told(image, model=trained.options["model"], probabilities=True).probabilities[0]
+    for threshold in (0.0, 0.5, 1.0):
+        (found,) = trained([image], Request(threshold=threshold))
+        assert (found.class_map() == np.where(front > threshold, 0, 1)).all()
+        assert found.notes == ("told",)
+
+
+def test_an_option_called_name_is_refused_as_any_other():
+    with pytest.raises(OptionError, match="the method 'otsu' has no option 'name'"):
+        Method("otsu", name="li")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pixelwise.core.image import as_image
+from pixelwise.core.image import Image, as_image
 from pixelwise.methods.reduced import enlarged, reduced
 
 
@@ -50,3 +50,26 @@ def test_a_strip_of_one_pixel_stays_one() -> None:
     image = as_image(np.zeros((1, 5000), np.uint8))
     small, _ = reduced(image, 100)
     assert enlarged(np.zeros(small.size, np.uint8), small, image).shape == (1, 5000)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_any_number_of_bands_is_averaged_each_by_itself(dtype: type) -> None:
+    pixels = np.random.default_rng(0).random((40, 50, 9))
+    pixels = (pixels if dtype is np.float32 else pixels * 255).astype(dtype)
+    small, _ = reduced(as_image(pixels), 500)
+    for band in range(9):
+        alone, _ = reduced(as_image(pixels[:, :, band]), 500)
+        assert small.pixels[:, :, band] == pytest.approx(alone.pixels[:, :, 0], abs=1e-6)
+
+
+@pytest.mark.parametrize("size", [(1, 5000), (5000, 1), (2, 5000), (70, 71)])
+def test_the_small_image_has_no_more_pixels_than_asked_for(size: tuple[int, int]) -> None:
+    height, width = reduced(as_image(np.zeros(size, np.uint8)), 100)[0].size
+    assert 50 <= height * width <= 100
+
+
+def test_pixels_that_are_no_numbers_come_back_with_a_region() -> None:
+    pixels = np.full((20, 30, 3), 0.5, np.float32)
+    pixels[3, 4], pixels[5, 6], pixels[7, 8] = np.inf, -np.inf, np.nan
+    small, _ = reduced(Image(pixels), 100)
+    assert (enlarged(np.full(small.size, 7, np.uint8), small, Image(pixels)) == 7).all()

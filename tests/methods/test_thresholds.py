@@ -60,6 +60,15 @@ def test_a_stretched_image_is_split_as_before(name, step):
     assert (foreground(name, grey.astype(np.uint16) * step) == foreground(name, grey)).all()
 
 
+@pytest.mark.parametrize("name", sorted(ONE_LEVEL))
+@pytest.mark.parametrize("bright", [1, 5])
+def test_two_levels_are_parted_whatever_their_distance(name, bright):
+    for levels in ((7, 8), (0, 255), (0, 65535)):
+        pixels = np.full((3, 2), levels[0], np.uint8 if levels[1] < 256 else np.uint16)
+        pixels.ravel()[:bright] = levels[1]
+        assert (foreground(name, pixels, foreground="bright") == (pixels == levels[1])).all()
+
+
 @pytest.mark.parametrize("name", sorted({*ONE_LEVEL, "hysteresis", *LOCAL}))
 def test_the_negative_has_the_same_foreground(name):
     grey = blobs()
@@ -216,6 +225,8 @@ def test_a_deep_histogram_is_grouped_without_losing_a_pixel():
         ("otsu", {"foreground": "brigth"}, "did you mean 'bright'"),
         ("multiotsu", {"classes": 1}, "from 2 to 32, got 1"),
         ("adaptive", {"window": 4}, "must be odd"),
+        ("niblack", {"window": 10001}, "from 3 to 9999"),
+        ("threshold", {"low": (float("nan"),)}, "low needs numbers"),
         ("adaptive", {"offset": 2.0}, "from -1 to 1"),
         ("adaptive", {"weights": "median"}, "weights"),
         ("niblack", {"k": 9.0}, "from -5 to 5"),

@@ -1,5 +1,6 @@
 """Images with hundreds of objects train in a memory that a usual machine has."""
 
+import json
 import subprocess
 import sys
 

@@ -41,3 +41,11 @@ def test_an_image_of_another_size_is_refused():
     found = Segmentation.from_class_map(np.eye(3, dtype=np.uint8), LabelSet.of(["a", "b"]))
     with pytest.raises(SizeMismatch, match="one size"):
         Refiner("holes")(as_image(np.zeros((3, 4), np.uint8)), found)
+
+
+@pytest.mark.parametrize(
+    "text", ["crf(name='holes')", "crf(colour={[]: 1})", "(" * 300, "-" * 100_000 + "1", "crf(colour=" + "-" * 100_000 + "1)"]
+)
+def test_whatever_is_written_is_read_or_refused(text):
+    with pytest.raises(OptionError):
+        chain(text)

@@ -8,7 +8,7 @@ from pixelwise.core.image import as_image
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.masks import DisjointMasks
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.refine import split
+from pixelwise.refine import crf, grabcut, split
 from pixelwise.refine.refiner import Refiner
 
 LABELS = LabelSet.of(["background", "cell", "dirt"], things=["cell"])
@@ -258,3 +258,17 @@ def test_strips_of_the_guided_filter_equal_the_whole(monkeypatch):
 def test_options_out_of_range_are_refused(name, options):
     with pytest.raises(OptionError, match=f"{name}: "):
         refined(name, of(ring()), **options)
+
+
+@pytest.mark.parametrize(("module", "limit"), [(crf, "_OBJECT"), (grabcut, "_PIXELS")])
+def test_an_object_worked_out_on_fewer_pixels_says_so(monkeypatch, module, limit):
+    mask = np.zeros((1, 40, 40), bool)
+    mask[0, 10:30, 10:30] = True
+    image = as_image(np.where(mask[0], 200, 40).astype(np.uint8))
+    found = Segmentation.from_masks("instance", mask, [0], LabelSet.of(["a"], things=["a"]), notes=("first",))
+    assert module.refine(image, found).notes == ("first",)
+    monkeypatch.setattr(module, limit, 400)
+    refined = module.refine(image, found)
+    assert (refined.masks.mask(0) != mask[0]).mean() < 0.1
+    assert refined.notes[0] == "first"
+    assert "in windows of more than 400 pixels" in refined.notes[1]

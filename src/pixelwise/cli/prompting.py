@@ -1,5 +1,6 @@
 """The options ``--prompts --box --point``: what a person points at in images."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,10 +19,12 @@ def prompts_of(file: Path | None, boxes: Sequence[str], points: Sequence[str]) -
     With a single box, all points belong to its object. Points outside belong to the first object.
 
     Raises:
-        OptionError: a box or a point is not written as expected.
+        OptionError: a box or a point is not written as expected, or the file holds no prompt.
         PixelwiseError: the file cannot be read as prompts.
     """
     stated = Prompts() if file is None else read_prompts(file)
+    if file is not None and not stated:
+        raise OptionError(f"{file}: expected prompts, found none in it")
     objects = [Prompt(box=_numbers("--box", text, "left,top,right,bottom", 4)) for text in boxes]  # type: ignore[arg-type]
     places = [_point(text) for text in points]
     inner, outer = [one for one in places if one[2]], tuple(one for one in places if not one[2])
@@ -47,6 +50,6 @@ def _numbers(option: str, text: str, form: str, count: int) -> tuple[float, ...]
         found = tuple(float(part) for part in text.split(","))
     except ValueError:
         found = ()
-    if len(found) != count:
+    if len(found) != count or not all(map(math.isfinite, found)):
         raise OptionError(f"{option} {text}: expected {form} in pixels")
     return found

@@ -268,12 +268,13 @@ def _model(source: str, chosen: Chosen, metrics: Sequence[str] | None, running: 
 
 
 def prepare(predictor: "Predictor", chosen: Chosen, batch: int) -> "tuple[Predictor, Chosen, list[str]]":
-    """Train a method that must be, and match to classes one that knows none, on the training split.
+    """Train a method that must be, and match to classes one that knows none, on the training split; its objects stay objects.
 
     Raises:
         UnsettledLabels: what the data's values mean is in doubt, and no model says it.
         OptionError: there are too few samples to set some aside.
     """
+    from pixelwise.jobs.objects import match_objects, parts_objects
     from pixelwise.methods.predictor import Method
     from pixelwise.metrics.majority import match
     from pixelwise.metrics.settle import require_settled, unknown_to
@@ -292,5 +293,8 @@ def prepare(predictor: "Predictor", chosen: Chosen, batch: int) -> "tuple[Predic
     elif chosen.split in ("train", "all"):
         notes.append("the images scored include those of the training split")
     notes.append(f"the method was {verb} on {len(train)} training images")
-    ready = match(predictor, train, batch) if predictor.is_ready else predictor.fit(train)
-    return ready, chosen, notes
+    if not predictor.is_ready:
+        return predictor.fit(train), chosen, notes
+    if parts_objects(predictor) and chosen.dataset.kind in ("instance", "panoptic"):
+        return match_objects(predictor, train, "panoptic"), chosen, notes
+    return match(predictor, train, batch), chosen, notes

@@ -24,7 +24,11 @@ def tune(
     classes: ClassesOption = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Method file to write, or a folder for a method that is trained.", metavar="FILE"),
+        typer.Option(
+            "--out",
+            help="Method file to write (.toml), or a folder for a method that is trained; METHOD-tuned without it.",
+            metavar="FILE",
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -38,14 +42,14 @@ def tune(
     from pixelwise.jobs.tune import tune as search
     from pixelwise.load import load
     from pixelwise.methods.predictor import Method
-    from pixelwise.methods.stored import write_method
+    from pixelwise.methods.stored import check_place, write_method
 
     loaded = load(method)
     if not isinstance(loaded, Method):
         raise OptionError(f"tune is for methods, which have options; '{loaded.card.name}' is a network")
-    place = out or Path(f"{loaded.name}-tuned" if loaded.is_trained else f"{loaded.name}-tuned.toml")
-    if loaded.is_trained and place.suffix == ".toml":
-        raise OptionError(f"--out {place}: '{loaded.name}' learns, which wants a folder; give one without '.toml'")
+    learns = loaded.is_trained or "model" in loaded.options
+    place = out or Path(f"{loaded.name}-tuned" if learns else f"{loaded.name}-tuned.toml")
+    check_place(loaded, place)
     dataset = read_with_lists(data, None, void=void, classes=classes)
     with progress_bar(f"tune {loaded.name}") as progress:
         found = search(loaded, dataset, metric, trials=trials, minutes=minutes, seed=seed, progress=progress)

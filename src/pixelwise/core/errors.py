@@ -18,7 +18,8 @@ One tree; each leaf also derives from the built-in a caller would expect::
     ├── TransferError        (ConnectionError)      a server that cannot be reached or does not give the file
     ├── CheckpointError      (ValueError)           a model file that is truncated, foreign or unsafe
     ├── RunInUse             (FileExistsError)      a run folder that holds another run
-    └── TrainingError        (RuntimeError)         a loss that is not finite, no images to train on
+    ├── TrainingError        (RuntimeError)         a loss that is not finite, no images to train on
+    └── OutOfTime            (TimeoutError)         work that the time limit cut short
 
 A message says where, what was expected, what came and what to do.
 """

@@ -8,8 +8,7 @@ In a JSON file an object is written as its fields that are not empty::
 A file holds a list of objects, which are meant in every image, or a list for each image by its name.
 """
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from pixelwise.core.errors import DataError, OptionError, nearest
 from pixelwise.core.files import read_json
 
 _KEYS = ("points", "box", "scribbles", "polygon", "class_id")
+_FAR = 2**31  # pixels: beyond any image, and past it coordinates no longer draw
 
 
 @dataclass(frozen=True)
@@ -132,25 +132,52 @@ class Prompt:
         return cls(points, sides, scribbles, polygon, class_id)  # type: ignore[arg-type]
 
     def markers(self, size: Size, radius: int = 1) -> IntArray:
-        """Draw points and scribbles as a marker map (H, W): 0 unknown, 1 background, 2 inside."""
+        """Draw points and scribbles as a marker map (H, W): 0 unknown, 1 background, 2 inside.
+
+        A place is drawn at the nearest pixel of the map, and a scribble of a single place as a point.
+
+        >>> Prompt(points=((2.9, 0.0, True),)).markers((1, 3), radius=0)
+        array([[0, 0, 2]], dtype=uint8)
+        """
         import cv2
 
         markers = np.zeros(size, np.uint8)
         for x, y, inside in self.points:
-            cv2.circle(markers, (round(x), round(y)), radius, 2 if inside else 1, -1)
+            cv2.circle(markers, _pixels([(x, y)], size)[0].tolist(), radius, 2 if inside else 1, -1)
         for stroke, inside in self.scribbles:
-            if not stroke:
-                continue
-            cv2.polylines(markers, [np.rint(stroke).astype(np.int32)], False, 2 if inside else 1, 2 * radius + 1)
+            if len(stroke) == 1:
+                cv2.circle(markers, _pixels(stroke, size)[0].tolist(), radius, 2 if inside else 1, -1)
+            elif stroke:
+                cv2.polylines(markers, [_pixels(stroke, size)], False, 2 if inside else 1, 2 * radius + 1)
         return markers
 
     def box_mask(self, size: Size) -> BoolArray:
-        """Fill the box (H, W)."""
+        """Fill the box (H, W); one narrower than a pixel fills a pixel.
+
+        >>> Prompt(box=(1.1, 0, 1.4, 1)).box_mask((1, 3))
+        array([[False,  True, False]])
+        """
         mask = np.zeros(size, bool)
         if self.box is not None:
             left, top, right, bottom = (round(side) for side in self.box)
-            mask[top:bottom, left:right] = True
+            left, top = min(left, size[1] - 1), min(top, size[0] - 1)
+            mask[top : max(bottom, top + 1), left : max(right, left + 1)] = True
         return mask
+
+    def polygon_mask(self, size: Size) -> BoolArray:
+        """Fill the polygon (H, W), its outline included.
+
+        >>> Prompt(polygon=((0, 0), (2, 0), (2, 2))).polygon_mask((3, 3)).astype(int)
+        array([[1, 1, 1],
+               [0, 1, 1],
+               [0, 0, 1]])
+        """
+        import cv2
+
+        mask = np.zeros(size, np.uint8)
+        if self.polygon:
+            cv2.fillPoly(mask, [_pixels(self.polygon, size)], 1)
+        return mask.view(bool)
 
 
 @dataclass(frozen=True)
@@ -205,6 +232,12 @@ def _prompts(plain: Any, where: str) -> tuple[Prompt, ...]:
     return tuple(Prompt.from_json(one, f"{where}: prompt {index + 1}") for index, one in enumerate(listed))
 
 
+def _pixels(places: Sequence[tuple[float, float]], size: Size) -> IntArray:
+    """Give the nearest pixels (P, 2), x first, of a map (H, W)."""
+    found: IntArray = np.clip(np.rint(places), 0, (size[1] - 1, size[0] - 1)).astype(np.int32)
+    return found
+
+
 def _listed(value: Any, where: str) -> list[Any]:
     if value is None:
         return []
@@ -216,7 +249,7 @@ def _listed(value: Any, where: str) -> list[Any]:
 def _numbers(value: Any, count: int, where: str, form: str) -> tuple[float, ...]:
     numbers = value if isinstance(value, list) else []
     if len(numbers) != count or not all(
-        isinstance(one, int | float) and not isinstance(one, bool) and math.isfinite(one) for one in numbers
+        isinstance(one, int | float) and not isinstance(one, bool) and abs(one) < _FAR for one in numbers
     ):
         raise DataError(f"{where}: expected {form} in pixels, got {value!r}")
     return tuple(float(one) for one in numbers)

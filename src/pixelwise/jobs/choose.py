@@ -21,7 +21,7 @@ from pixelwise.core.errors import OptionError, PixelwiseError
 from pixelwise.core.predictor import Predictor
 from pixelwise.core.sample import Dataset
 from pixelwise.jobs.choice import Choice, Row
-from pixelwise.jobs.judge import Judge
+from pixelwise.jobs.judge import Judge, first_image
 from pixelwise.jobs.measured import Measured, measured
 from pixelwise.methods import METHODS
 from pixelwise.methods.effort import effort
@@ -37,8 +37,7 @@ _MORE = (16, 40)  # for the best
 _BEST = 5
 _RESERVED = 0.35  # of the time, for the best on more images
 _LONGEST = 0.15  # of the time, for one method on a few images
-_NETWORK = "network"
-
+NETWORK = "network"  # the name of its row
 
 Train = Callable[[Judge], Predictor]
 
@@ -69,10 +68,13 @@ def choose(
     Raises:
         OptionError: a number is out of range, or no method can be scored on such truth or by that metric.
         UnknownName: there is no such method.
+        DataError: not one image to learn from can be read.
         UnsettledLabels: what the data's values mean is in doubt.
     """
     if not minutes > 0:
         raise OptionError(f"choose: minutes must be above 0, got {minutes}")
+    if enough is not None and not math.isfinite(enough):
+        raise OptionError(f"choose: the score that is good enough must be a number, got {enough}")
     judge = Judge.of(dataset, metric, seed)
     mark = ENOUGH.get(judge.metric, math.nan) if enough is None else enough
     seconds = 60 * minutes
@@ -89,7 +91,7 @@ def choose(
     for place, row in enumerate(best):
         rows[row.name] = _on_more(row, more, (ends - time.monotonic()) / (len(best) - place))
     if train is not None:
-        rows[_NETWORK] = _network(train, judge, more)
+        rows[NETWORK] = _network(train, judge, more)
     return _answer(rows, judge, mark, (*judge.notes, _told(few, more)))
 
 
@@ -98,7 +100,7 @@ def _fastest_first(names: Sequence[str], few: Judge, seconds: float) -> list[str
 
     Those that must be trained cannot be timed before; they come first, as they are few and often best.
     """
-    image, times = few.learn[0].image, dict.fromkeys(names, math.inf)
+    image, times = first_image(few.learn), dict.fromkeys(names, math.inf)
     start = time.monotonic()
     for name in names:
         method, began = Method(name), time.monotonic()
@@ -147,9 +149,9 @@ def _scored(name: str, predictor: Predictor, judge: Judge) -> Row:
 def _network(train: Train, judge: Judge, more: Judge) -> Row:
     """Train on all that may be learned from, and score on the images that the best methods were scored on."""
     try:
-        return _scored(_NETWORK, train(judge), more)
+        return _scored(NETWORK, train(judge), more)
     except PixelwiseError as error:
-        return Row(_NETWORK, problem=str(error))
+        return Row(NETWORK, problem=str(error))
 
 
 def _ranked(rows: Any, is_low_better: bool) -> list[Row]:
@@ -160,7 +162,7 @@ def _ranked(rows: Any, is_low_better: bool) -> list[Row]:
 
 def _answer(rows: Mapping[str, Row], judge: Judge, mark: float, notes: tuple[str, ...]) -> Choice:
     ranked = _ranked(rows.values(), judge.is_low_better)
-    methods = [row for row in ranked if row.tally is not None and row.name != _NETWORK]
+    methods = [row for row in ranked if row.tally is not None and row.name != NETWORK]
     if not methods:
         verdict = "no method could be scored; the table says why"
         return Choice(judge.metric, mark, tuple(ranked), "", verdict, notes, judge.is_low_better)
@@ -169,7 +171,7 @@ def _answer(rows: Mapping[str, Row], judge: Judge, mark: float, notes: tuple[str
     best = full[0]
     equal = [row for row in full if row is best or not _is_surely_other(row, best, judge)]
     chosen = min(equal, key=lambda row: row.seconds)
-    verdict = f"{_which(chosen, best, judge.metric)} {_needed(chosen, rows.get(_NETWORK), judge, mark)}"
+    verdict = f"{_which(chosen, best, judge.metric)} {_needed(chosen, rows.get(NETWORK), judge, mark)}"
     return Choice(judge.metric, mark, tuple(ranked), chosen.name, verdict, notes, judge.is_low_better)
 
 
@@ -191,7 +193,7 @@ def _is_surely_other(row: Row, best: Row, judge: Judge) -> bool:
 def _which(chosen: Row, best: Row, metric: str) -> str:
     text = f"choice: {chosen.name}, {metric} {chosen.score:.3f} at {chosen.seconds:.2g} s an image"
     if chosen is best:
-        return f"{text}, the best of all."
+        return f"{text}, the best of the methods."
     return f"{text}: the fastest of those that these images cannot tell from the best ({best.name}, {best.score:.3f})."
 
 
@@ -204,6 +206,12 @@ def _needed(chosen: Row, network: Row | None, judge: Judge, mark: float) -> str:
         if found is not None and found.is_told and gain > MARGIN:
             return f"a network is needed: trained as long as asked, it is better by {gain:.3f}, and surely so."
         return f"a network is not needed so far: trained as long as asked, it is not surely better by {MARGIN} ({gain:+.3f})."
+    failed = "" if network is None else "the network could not be scored (the table says why); by the methods alone, "
+    return failed + _likely(chosen, sign, mark)
+
+
+def _likely(chosen: Row, sign: int, mark: float) -> str:
+    """Say whether a network is likely needed, from the choice alone; ``sign`` is -1 where less is better."""
     if math.isnan(mark):
         return "whether that is good enough, you must say (--enough)."
     low, high = sorted(sign * end for end in chosen.interval) if chosen.interval is not None else (sign * chosen.score,) * 2

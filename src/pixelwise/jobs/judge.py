@@ -12,23 +12,22 @@ What a method gives is made comparable with the truth by what a few images to le
 Panoptic truth is read as classes: no method tells things from stuff.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pixelwise.core.card import Card
 from pixelwise.core.errors import DataError, OptionError, PixelwiseError
 from pixelwise.core.image import Image
-from pixelwise.core.predictor import PLAIN, Predictor, Request
+from pixelwise.core.predictor import Predictor
 from pixelwise.core.sample import Dataset, ImageArray, Sample, TruthArray
-from pixelwise.core.segmentation import Kind, Segmentation
+from pixelwise.core.segmentation import Kind
+from pixelwise.jobs.objects import Objects, match_objects, parts_objects
 from pixelwise.methods.predictor import Method
 from pixelwise.metrics.evaluate import count, known_truths
-from pixelwise.metrics.majority import Matched, match
+from pixelwise.metrics.majority import match
 from pixelwise.metrics.settle import require_settled
 from pixelwise.metrics.tally import Tally, families_of
-from pixelwise.metrics.views import REGIONS, Families, readable, view_of
+from pixelwise.metrics.views import Families, readable, view_of
 from pixelwise.predict.refined import Refined
 from pixelwise.refine.refiner import Refiner
 
@@ -108,13 +107,17 @@ class Judge:
             method = method.fit(self.learn)
         if view == "regions":
             return method
-        parts_objects = method.card.kind in ("panoptic", "instance")
-        found = method if method.is_trained else match(_Regions(method) if parts_objects else method, self.learn)
+        if method.is_trained:
+            found: Predictor = method
+        elif parts_objects(method):
+            found = match_objects(method, self.learn, "instance")
+        else:
+            found = match(method, self.learn)
         if view == "semantic":
-            return found
+            return found.matched if isinstance(found, Objects) else found
         speck = Refiner("smallest", area=max(1, int(_SPECK * _middle_area(self.learn))))
-        if parts_objects and isinstance(found, Matched):
-            return Refined(_Objects(found), speck)
+        if isinstance(found, Objects):
+            return Refined(found, speck)
         return Refined(found, speck, "split", speck)  # first, too: a split of thousands of specks takes long
 
     def tally(self, predictor: Predictor) -> Tally:
@@ -155,6 +158,21 @@ def spread(dataset: Dataset, most: int) -> Dataset:
     return dataset.take(((np.arange(most) + 0.5) * len(dataset) / most).astype(int).tolist())
 
 
+def first_image(dataset: Dataset) -> Image:
+    """Give the first image that can be read, whose bands and size stand for all.
+
+    Raises:
+        DataError: none can be; the message says why.
+    """
+    broken = ""
+    for sample in dataset:
+        try:
+            return sample.image
+        except PixelwiseError as error:
+            broken = f": {error}"
+    raise DataError(f"{dataset.name}: not one of {len(dataset)} images can be read{broken}")
+
+
 def in_memory(dataset: Dataset) -> Dataset:
     """Read samples now, as far as they take little memory: many methods will ask for them, and truth may be many files."""
     samples, pixels = [], 0
@@ -181,43 +199,3 @@ def _middle_area(dataset: Dataset) -> float:
             continue
     found = np.concatenate(areas) if areas else np.zeros(0)
     return float(np.median(found)) if len(found) else 0.0
-
-
-class _Regions:
-    """A method's objects and areas as regions without classes; a ``Predictor``."""
-
-    def __init__(self, method: Method) -> None:
-        self.method = method
-
-    @property
-    def card(self) -> Card:
-        return replace(self.method.card, kind="regions", labels=REGIONS)
-
-    def __call__(self, images: Sequence[Image], request: Request = PLAIN) -> list[Segmentation]:
-        found = self.method(images, request)
-        return [Segmentation("regions", one.masks, np.zeros(len(one), np.int64), REGIONS) for one in found]
-
-
-class _Objects:
-    """The regions of a predictor whose class is that of things, each an object; a ``Predictor``."""
-
-    def __init__(self, matched: Matched) -> None:
-        self.matched = matched
-
-    @property
-    def card(self) -> Card:
-        return replace(self.matched.card, kind="instance")
-
-    def __call__(self, images: Sequence[Image], request: Request = PLAIN) -> list[Segmentation]:
-        found = self.matched.predictor(images, request)
-        return [_as_objects(one, painted) for one, painted in zip(found, self.matched(images, request), strict=True)]
-
-
-def _as_objects(found: Segmentation, painted: Segmentation) -> Segmentation:
-    """Keep the regions that were given a class of things; ``painted`` has the class of each."""
-    numbers, firsts = np.unique(found.panoptic_ids(), return_index=True)
-    classes = np.zeros(len(found) + 1, np.int64)
-    classes[numbers] = painted.class_map().ravel()[firsts]
-    kept = np.isin(classes[1:], painted.labels.things)
-    chosen = found.masks.select(np.flatnonzero(kept))
-    return Segmentation("instance", chosen, classes[1:][kept], painted.labels)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pixelwise.core.errors import DataError, MissingExtra, OptionError, PixelwiseError
 from pixelwise.core.sample import Dataset
-from pixelwise.jobs.judge import Judge, in_memory, spread
+from pixelwise.jobs.judge import Judge, first_image, in_memory, spread
 from pixelwise.jobs.search_spaces import OneOf, Space, Whole, space_of
 from pixelwise.methods.effort import effort
 from pixelwise.methods.predictor import Method
@@ -98,7 +98,7 @@ def tune(
     """Search the options of ``method``; those it has are where the search starts.
 
     Args:
-        method: to be tuned.
+        method: to be tuned; what it learned before is left aside if it must be trained, and it is trained anew.
         dataset: labelled; its ``train`` split is searched on and ``val`` or ``test`` held out, if there are such, else halves.
         metric: one score; None for that usual for the kind of truth.
         trials: sets of options that are scored.
@@ -114,10 +114,11 @@ def tune(
     if trials < 1 or (minutes is not None and not minutes > 0):
         raise OptionError(f"tune: trials must be 1 or more and minutes above 0, got {trials} and {minutes}")
     judge = Judge.of(dataset, metric, seed)
-    bands = judge.learn[0].image.bands
-    space = space_of(method.name, bands)
+    space = space_of(method.name, first_image(judge.learn).bands)
     if not space:
         raise OptionError(f"tune: the method '{method.name}' has no option to search")
+    if method.is_trained:  # with a model its options would change nothing
+        method = Method(method.name, **{key: value for key, value in method.options.items() if key != "model"})
     search = _Search(method, space, _inner(judge, method), seed)
     search.run(trials, minutes, progress)
     best = Method(method.name, **{**method.options, **search.best})
@@ -144,6 +145,7 @@ class _Search:
         """Score the start, then what the sampler proposes."""
         ends = math.inf if minutes is None else time.monotonic() + 60 * minutes
         best = self._score({})
+        self.done = 1
         for turn in range(1, trials):
             if progress is not None:
                 progress(turn, trials)
@@ -155,16 +157,18 @@ class _Search:
             try:
                 with effort(None if math.isinf(left) else left):
                     score = self._score(options)
+                if math.isinf(score):
+                    raise DataError(f"{self.judge.metric} is undefined on these images")
             except PixelwiseError as error:
                 self.failed, self.reason = self.failed + 1, str(error)
                 self._study.tell(trial, state=_failed())
                 continue
-            if math.isinf(score):
-                self._study.tell(trial, state=_failed())
-                continue
+            self.done += 1
             self._study.tell(trial, score)
             if (score < best) if self.judge.is_low_better else (score > best):
                 best, self.best = score, options
+        if progress is not None:
+            progress(trials, trials)
 
     def _score(self, options: Mapping[str, Any]) -> float:
         method = Method(self.method.name, **{**self.method.options, **options})
@@ -173,7 +177,6 @@ class _Search:
             self.broken = len(counted.failures)
         elif len(counted.failures) > self.broken:  # a score on fewer images is another score
             raise DataError(counted.failures[-1][1])
-        self.done += 1
         return self.judge.score(counted)
 
 

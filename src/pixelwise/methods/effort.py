@@ -14,13 +14,20 @@ from pixelwise.core.errors import OutOfTime
 class _Effort:
     def __init__(self, seconds: float | None, tell: Callable[[float], None] | None) -> None:
         self.seconds, self.tell, self.began = seconds, tell, time.monotonic()
+        self.outer = _CURRENT.get()
 
-    def advance(self, done: float) -> None:
+    def check(self, done: float) -> None:
+        """Stop where the time is over, or that of a block around this one."""
         spent = time.monotonic() - self.began
         if self.seconds is not None and spent > self.seconds:
             raise OutOfTime(
                 f"the time limit of {self.seconds:g} s is over with {done:.0%} done; allow more time, or give a smaller image"
             )
+        if self.outer is not None:
+            self.outer.check(done)
+
+    def advance(self, done: float) -> None:
+        self.check(done)
         if self.tell is not None:
             self.tell(done)
 
@@ -32,7 +39,8 @@ _CURRENT: ContextVar[_Effort | None] = ContextVar("effort", default=None)
 def effort(seconds: float | None = None, tell: Callable[[float], None] | None = None) -> Iterator[None]:
     """Limit the time of what runs within the block, and be told what share of it is done.
 
-    Loops look at the clock between their rounds, so that the limit is passed by a round at most.
+    Loops look at the clock between their rounds, so that the limit is passed by a round at most. Within a block in a block
+    both limits hold, and the inner one alone is told.
 
     Raises:
         OutOfTime: in the block, when the time is over.

@@ -24,6 +24,8 @@ def grey_levels(image: Image) -> FloatArray:
 
     Pixels that are not a number take the lowest level. Bands that hold no number at all are left out.
     """
+    if not image.pixels.size:
+        return np.zeros(image.size, np.float32)
     image = _without_dead_bands(image)
     is_colour = image.bands == RGB
     levels = image.to_bands(GREY).unit()[:, :, 0] if is_colour else image.unit().mean(axis=2, dtype=np.float32)

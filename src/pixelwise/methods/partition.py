@@ -49,7 +49,10 @@ def connected(ids: IntArray, diagonal: bool = False) -> IntArray:
     """
     from skimage.measure import label
 
-    found: IntArray = label(np.asarray(ids), background=-1 if ids.size and ids.min() >= 0 else None, connectivity=1 + diagonal)
+    ids = np.asarray(ids)
+    if not ids.size:
+        return np.zeros(ids.shape, np.int64)
+    found: IntArray = label(ids, background=int(ids.min()) - 1, connectivity=1 + diagonal)  # below all: no number is left out
     return found
 
 

@@ -16,6 +16,7 @@ from pixelwise.core.image import Image
 
 PIXELS = 2_000_000  # at most, that a costly method works on
 _STRIP = 2**20  # pixels compared at once
+_AT_ONCE = 4  # bands: OpenCV averages no more
 _NEARNESS = 0.1  # how far apart colours are that weigh as much as a whole small pixel's distance
 
 
@@ -25,9 +26,12 @@ def reduced(image: Image, pixels: int = PIXELS) -> tuple[Image, tuple[str, ...]]
     if height * width <= pixels:
         return image, ()
     factor = math.sqrt(pixels / (height * width))
-    size = (max(1, int(height * factor)), max(1, int(width * factor)))
+    rows, columns = max(1, int(height * factor)), max(1, int(width * factor))
+    size = min(rows, max(1, pixels // columns)), min(columns, max(1, pixels // rows))  # a strip is shortened further
     kept = np.nan_to_num(image.pixels, nan=0.0, posinf=1.0, neginf=0.0) if image.pixels.dtype.kind == "f" else image.pixels
-    small = cv2.resize(kept, size[::-1], interpolation=cv2.INTER_AREA).reshape(*size, -1)
+    bands = [kept[:, :, first : first + _AT_ONCE] for first in range(0, kept.shape[2], _AT_ONCE)]
+    parts = [cv2.resize(part, size[::-1], interpolation=cv2.INTER_AREA).reshape(*size, -1) for part in bands]
+    small = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
     note = f"worked out on {size[0]} x {size[1]} of {height} x {width} pixels, and brought back along the edges of the image"
     return Image(small, image.bands), (note,)
 
@@ -46,7 +50,7 @@ def enlarged(ids: IntArray, small: Image, image: Image) -> IntArray:
     step = max(1, _STRIP // width)
     for top in range(0, height, step):
         rows = slice(top, min(height, top + step))
-        own = np.nan_to_num(Image(image.pixels[rows], image.bands).unit())
+        own = np.nan_to_num(Image(image.pixels[rows], image.bands).unit(), posinf=1.0, neginf=0.0)
         found[rows] = _chosen(ids, values, own, tuple(part[rows] for part in down), across)
     return found
 

@@ -170,9 +170,12 @@ def colours(image: Image) -> FloatArray:
 
 
 def _objects(image: Image, found: Segmentation, pull: Pull, rounds: int, certainty: float) -> Segmentation:
+    shrunk: list[str] = []
+
     def change(piece: Piece) -> BoolArray:
         part = Image(image.pixels[piece.window], image.bands)
         small, notes = reduced(part, _OBJECT)
+        shrunk.extend(notes)
         shown = cv2.resize(piece.mask.astype(np.float32), small.size[::-1], interpolation=cv2.INTER_AREA).reshape(small.size)
         inside = (1 - certainty) + (2 * certainty - 1) * shown
         near = _scaled(pull, small.size[0] / part.size[0])
@@ -180,4 +183,6 @@ def _objects(image: Image, found: Segmentation, pull: Pull, rounds: int, certain
         drawn = (second > first).astype(np.uint8)
         return np.asarray((enlarged(drawn, small, part) if notes else drawn) > 0)
 
-    return reshaped(found, change, lambda side: max(8, side // 4))
+    refined = reshaped(found, change, lambda side: max(8, side // 4))
+    told = f"crf: objects in windows of more than {_OBJECT:,} pixels were worked out on fewer, and brought back along edges"
+    return replace(refined, notes=(*found.notes, told)) if shrunk else refined

@@ -6,6 +6,9 @@ other. Cost: a few minimal cuts in the window of each object, on at most 250,000
 [1] Rother, Kolmogorov, Blake: "GrabCut", SIGGRAPH 2004; OpenCV's implementation.
 """
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -50,14 +53,27 @@ def refine(image: Image, found: Segmentation, *, band: int = 4, rounds: int = 2)
     if not 1 <= rounds <= 20:
         raise OptionError(f"grabcut: rounds are from 1 to 20, got {rounds}")
 
+    shrunk: list[int] = []
+
     def change(piece: Piece) -> BoolArray:
+        if piece.mask.size > _PIXELS:
+            shrunk.append(piece.row)
         return _cut(Image(image.pixels[piece.window], image.bands), piece.mask, band, rounds)
 
     def margin(side: int) -> int:
         return 2 * band + side // 4
 
-    if found.kind == "instance":
-        return reshaped(found, change, margin)
+    refined = reshaped(found, change, margin) if found.kind == "instance" else _exchanged(found, change, margin)
+    told = f"grabcut: objects in windows of more than {_PIXELS:,} pixels were cut on fewer, and brought back along edges"
+    return replace(refined, notes=(*found.notes, told)) if shrunk else refined
+
+
+def _exchanged(found: Segmentation, change: Callable[[Piece], BoolArray], margin: Callable[[int], int]) -> Segmentation:
+    """Change the things of a partition one after the other.
+
+    Raises:
+        OptionError: no class is a thing.
+    """
     is_thing = np.isin(found.class_ids, found.labels.things)
     if not is_thing.any() and not found.labels.things:
         raise OptionError(f"grabcut: none of the classes is a thing: {', '.join(found.labels.names)}; 'crf' refines stuff too")

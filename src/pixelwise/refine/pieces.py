@@ -1,6 +1,7 @@
 """Segments one by one: each taken out with a window around it, changed, and put back into a segmentation of the same kind.
 
-Windows keep the cost that of the segments' boxes, not of the image times their number.
+Windows keep the cost of a change that of the segments' boxes, not of the image times their number; of masks that may overlap,
+each is decoded whole once.
 """
 
 from collections.abc import Callable, Iterator

@@ -73,11 +73,18 @@ def _objects(found: Segmentation) -> Segmentation:
 
 
 def _split_masks(found: Segmentation, depth: float) -> Segmentation:
+    from scipy.ndimage import find_objects
+
     runs, parents = [], []
     for piece in pieces(found.masks, 1):
         parts = necked(piece.mask, depth)
-        for part in range(1, int(parts.max()) + 1):
-            runs.append(runs_at(parts == part, piece.window, found.size))
+        top, left = piece.window[0].start, piece.window[1].start
+        for part, place in enumerate(find_objects(parts), start=1):
+            if place is None:  # it was lost between the pixels of a smaller mask
+                continue
+            rows, columns = place
+            window = slice(top + rows.start, top + rows.stop), slice(left + columns.start, left + columns.stop)
+            runs.append(runs_at(parts[rows, columns] == part, window, found.size))
             parents.append(piece.row)
     return divided(found, found.kind, np.array(parents, np.int64), OverlappingMasks(tuple(runs), found.size))
 

@@ -21,7 +21,6 @@ from pixelwise.methods.clusters import number
 from pixelwise.methods.clusters.centres import one_region
 from pixelwise.methods.clusters.features import Features, Space, Texture
 from pixelwise.methods.clusters.pieces import check_count, pieces
-from pixelwise.methods.clusters.points import Points
 
 Linkage: TypeAlias = Literal["ward", "average", "complete", "single"]
 KIND: Kind = "regions"
@@ -72,7 +71,7 @@ def segment(
     features = Features(space, place, texture, texture_weight, smooth).checked("agglomerative")
     found = pieces(image, features, superpixels)
     if found is None or clusters == 1:
-        return one_region(Points(image, Features()))
+        return one_region(image.size)
     merges, costs = tree(found.values, found.neighbours() if connected else None, linkage)
     count = worthwhile(costs, most) if clusters is None else min(clusters, 1 + int((costs > _FREE).sum()))
     return found.regions(cut(merges, count))

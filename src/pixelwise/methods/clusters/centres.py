@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pixelwise.core.arrays import FloatArray, IntArray
+from pixelwise.core.arrays import FloatArray, IntArray, Size
 from pixelwise.core.masks import smallest_dtype
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.methods.clusters.points import Points
@@ -17,9 +17,9 @@ def by_centres(points: Points, centres: FloatArray, notes: tuple[str, ...] = ())
     return as_regions(points.labelled(lambda values: nearest(values, ordered), len(ordered)), (*points.notes, *notes))
 
 
-def one_region(points: Points) -> Segmentation:
-    """Make one region of all pixels."""
-    return as_regions(np.zeros(points.size, np.uint8))
+def one_region(size: Size) -> Segmentation:
+    """Make one region of all pixels of an image of (H, W)."""
+    return as_regions(np.zeros(size, np.uint8))
 
 
 def nearest(values: FloatArray, centres: FloatArray) -> IntArray:

@@ -20,9 +20,8 @@ from pixelwise.core.image import Image
 from pixelwise.core.segmentation import Kind, Segmentation
 from pixelwise.methods.about import About
 from pixelwise.methods.clusters.centres import one_region
-from pixelwise.methods.clusters.features import Features, Space, Texture
+from pixelwise.methods.clusters.features import Features, Space, Texture, check_width
 from pixelwise.methods.clusters.pieces import check_count, pieces
-from pixelwise.methods.clusters.points import Points
 
 KIND: Kind = "regions"
 ABOUT = About(
@@ -58,14 +57,13 @@ def segment(
         OptionError: an option is out of range.
     """
     check_count("dbscan", superpixels, 5000)
-    if radius is not None and not radius > 0:
-        raise OptionError(f"dbscan: radius must be above 0, got {radius}")
+    check_width("dbscan", "radius", radius)
     if not 0 < share <= 1:
         raise OptionError(f"dbscan: share must be above 0 and at most 1, got {share}")
     features = Features(space, place, texture, texture_weight, smooth).checked("dbscan")
     found = pieces(image, features, superpixels)
     if found is None:
-        return one_region(Points(image, Features()))
+        return one_region(image.size)
     least = math.ceil(share * float(found.areas.sum()))
     reach = radius or knee(core_distances(found.values, found.areas, least))
     return found.regions(grouped(found.values, found.areas, reach, least))

@@ -18,6 +18,7 @@ from pixelwise.core.image import RGB, Image
 Space: TypeAlias = Literal["lab", "luv", "hsv", "bands"]
 Texture: TypeAlias = Literal["none", "gabor", "patterns", "structure"]
 _FARTHEST = 100.0  # of a weight: beyond, nothing else is seen
+_NARROWEST, _WIDEST = 1e-6, 1000.0  # of a distance: no two levels of 16 bits are nearer, and no descriptions farther apart
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,18 @@ class Features:
     def are_of_colour_alone(self) -> bool:
         """Tell whether pixels of one colour are described alike, wherever they are."""
         return not (self.place or self.smooth or (self.texture != "none" and self.texture_weight))
+
+
+def check_width(method: str, name: str, width: float | None) -> None:
+    """Refuse a distance between descriptions that is too small or too large to compare by; None is one to be found.
+
+    Raises:
+        OptionError: it is.
+    """
+    if width is not None and not _NARROWEST <= width <= _WIDEST:
+        raise OptionError(
+            f"{method}: {name} must be from {_NARROWEST:g} to {_WIDEST:g}; black and white are 1 apart; got {width}"
+        )
 
 
 def colours(image: Image, space: Space) -> FloatArray:

@@ -66,14 +66,14 @@ def segment(
     Raises:
         OptionError: an option is out of range.
     """
-    number.check("fuzzycmeans", clusters, most, sample)
+    number.check("fuzzycmeans", clusters, most, sample, seed)
     if not 1.05 <= fuzziness <= 20:
         raise OptionError(f"fuzzycmeans: fuzziness must be from 1.05 to 20, got {fuzziness}")
     if not tolerance > 0 or rounds < 1:
         raise OptionError(f"fuzzycmeans: tolerance and rounds must be positive, got {tolerance} and {rounds}")
     points = Points(image, Features(space, place, texture, texture_weight, smooth).checked("fuzzycmeans"))
     if points.is_plain or clusters == 1:
-        return one_region(points)
+        return one_region(image.size)
     count = clusters or number.by_silhouette(points, most, seed)
     values, weights = points.all() or points.sample(sample, seed)
     if len(values) <= count:

@@ -69,12 +69,12 @@ def segment(
     Raises:
         OptionError: an option is out of range.
     """
-    number.check("gaussianmixture", clusters, most, sample)
+    number.check("gaussianmixture", clusters, most, sample, seed)
     if covariance not in get_args(Covariance):
         raise OptionError(f"gaussianmixture: covariance: got {covariance!r}; {nearest(str(covariance), get_args(Covariance))}")
     points = Points(image, Features(space, place, texture, texture_weight, smooth).checked("gaussianmixture"))
     if points.is_plain or clusters == 1:
-        return one_region(points)
+        return one_region(image.size)
     values = points.drawn(sample, seed).astype(np.float64)
     distinct = np.unique(values, axis=0)
     if len(distinct) <= (clusters or most):

@@ -56,10 +56,10 @@ def segment(
     Raises:
         OptionError: an option is out of range.
     """
-    number.check("kmeans", clusters, most, sample)
+    number.check("kmeans", clusters, most, sample, seed)
     points = Points(image, Features(space, place, texture, texture_weight, smooth).checked("kmeans"))
     if points.is_plain or clusters == 1:
-        return one_region(points)
+        return one_region(image.size)
     count = clusters or number.by_silhouette(points, most, seed)
     return by_centres(points, centres(*points.sample(sample, seed), count, seed))
 

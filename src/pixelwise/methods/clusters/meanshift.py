@@ -21,7 +21,8 @@ from pixelwise.core.image import Image
 from pixelwise.core.segmentation import Kind, Segmentation
 from pixelwise.methods.about import About
 from pixelwise.methods.clusters.centres import one_region
-from pixelwise.methods.clusters.features import Features, Space, Texture
+from pixelwise.methods.clusters.features import Features, Space, Texture, check_width
+from pixelwise.methods.clusters.number import check_seed
 from pixelwise.methods.clusters.points import Points
 from pixelwise.methods.effort import advance
 from pixelwise.methods.partition import as_regions
@@ -69,8 +70,10 @@ def segment(
     Raises:
         OptionError: an option is out of range.
     """
-    if bandwidth is not None and not bandwidth > 0:
-        raise OptionError(f"meanshift: bandwidth must be above 0, got {bandwidth}")
+    from scipy.spatial import KDTree
+
+    check_width("meanshift", "bandwidth", bandwidth)
+    check_seed("meanshift", seed)
     if not 0 < quantile <= 1 or rounds < 1:
         raise OptionError(f"meanshift: quantile must be above 0 and at most 1, rounds at least 1; got {quantile} and {rounds}")
     if not 0 <= share < 1:
@@ -78,23 +81,27 @@ def segment(
     features = Features(space, place, texture, texture_weight, smooth).checked("meanshift")
     points, small, notes = Points(image, features), image, ()
     if points.is_plain:
-        return one_region(points)
+        return one_region(image.size)
     if (found := points.all()) is None:
         small, notes = reduced(image)
         points = points if small is image else Points(small, features)
         found = points.sample(_SAMPLE, seed)
     reach = bandwidth or estimated_bandwidth(*found, quantile, seed)
     values, weights = binned(*found, reach / 4)
-    ends = climbed(values, weights, reach, rounds)
-    peaks, places = joined(ends, crowds(ends, values, weights, reach), reach)
-    peaks, places = without_small(peaks, places, values, weights, share)
-    order = np.argsort(points.brightness(peaks), kind="stable")
-    labels = np.argsort(order)[places]
-    from scipy.spatial import KDTree
-
+    peaks, places = peaks_of(values, weights, reach, rounds, share)
+    labels = np.argsort(np.argsort(points.brightness(peaks), kind="stable"))[places]
     tree = KDTree(values)
     ids = points.labelled(lambda part: labels[tree.query(part)[1]], len(peaks))
     return as_regions(enlarged(ids, small, image), (*points.notes, *notes))
+
+
+def peaks_of(
+    values: FloatArray, weights: FloatArray, bandwidth: float, rounds: int, share: float
+) -> tuple[FloatArray, IntArray]:
+    """Give the peaks (K, F) that values (N, F) with weights (N,) climb to, and the peak (N,) of each."""
+    ends = climbed(values, weights, bandwidth, rounds)
+    peaks, places = joined(ends, crowds(ends, values, weights, bandwidth), bandwidth)
+    return without_small(peaks, places, values, weights, share)
 
 
 def estimated_bandwidth(values: FloatArray, weights: FloatArray, quantile: float, seed: int) -> float:
@@ -118,6 +125,7 @@ def binned(values: FloatArray, weights: FloatArray, width: float) -> tuple[Float
     """
     values = np.asarray(values, np.float64)
     while len(values) > _POINTS:
+        advance(0)
         _, places = np.unique(np.floor(values / width).astype(np.int64), axis=0, return_inverse=True)
         total = np.bincount(places.ravel(), weights)
         means = np.stack([np.bincount(places.ravel(), weights * column) / total for column in values.T], axis=1)

@@ -57,12 +57,12 @@ def segment(
     Raises:
         OptionError: an option is out of range.
     """
-    number.check("minibatchkmeans", clusters, most, sample)
+    number.check("minibatchkmeans", clusters, most, sample, seed)
     if batch < 1:
         raise OptionError(f"minibatchkmeans: a batch must hold at least 1 pixel, got {batch}")
     points = Points(image, Features(space, place, texture, texture_weight, smooth).checked("minibatchkmeans"))
     if points.is_plain or clusters == 1:
-        return one_region(points)
+        return one_region(image.size)
     count = clusters or number.by_silhouette(points, most, seed)
     return by_centres(points, _centres(*points.sample(sample, seed), count, batch, seed))
 

@@ -23,11 +23,11 @@ _SAMPLE = 1000  # pixels; all their distances are held
 _SHARE = 0.4  # of the method's time, as it is told to who waits
 
 
-def check(method: str, clusters: int | None, most: int, sample: int = 1) -> None:
+def check(method: str, clusters: int | None, most: int, sample: int = 1, seed: int = 0) -> None:
     """Refuse numbers that cannot be met.
 
     Raises:
-        OptionError: clusters are not 1 to 65535, most not 2 to 100, or the sample is empty.
+        OptionError: clusters are not 1 to 65535, most not 2 to 100, the sample is empty, or the seed not 0 to 2^32 - 1.
     """
     if clusters is not None and not 1 <= clusters <= 65535:
         raise OptionError(f"{method}: clusters must be from 1 to 65535, got {clusters}")
@@ -35,6 +35,17 @@ def check(method: str, clusters: int | None, most: int, sample: int = 1) -> None
         raise OptionError(f"{method}: most, the highest number of clusters tried, must be from 2 to 100, got {most}")
     if sample < 1:
         raise OptionError(f"{method}: the sample must hold at least 1 pixel, got {sample}")
+    check_seed(method, seed)
+
+
+def check_seed(method: str, seed: int) -> None:
+    """Refuse a seed that the libraries do not take.
+
+    Raises:
+        OptionError: it is not from 0 to 2^32 - 1.
+    """
+    if not 0 <= seed < 2**32:
+        raise OptionError(f"{method}: seed must be from 0 to {2**32 - 1}, got {seed}")
 
 
 def by_silhouette(points: Points, most: int, seed: int) -> int:

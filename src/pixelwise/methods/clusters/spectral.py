@@ -24,9 +24,8 @@ from pixelwise.core.segmentation import Kind, Segmentation
 from pixelwise.methods.about import About
 from pixelwise.methods.clusters import number
 from pixelwise.methods.clusters.centres import one_region
-from pixelwise.methods.clusters.features import Features, Space, Texture
+from pixelwise.methods.clusters.features import Features, Space, Texture, check_width
 from pixelwise.methods.clusters.pieces import check_count, pieces
-from pixelwise.methods.clusters.points import Points
 from pixelwise.methods.effort import advance
 
 KIND: Kind = "regions"
@@ -71,16 +70,15 @@ def segment(
     Raises:
         OptionError: an option is out of range.
     """
-    number.check("spectral", clusters, most)
+    number.check("spectral", clusters, most, seed=seed)
     check_count("spectral", superpixels, 3000)
     if not 0 <= reach <= 100:
         raise OptionError(f"spectral: reach must be from 0 to 100, got {reach}")
-    if scale is not None and not scale > 0:
-        raise OptionError(f"spectral: scale must be above 0, got {scale}")
+    check_width("spectral", "scale", scale)
     features = Features(space, place, texture, texture_weight, smooth).checked("spectral")
     found = pieces(image, features, superpixels)
     if found is None or clusters == 1:
-        return one_region(Points(image, Features()))
+        return one_region(image.size)
     distinct, places = np.unique(found.colours(), axis=0, return_inverse=True)
     if len(distinct) <= (clusters or most):
         return found.regions(places.ravel())

@@ -19,8 +19,7 @@ from pixelwise.core.segmentation import Kind, Segmentation
 from pixelwise.methods.about import About
 from pixelwise.methods.edges.closing import Show, check_closing, shown
 from pixelwise.methods.edges.strength import ALL_BANDS, smooth_levels
-from pixelwise.methods.thresholds.histogram import fraction_codes, histogram_of
-from pixelwise.methods.thresholds.otsu import otsu_level
+from pixelwise.methods.thresholds.otsu import above_otsu
 
 KIND: Kind = "regions"
 ABOUT = About(
@@ -58,7 +57,7 @@ def segment(
     Raises:
         OptionError: an option is out of its range.
     """
-    check_closing("canny", gap, smallest, show)
+    check_closing("canny", None, gap, smallest, show)
     check_levels("canny", low, high)
     is_edge, strength = canny_edges(image, sigma, low, high, channel)
     return shown(strength, is_edge, gap, smallest, show)
@@ -86,15 +85,15 @@ def canny_edges(
     by a power of two into 16 bits, so whole numbers stay exact.
     """
     across, down = _derivatives(image, sigma, channel)
-    length = np.asarray(cv2.magnitude(across, down))
-    largest = float(length.max()) if length.size else 0.0
+    length = np.asarray(cv2.magnitude(across, down) if across.size else across, np.float32)
+    largest = float(length.max(initial=0))
     if largest < 1e-3:  # of 255: rounding alone
         return np.zeros(image.size, bool), np.zeros(image.size, np.float32)
     scale = 2.0 ** math.floor(math.log2(16000 / largest))
     unit = np.float32(1 / (255 * _SOBEL_SUM))
     upper = _otsu(length) if high is None else high / float(unit)
     upper = upper if low is None else max(upper, low / float(unit))
-    lower = min(upper / 2, upper) if low is None else low / float(unit)
+    lower = upper / 2 if low is None else low / float(unit)
     scaled = [np.rint(each * np.float32(scale)).astype(np.int16) for each in (across, down)]
     edges = cv2.Canny(*scaled, lower * scale, upper * scale, L2gradient=True)
     return edges > 0, length * unit
@@ -102,22 +101,15 @@ def canny_edges(
 
 def _derivatives(image: Image, sigma: float, channel: str) -> tuple[FloatArray, FloatArray]:
     """Give the derivatives (H, W) along x and y of levels from 0 to 255: at each pixel those of the strongest band."""
-    best: tuple[FloatArray, FloatArray] | None = None
+    best = np.zeros(image.size, np.float32), np.zeros(image.size, np.float32)
     for levels in smooth_levels(image, sigma, channel):
         grey = levels * np.float32(255)
         pair = [cv2.Sobel(grey, cv2.CV_32F, *order, ksize=3, borderType=cv2.BORDER_REPLICATE) for order in ((1, 0), (0, 1))]
-        if best is None:
-            best = (np.asarray(pair[0]), np.asarray(pair[1]))
-            continue
         is_stronger = cv2.magnitude(*pair) > cv2.magnitude(*best)
         for one, other in zip(best, pair, strict=True):
             np.copyto(one, other, where=is_stronger)
-    if best is None:
-        raise OptionError("canny: the image has no bands")
     return best
 
 
 def _otsu(length: FloatArray) -> float:
-    codes = fraction_codes(length)
-    counts, lasts = histogram_of(codes)
-    return float(length[codes <= lasts[otsu_level(counts)]].max())
+    return float(length[~above_otsu(length)].max())

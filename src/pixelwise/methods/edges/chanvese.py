@@ -46,10 +46,10 @@ def segment(
 
     Args:
         mu: what a pixel of border costs, from 0 to 10; more gives smoother and fewer parts.
-        inside: what variance of the foreground costs, above 0.
-        outside: what variance of the background costs, above 0.
+        inside: what variance of the foreground costs, above 0 and at most 1000.
+        outside: the same of the background.
         rounds: at most, from 1 to 10,000.
-        tolerance: it stops when the level set changes by less a round, root mean square.
+        tolerance: it stops when the level set changes by less a round, root mean square; from 0 to 1.
         channel: ``grey``, a band by name, or ``hue``, ``saturation``, ``value``, ``lightness``, ``a``, ``b``.
         foreground: the side that starts as foreground without prompts: ``bright``, ``dark``, or ``auto``, the one that holds
             less of the border.
@@ -61,8 +61,10 @@ def segment(
     """
     if not 0 <= mu <= 10:
         raise OptionError(f"chanvese: mu must be from 0 to 10, got {mu}")
-    if not (inside > 0 and outside > 0):
-        raise OptionError(f"chanvese: the weights inside and outside must be above 0, got {inside} and {outside}")
+    if not (0 < inside <= 1000 and 0 < outside <= 1000):
+        raise OptionError(f"chanvese: inside and outside must be above 0 and at most 1000, got {inside} and {outside}")
+    if not 0 <= tolerance <= 1:
+        raise OptionError(f"chanvese: tolerance must be from 0 to 1, got {tolerance}")
     if not 1 <= rounds <= 10_000:
         raise OptionError(f"chanvese: rounds must be from 1 to 10,000, got {rounds}")
     check_foreground(foreground)

@@ -23,20 +23,21 @@ from pixelwise.core.errors import OptionError, nearest
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.methods.effort import advance
 from pixelwise.methods.partition import as_regions
-from pixelwise.methods.thresholds.histogram import fraction_codes, histogram_of
-from pixelwise.methods.thresholds.otsu import otsu_level
+from pixelwise.methods.thresholds.otsu import above_otsu
 
 Show: TypeAlias = Literal["regions", "edges"]
 SHARE = 8000  # of the image's pixels, that a region's core has at least, unless told otherwise
 _NARROWEST = 0.75  # pixels from an edge: what is nearer is the edge's own
 
 
-def check_closing(method: str, gap: float, smallest: int | None, show: Show) -> None:
-    """Refuse options of closing that are out of range.
+def check_closing(method: str, level: float | None, gap: float, smallest: int | None, show: Show) -> None:
+    """Refuse options of finding and closing edges that are out of range.
 
     Raises:
         OptionError: one is.
     """
+    if level is not None and not 0 <= level <= 1:
+        raise OptionError(f"{method}: the level is an edge's strength, from 0 to 1; got {level}")
     if not 0 <= gap < 1:
         raise OptionError(f"{method}: the gap is a share of the widest disc beside it, from 0 to below 1; got {gap}")
     if smallest is not None and smallest < 1:
@@ -46,12 +47,10 @@ def check_closing(method: str, gap: float, smallest: int | None, show: Show) -> 
 
 
 def strong(strength: FloatArray, level: float | None) -> BoolArray:
-    """Mark the pixels whose edge is stronger than ``level``; None takes Otsu's level of the strengths."""
+    """Mark the pixels whose edge is stronger than ``level``; None is Otsu's level of the strengths, or 0 if all are equal."""
     if level is not None or not strength.size or strength.min() == strength.max():
         return np.asarray(strength > (0 if level is None else level))
-    codes = fraction_codes(strength)
-    counts, lasts = histogram_of(codes)
-    return np.asarray(codes > lasts[otsu_level(counts)])
+    return above_otsu(strength)
 
 
 def shown(strength: FloatArray, is_edge: BoolArray, gap: float, smallest: int | None, show: Show) -> Segmentation:

@@ -52,11 +52,9 @@ def segment(
     Raises:
         OptionError: an option is out of its range.
     """
-    check_closing("laplacian", gap, smallest, show)
+    check_closing("laplacian", level, gap, smallest, show)
     if not 0.5 <= sigma <= 100:
         raise OptionError(f"laplacian: sigma must be from 0.5 to 100 pixels, got {sigma}")
-    if level is not None and not 0 <= level <= 1:
-        raise OptionError(f"laplacian: the level is an edge's strength, from 0 to 1; got {level}")
     strongest = np.zeros(image.size, np.float32)
     at_crossings = np.zeros(image.size, np.float32)
     for levels in smooth_levels(image, sigma, channel):

@@ -72,8 +72,9 @@ def segment(
     for name, value, least, most in (("rounds", rounds, 1, 10_000), ("smoothing", smoothing, 0, 10)):
         if not least <= value <= most:
             raise OptionError(f"morphgac: {name} must be from {least} to {most}, got {value}")
-    if not 0 < sigma <= 100 or not steepness > 0:
-        raise OptionError(f"morphgac: sigma must be up to 100, and sigma and steepness above 0, got {sigma} and {steepness}")
+    for name, amount, highest in (("sigma", sigma, 100), ("steepness", steepness, 1e9)):
+        if not 0 < amount <= highest:
+            raise OptionError(f"morphgac: {name} must be above 0 and at most {highest:g}, got {amount}")
     if way not in get_args(Way):
         raise OptionError(f"morphgac: way: got {way!r}; {nearest(str(way), get_args(Way))}")
     check_foreground(foreground)

@@ -7,7 +7,6 @@ over the pixels for each kernel and each width of gap, and the flood of the pixe
 [1] Prewitt, Object enhancement and extraction, in Picture Processing and Psychopictorics, 1970.
 """
 
-from pixelwise.core.errors import OptionError
 from pixelwise.core.image import Image
 from pixelwise.core.segmentation import Kind, Segmentation
 from pixelwise.methods.about import About
@@ -47,8 +46,6 @@ def segment(
     Raises:
         OptionError: an option is out of its range.
     """
-    check_closing("prewitt", gap, smallest, show)
-    if level is not None and not 0 <= level <= 1:
-        raise OptionError(f"prewitt: the level is an edge's strength, from 0 to 1; got {level}")
+    check_closing("prewitt", level, gap, smallest, show)
     strength = edge_strength(image, "prewitt", sigma, channel)
     return shown(strength, strong(strength, level), gap, smallest, show)

@@ -7,7 +7,6 @@ over the pixels for each kernel and each width of gap, and the flood of the pixe
 [1] Roberts, Machine perception of three-dimensional solids, dissertation, MIT, 1963.
 """
 
-from pixelwise.core.errors import OptionError
 from pixelwise.core.image import Image
 from pixelwise.core.segmentation import Kind, Segmentation
 from pixelwise.methods.about import About
@@ -47,8 +46,6 @@ def segment(
     Raises:
         OptionError: an option is out of its range.
     """
-    check_closing("roberts", gap, smallest, show)
-    if level is not None and not 0 <= level <= 1:
-        raise OptionError(f"roberts: the level is an edge's strength, from 0 to 1; got {level}")
+    check_closing("roberts", level, gap, smallest, show)
     strength = edge_strength(image, "roberts", sigma, channel)
     return shown(strength, strong(strength, level), gap, smallest, show)

@@ -8,7 +8,6 @@ width of gap, and the flood of the pixels near edges.
 [1] Scharr, Optimal operators in digital image processing, dissertation, Heidelberg, 2000.
 """
 
-from pixelwise.core.errors import OptionError
 from pixelwise.core.image import Image
 from pixelwise.core.segmentation import Kind, Segmentation
 from pixelwise.methods.about import About
@@ -48,8 +47,6 @@ def segment(
     Raises:
         OptionError: an option is out of its range.
     """
-    check_closing("scharr", gap, smallest, show)
-    if level is not None and not 0 <= level <= 1:
-        raise OptionError(f"scharr: the level is an edge's strength, from 0 to 1; got {level}")
+    check_closing("scharr", level, gap, smallest, show)
     strength = edge_strength(image, "scharr", sigma, channel)
     return shown(strength, strong(strength, level), gap, smallest, show)

@@ -7,8 +7,7 @@ from pixelwise.core.arrays import BoolArray, FloatArray, Size
 from pixelwise.core.errors import OptionError
 from pixelwise.core.prompt import Prompt
 from pixelwise.methods.grey import Foreground, side_of
-from pixelwise.methods.thresholds.histogram import fraction_codes, histogram_of
-from pixelwise.methods.thresholds.otsu import otsu_level
+from pixelwise.methods.thresholds.otsu import above_otsu
 
 _SMALLEST = 5000  # a part of the start that is less than one of so many of the pixels is noise
 _REACH = 20  # a point stands for a disc of one of so many of the shorter side
@@ -22,25 +21,24 @@ def pointed_at(method: str, prompts: tuple[Prompt, ...], size: Size) -> BoolArra
     Raises:
         OptionError: a prompt lies outside the image, or nothing is marked as inside.
     """
-    mask = np.zeros(size, np.uint8)
+    mask = np.zeros(size, bool)
     radius = max(1, min(size) // _REACH)
     for prompt in prompts:
-        mask |= prompt.checked(size).box_mask(size).view(np.uint8)
-        if prompt.polygon:
-            cv2.fillPoly(mask, [np.rint(prompt.polygon).astype(np.int32)], 1)
-        mask |= (prompt.markers(size, radius) == 2).view(np.uint8)
+        prompt.checked(size)
+        mask |= prompt.box_mask(size) | prompt.polygon_mask(size) | (prompt.markers(size, radius) == 2)
     for prompt in prompts:
-        mask[prompt.markers(size) == 1] = 0
+        mask[prompt.markers(size) == 1] = False
     if not mask.any():
         raise OptionError(f"{method}: the prompts mark nothing as inside; give a box, a polygon, or a point that is inside")
-    return mask.view(bool)
+    return mask
 
 
 def shrunk(mask: BoolArray, size: Size) -> BoolArray:
-    """Bring a mask (H, W) to a smaller size: a pixel is in if most of it is."""
+    """Bring a mask (H, W) to a smaller size: a pixel is in if most of it is, or any of it where else nothing would be left."""
     if mask.shape == size:
         return mask
-    return np.asarray(cv2.resize(mask.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA) > 0.5)
+    shares = np.asarray(cv2.resize(mask.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA))
+    return shares > 0.5 if (shares > 0.5).any() else shares > 0
 
 
 def is_shrinking(prompts: tuple[Prompt, ...]) -> bool:
@@ -53,20 +51,19 @@ def found(levels: FloatArray, foreground: Foreground) -> BoolArray:
 
     The side is as in ``two_classes``.
     """
-    smooth = np.asarray(cv2.GaussianBlur(levels, (0, 0), 1.0))
-    codes = fraction_codes(smooth)
-    counts, lasts = histogram_of(codes)
-    if len(counts) == 1:
-        return np.zeros(levels.shape, bool)
-    is_bright = codes > lasts[otsu_level(counts)]
+    is_bright = above_otsu(np.asarray(cv2.GaussianBlur(levels, (0, 0), 1.0)))
+    if not is_bright.any():
+        return is_bright
     mask = is_bright if side_of(is_bright, foreground) == "bright" else ~is_bright
     least = mask.size // _SMALLEST
     return ~_without_parts(~_without_parts(mask, least), least)
 
 
 def stretched(levels: FloatArray) -> FloatArray:
-    """Stretch levels (H, W) to run from 0 to 1, so that a contour's options mean the same in every depth."""
+    """Stretch levels (H, W) to run from 0 to 1, so that a contour's options mean the same in every depth; a single one is 0."""
     low, high = float(levels.min()), float(levels.max())
+    if low == high:
+        return np.zeros(levels.shape, np.float32)
     return np.asarray((levels - low) / (high - low), np.float32)
 
 

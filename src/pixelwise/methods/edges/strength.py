@@ -46,7 +46,7 @@ def edge_strength(image: Image, operator: Operator, sigma: float = 0.0, channel:
 
 
 def smooth_levels(image: Image, sigma: float, channel: str = ALL_BANDS) -> Iterator[FloatArray]:
-    """Give the levels (H, W) of a channel, or of each band, smoothed.
+    """Give the levels (H, W) of a channel, or of each band, smoothed; of an image without pixels, nothing.
 
     Raises:
         OptionError: sigma is negative or above 100, or the image has no such channel.
@@ -55,6 +55,8 @@ def smooth_levels(image: Image, sigma: float, channel: str = ALL_BANDS) -> Itera
         raise OptionError(f"sigma: expected a deviation from 0 to 100 pixels, got {sigma}")
     for name in image.bands if channel == ALL_BANDS else (channel,):
         levels = levels_of(image, name)
+        if not levels.size:
+            return
         yield np.asarray(cv2.GaussianBlur(levels, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)) if sigma else levels
 
 

@@ -38,7 +38,7 @@ def segment(image: Image, *, scale: float = 500.0, smooth: float = 0.8, smallest
     Args:
         scale: how large regions are wanted; the difference between two regions is weighed against scale / pixels, in steps of
             1 / 255 of the full range.
-        smooth: standard deviation of a blur before, in pixels.
+        smooth: standard deviation of a blur before, in pixels of the image worked on.
         smallest: pixels below which a region is given to its most alike neighbour.
 
     Raises:

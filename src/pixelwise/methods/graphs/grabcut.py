@@ -19,7 +19,6 @@ from pixelwise.core.segmentation import Kind, Segmentation
 from pixelwise.methods.about import About
 from pixelwise.methods.effort import advance
 from pixelwise.methods.graphs.frame import INSIDE, OUTSIDE, frame_of, is_boxed, marks_of
-from pixelwise.methods.graphs.graphcut import with_notes
 from pixelwise.methods.grey import two_classes
 from pixelwise.methods.growing.changes import is_plain
 from pixelwise.methods.reduced import enlarged, reduced
@@ -64,7 +63,7 @@ def segment(image: Image, *, rounds: int = 5, seed: int = 0, prompts: tuple[Prom
     pixels = three_bands(small)
     begin = np.ones(small.size, bool) if not has_marks or is_boxed(prompts) else _nearer(pixels, marks)
     inside = _cut(pixels, marks, begin, rounds, seed)
-    return with_notes(two_classes(enlarged(inside.astype(np.uint8), small, image) > 0, "bright"), notes)
+    return two_classes(enlarged(inside.astype(np.uint8), small, image) > 0, "bright", notes)
 
 
 def _nearer(pixels: ByteArray, marks: ByteArray) -> BoolArray:

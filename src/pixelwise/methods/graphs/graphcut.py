@@ -70,19 +70,11 @@ def segment(
     values = colours(small)
     marks, learned = _marks(values, stated)
     if not ((learned == INSIDE).any() and (learned == OUTSIDE).any()):
-        return two_classes(enlarged((marks == INSIDE).astype(np.uint8), small, image) > 0, "bright")
+        return two_classes(enlarged((marks == INSIDE).astype(np.uint8), small, image) > 0, "bright", notes)
     gain = _costs(values, learned, OUTSIDE, mixtures, seed) - _costs(values, learned, INSIDE, mixtures, seed)
     advance(0.2)
     inside = least_cut(gain, border_costs(values, smoothness), marks)
-    found = two_classes(enlarged(inside.astype(np.uint8), small, image) > 0, "bright")
-    return with_notes(found, notes)
-
-
-def with_notes(found: Segmentation, notes: tuple[str, ...]) -> Segmentation:
-    """Say how a segmentation was made."""
-    from dataclasses import replace
-
-    return replace(found, notes=notes)
+    return two_classes(enlarged(inside.astype(np.uint8), small, image) > 0, "bright", notes)
 
 
 def _marks(values: FloatArray, stated: IntArray | None) -> tuple[IntArray, IntArray]:

@@ -10,6 +10,7 @@ Cost: the superpixels of at most 1 megapixel; then eigenvectors of a sparse matr
 """
 
 import heapq
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,14 +59,14 @@ def segment(
         cut: the largest normalised cut that is made, from 0 to 2; more gives more regions.
         regions: the most there may be.
         superpixels: about how many the image is laid out in.
-        colour: distance of colour at which a weight falls to 0.61; 0.01 is a step of Lab.
+        colour: distance of colour at which a weight falls to 0.61, from 0.001; 0.01 is a step of Lab.
         place: the same for distance, as a fraction of the image's diagonal; pairs beyond twice as far are not joined.
 
     Raises:
         OptionError: an option is out of range.
     """
     check_range("normalizedcut", "cut", cut, 0, 2)
-    check_range("normalizedcut", "colour", colour, 1e-3)
+    check_range("normalizedcut", "colour", colour, 1e-3, 1000)
     check_range("normalizedcut", "place", place, 1e-3, 1)
     if not 1 <= regions <= 65535:
         raise OptionError(f"normalizedcut: regions must be from 1 to 65535, got {regions}")
@@ -143,20 +144,22 @@ def best_split(weights: "sparse.csr_array") -> tuple[float, BoolArray]:
 def second_eigenvector(weights: "sparse.csr_array") -> FloatArray:
     """Solve (D - W) y = lambda D y for the second smallest lambda: y (K,) of length 1, its largest entry positive.
 
-    It is D^(-1/2) times the second largest eigenvector of D^(-1/2) W D^(-1/2), which Lanczos steps find.
+    It is D^(-1/2) times the second largest eigenvector of D^(-1/2) W D^(-1/2), which Lanczos steps find; where they do not
+    settle, as with many equal eigenvalues, a dense solve does.
     """
     from scipy import sparse
-    from scipy.sparse.linalg import eigsh
+    from scipy.sparse.linalg import ArpackNoConvergence, eigsh
 
     scale = 1 / np.sqrt(np.asarray(weights.sum(axis=1)).ravel())
     normal = sparse.csr_array(weights.multiply(scale[:, None]).multiply(scale[None, :]))
-    if normal.shape[0] <= _DENSE:
-        _, vectors = np.linalg.eigh(normal.toarray())
-        vector = vectors[:, -2]
-    else:
+    vector = None
+    if normal.shape[0] > _DENSE:
         start = np.random.default_rng(0).random(normal.shape[0])  # a start of its own would be drawn anew each time
-        found, vectors = eigsh(normal, k=2, which="LA", v0=start, tol=1e-9)
-        vector = vectors[:, np.argsort(found)[0]]
+        with suppress(ArpackNoConvergence):
+            found, vectors = eigsh(normal, k=2, which="LA", v0=start, tol=1e-9)
+            vector = vectors[:, np.argsort(found)[0]]
+    if vector is None:
+        vector = np.linalg.eigh(normal.toarray())[1][:, -2]
     vector = scale * vector
     vector /= np.linalg.norm(vector)
     return np.asarray(vector * np.sign(vector[np.abs(vector).argmax()]))

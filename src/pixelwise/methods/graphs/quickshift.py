@@ -37,7 +37,7 @@ def segment(
         kernel: standard deviation of the Gaussian that density is measured with, in pixels and in steps of colour.
         reach: the farthest climb, in the same measure; more gives larger regions.
         ratio: how much colour counts beside place, from 0 to 1.
-        smooth: standard deviation of a blur before, in pixels.
+        smooth: standard deviation of a blur before, in pixels of the image worked on, as all lengths here.
         seed: of the tiny noise that decides between equals.
 
     Raises:

@@ -35,6 +35,7 @@ ABOUT = About(
 )
 _PIXELS = 100_000
 _CELLS = 144
+_UNSETTLED = "the linear systems were not solved to their tolerance; a smaller beta helps"
 _DIRECT = 4096  # pixels below which the systems are solved directly, to the last digit
 
 
@@ -58,7 +59,8 @@ def segment(image: Image, *, beta: float = 1000.0, seeds: int = 6, prompts: tupl
         return as_regions(np.zeros(image.size, np.uint8) if marks is None else enlarged(nearest_of(marks), small, image), notes)
     if marks is None:
         marks = found_marks(small, seeds)
-    return as_regions(enlarged(walked(finite(small), marks, beta), small, image), notes)
+    ids, is_settled = walked(finite(small), marks, beta)
+    return as_regions(enlarged(ids, small, image), notes if is_settled else (*notes, _UNSETTLED))
 
 
 def found_marks(image: Image, count: int) -> IntArray:
@@ -76,18 +78,19 @@ def found_marks(image: Image, count: int) -> IntArray:
     return marks
 
 
-def walked(values: FloatArray, marks: IntArray, beta: float) -> IntArray:
-    """Give each pixel of ``values`` (H, W, C) the number of a mark (H, W), 0 being unknown."""
+def walked(values: FloatArray, marks: IntArray, beta: float) -> tuple[IntArray, bool]:
+    """Give each pixel of ``values`` (H, W, C) the number of a mark (H, W), 0 being unknown; and whether the solver settled."""
     from skimage.segmentation import random_walker
 
     present = np.unique(marks[marks > 0])
     if len(present) == 1:
-        return np.full_like(marks, present[0])
+        return np.full_like(marks, present[0]), True
     if not (marks == 0).any():
-        return marks
+        return marks, True
     numbered = np.where(marks > 0, np.searchsorted(present, marks) + 1, 0)
     mode = "bf" if marks.size <= _DIRECT else "cg_j"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its advice on other solvers
+    with warnings.catch_warnings(record=True) as told:  # its advice on other solvers is not passed on
+        warnings.simplefilter("always")
         found = random_walker(values.astype(np.float64), numbered, beta=beta, mode=mode, tol=1e-3, channel_axis=-1)
-    return np.append(0, present)[np.clip(found, 1, len(present))]
+    is_settled = not any("convergence" in str(one.message) for one in told)
+    return np.append(0, present)[np.clip(found, 1, len(present))], is_settled

@@ -44,7 +44,7 @@ def segment(
     Args:
         superpixels: about how many.
         compactness: how much place counts beside colour; more gives squarer pieces.
-        smooth: standard deviation of a blur before, in pixels.
+        smooth: standard deviation of a blur before, in pixels of the image worked on.
         iterations: of the k-means.
 
     Raises:

@@ -49,8 +49,7 @@ def _marks(one: Prompt, size: Size, radius: int) -> IntArray:
     found = replace(one, points=_of(one.points, False), scribbles=_of(one.scribbles, False)).markers(size, radius)
     inner = replace(one, points=_of(one.points, True), scribbles=_of(one.scribbles, True)).markers(size, radius)
     np.maximum(found, inner, out=found)  # where marks of both kinds fall on one small pixel, the object is not lost
-    if one.polygon:
-        cv2.fillPoly(found, [np.floor(one.polygon).astype(np.int32)], 2)
+    found[one.polygon_mask(size)] = 2
     if one.box is not None and not found.any():
         left, top, right, bottom = one.box
         found[int((top + bottom) / 2), int((left + right) / 2)] = 2

@@ -61,11 +61,12 @@ def segment(
 
     Args:
         of: what the relief is, see above; with prompts, ``distance`` floods the foreground alone.
-        smooth: standard deviation of a blur before, in pixels; half of it before Otsu's level is found.
+        smooth: standard deviation of a blur before, in pixels of the image worked on, as all lengths here; half of it before
+            Otsu's level is found.
         contrast: how deep a valley of the steepness must be to count; 0.01 is a step of Lab a pixel.
         depth: how far, in pixels, a summit of the distance must stand above its saddles.
         compactness: how much a flood prefers to stay near its seed, 0 not at all.
-        smallest: pixels below which a found object goes to its neighbours, or to the background.
+        smallest: area in pixels of the image worked on; a found object below it goes to its neighbours, or to the background.
         foreground: the side of Otsu's level that holds the objects: ``bright``, ``dark``, or ``auto``.
         prompts: where the floods begin.
 

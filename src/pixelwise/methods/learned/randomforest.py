@@ -41,6 +41,7 @@ ABOUT = About(
     cost="pixels x trees x depth, up to 2 megapixels; beyond that, describing the pixels alone grows",
     source="Breiman, Random forests, Machine Learning, 2001",
 )
+_SCALES = (0, 1, 2, 4, 8)
 _MOST = 2_000_000  # pixels of the grid
 _LEAF = 2  # pixels in a leaf at least
 _THREADS = -1  # of a forest's growth: what grows does not depend on them
@@ -63,13 +64,45 @@ class Forest:
     bands: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Growing:
+    """How trees are learned; the fields are the options of ``fit``.
+
+    Raises:
+        OptionError: one is out of range.
+    """
+
+    learner: Learner
+    trees: int
+    depth: int
+    scales: tuple[float, ...]
+    sample: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.learner not in get_args(Learner):
+            raise OptionError(f"randomforest: learner must be one of {', '.join(get_args(Learner))}, got {self.learner!r}")
+        is_scale = [0 <= scale <= 100 for scale in self.scales]  # of NaN, too, it is false
+        if min(self.trees, self.depth, self.sample) < 1 or not is_scale or not all(is_scale):
+            raise OptionError(
+                f"randomforest: trees, depth and sample must be positive and scales from 0 to 100; "
+                f"got {self.trees}, {self.depth}, {self.sample} and {self.scales}"
+            )
+        if not 0 <= self.seed < 2**32:
+            raise OptionError(f"randomforest: seed must be from 0 to {2**32 - 1}, got {self.seed}")
+
+    def of(self, features: FloatArray, classes: IntArray, leaf: int) -> Trees:
+        """Grow trees on features (P, F) and classes (P,), with so many pixels in a leaf at least."""
+        return grown(features, classes, self.learner, self.trees, self.depth, leaf, self.seed, _THREADS)
+
+
 def fit(
     dataset: Dataset,
     *,
     learner: Learner = "forest",
     trees: int = 30,
     depth: int = 16,
-    scales: Sequence[float] = (0, 1, 2, 4, 8),
+    scales: Sequence[float] = _SCALES,
     sample: int = 50_000,
     seed: int = 0,
 ) -> Forest:
@@ -88,7 +121,7 @@ def fit(
         OptionError: a number is out of range, or the data set has no classes.
         DataError: there is no labelled pixel to train on.
     """
-    _check(learner, trees, depth, scales, sample, seed)
+    growing = Growing(learner, trees, depth, tuple(float(scale) for scale in scales), sample, seed)
     if not len(dataset.labels):
         raise OptionError(f"{dataset.name}: its truth has no classes to train on")
     rng = np.random.default_rng(seed)
@@ -99,7 +132,7 @@ def fit(
         advance(0.5 * row / len(dataset))
         try:
             image = _learned_image(one, bands)
-            drawn = _drawn(image, _known(one), scales, share, rng)
+            drawn = _drawn(image, _known(one), growing.scales, share, rng)
         except PixelwiseError as error:
             broken = f" ({error})"
             continue
@@ -108,8 +141,8 @@ def fit(
         classes.append(drawn[1])
     if not sum(map(len, classes)):
         raise DataError(f"{dataset.name}: found no labelled pixel to train on{broken}")
-    made = grown(np.concatenate(features), np.concatenate(classes), learner, trees, depth, _LEAF, seed, _THREADS)
-    return Forest(made, dataset.labels, tuple(float(scale) for scale in scales), bands)
+    made = growing.of(np.concatenate(features), np.concatenate(classes), _LEAF)
+    return Forest(made, dataset.labels, growing.scales, bands)
 
 
 def segment(
@@ -120,7 +153,7 @@ def segment(
     learner: Learner = "forest",
     trees: int = 30,
     depth: int = 16,
-    scales: Sequence[float] = (0, 1, 2, 4, 8),
+    scales: Sequence[float] = _SCALES,
     sample: int = 50_000,
     seed: int = 0,
     probabilities: bool = False,
@@ -142,9 +175,9 @@ def segment(
     if not prompts and model is None:
         raise OptionError("randomforest: must be trained first, or be given strokes of two classes as prompts")
     if prompts:
-        _check(learner, trees, depth, scales, sample, seed)
+        growing = Growing(learner, trees, depth, tuple(float(scale) for scale in scales), sample, seed)
         labels = stroke_labels(classes) if model is None else model.labels
-        model = _of_strokes(image, prompts, labels, learner, trees, depth, scales, sample, seed)
+        model = _of_strokes(image, prompts, labels, growing)
     assert model is not None
     return _classified(image.to_bands(model.bands), model, probabilities)
 
@@ -159,18 +192,6 @@ def stroke_labels(classes: Sequence[str]) -> LabelSet:
     if isinstance(classes, str) or len(set(names)) != len(names) or len(names) < 2:
         raise OptionError(f"randomforest: classes must be two or more different names, got {classes!r}")
     return LABELS if names == LABELS.names else LabelSet.of(names, things=names[1:])
-
-
-def _check(learner: str, trees: int, depth: int, scales: Sequence[float], sample: int, seed: int) -> None:
-    if learner not in get_args(Learner):
-        raise OptionError(f"randomforest: learner must be one of {', '.join(get_args(Learner))}, got {learner!r}")
-    if min(trees, depth, sample) < 1 or not scales or not 0 <= min(scales) <= max(scales) <= 100:
-        raise OptionError(
-            f"randomforest: trees, depth and sample must be positive and scales from 0 to 100; "
-            f"got {trees}, {depth}, {sample} and {tuple(scales)}"
-        )
-    if not 0 <= seed < 2**32:
-        raise OptionError(f"randomforest: seed must be from 0 to {2**32 - 1}, got {seed}")
 
 
 def _learned_image(one: Sample, bands: tuple[str, ...]) -> Image:
@@ -204,17 +225,7 @@ def _drawn(
     return (np.concatenate(found) if found else np.zeros((0, 1), np.float32)), flat[chosen]
 
 
-def _of_strokes(
-    image: Image,
-    prompts: Sequence[Prompt],
-    labels: LabelSet,
-    learner: Learner,
-    trees: int,
-    depth: int,
-    scales: Sequence[float],
-    sample: int,
-    seed: int,
-) -> Forest:
+def _of_strokes(image: Image, prompts: Sequence[Prompt], labels: LabelSet, growing: Growing) -> Forest:
     """Train on the strokes of one image."""
     marks = stroked(prompts, image.size, labels.names, "randomforest")
     marked = np.unique(marks[marks != UNKNOWN])
@@ -222,9 +233,9 @@ def _of_strokes(
         shown = ", ".join(labels.names[index] for index in marked.tolist()) or "nothing"
         raise OptionError(f"randomforest: expected strokes of two classes at least, found {shown}; mark what is around it too")
     image = image.to_bands(_bands_of(image))
-    features, classes = _drawn(image, marks, scales, sample, np.random.default_rng(seed))
-    made = grown(features, classes, learner, trees, depth, 1, seed, _THREADS)  # a stroke may be a single pixel
-    return Forest(made, labels, tuple(float(scale) for scale in scales), image.bands)
+    features, classes = _drawn(image, marks, growing.scales, growing.sample, np.random.default_rng(growing.seed))
+    made = growing.of(features, classes, 1)  # a stroke may be a single pixel
+    return Forest(made, labels, growing.scales, image.bands)
 
 
 def _classified(image: Image, model: Forest, probabilities: bool) -> Segmentation:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
 from pixelwise.core.arrays import IntArray, Size
@@ -32,10 +31,7 @@ def stroked(prompts: Sequence[Prompt], size: Size, classes: Sequence[str], metho
                 f"({', '.join(classes)}); name others by its option 'classes'"
             )
         prompt = prompt.checked(size)
-        if prompt.polygon:
-            inside = np.zeros(size, np.uint8)
-            cv2.fillPoly(inside, [np.rint(prompt.polygon).astype(np.int32)], 1)
-            found[inside > 0] = number
+        found[prompt.polygon_mask(size)] = number
         marks = prompt.markers(size, radius=0 if min(size) < 32 else 1)
         found[marks == 2] = number
         found[marks == 1] = 0

@@ -44,7 +44,7 @@ def segment(
 
     Args:
         weights: ``gaussian``, of a deviation of a sixth of the window; or ``mean``, all pixels of the window alike.
-        window: its side in pixels, odd; by itself an eighth of the image's shorter side, at least 15.
+        window: its side in pixels, odd, from 3 to 9999; by itself an eighth of the image's shorter side, at least 15.
         offset: by how much a thing differs from the mean around it, as a fraction of the full range.
         channel: ``grey``, a band by name, or ``hue``, ``saturation``, ``value``, ``lightness``, ``a``, ``b``.
         foreground: ``bright``, ``dark``, or ``auto``, the side to which pixels are farther from the mean around them.

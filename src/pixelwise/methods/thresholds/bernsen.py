@@ -40,7 +40,7 @@ def segment(
     """Split ``image`` into background and foreground by the extremes around each pixel.
 
     Args:
-        window: its side in pixels, odd; by itself an eighth of the image's shorter side, at least 15.
+        window: its side in pixels, odd, from 3 to 9999; by itself an eighth of the image's shorter side, at least 15.
         contrast: below this difference of the extremes, as a fraction of the full range, a window is thing or ground alone.
         channel: ``grey``, a band by name, or ``hue``, ``saturation``, ``value``, ``lightness``, ``a``, ``b``.
         foreground: ``bright``, ``dark``, or ``auto``, the side to which pixels are farther from the mean around them.

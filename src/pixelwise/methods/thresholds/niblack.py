@@ -36,7 +36,7 @@ def segment(
     """Split ``image`` into background and foreground by the mean and deviation around each pixel.
 
     Args:
-        window: its side in pixels, odd; by itself an eighth of the image's shorter side, at least 15.
+        window: its side in pixels, odd, from 3 to 9999; by itself an eighth of the image's shorter side, at least 15.
         k: how many deviations a thing's pixels are below the mean (of bright things: above).
         channel: ``grey``, a band by name, or ``hue``, ``saturation``, ``value``, ``lightness``, ``a``, ``b``.
         foreground: ``bright``, ``dark``, or ``auto``, the side to which pixels are farther from the mean around them.

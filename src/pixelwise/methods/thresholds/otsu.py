@@ -8,12 +8,12 @@ for 16 bits and for fractions.
 
 import numpy as np
 
-from pixelwise.core.arrays import IntArray
+from pixelwise.core.arrays import BoolArray, FloatArray, IntArray
 from pixelwise.core.image import Image
 from pixelwise.core.segmentation import Kind, Segmentation
 from pixelwise.methods.about import About
 from pixelwise.methods.grey import Foreground
-from pixelwise.methods.thresholds.histogram import split
+from pixelwise.methods.thresholds.histogram import fraction_codes, histogram_of, split
 
 KIND: Kind = "semantic"
 ABOUT = About(
@@ -36,6 +36,17 @@ def segment(image: Image, *, channel: str = "grey", foreground: Foreground = "au
         OptionError: the image has no such channel, or there is no such side.
     """
     return split(image, channel, foreground, otsu_level)
+
+
+def above_otsu(levels: FloatArray) -> BoolArray:
+    """Mark what is above Otsu's level of ``levels`` (any shape, not empty); nothing where all are equal.
+
+    >>> above_otsu(np.array([0.1, 0.1, 0.2, 0.8, 0.9]))
+    array([False, False, False,  True,  True])
+    """
+    codes = fraction_codes(levels)
+    counts, lasts = histogram_of(codes)
+    return np.asarray(codes > lasts[otsu_level(counts)])
 
 
 def otsu_level(histogram: IntArray) -> int:

@@ -38,7 +38,7 @@ def segment(
     """Split ``image`` into background and foreground by the mean and deviation around each pixel.
 
     Args:
-        window: its side in pixels, odd; by itself an eighth of the image's shorter side, at least 15.
+        window: its side in pixels, odd, from 3 to 9999; by itself an eighth of the image's shorter side, at least 15.
         k: by what share of the mean the level is lowered where a window has no contrast, from 0 to 1.
         contrast: the paper's R, the deviation at which the level is the mean, as a fraction of the full range.
         channel: ``grey``, a band by name, or ``hue``, ``saturation``, ``value``, ``lightness``, ``a``, ``b``.

@@ -5,6 +5,7 @@ saturation and value; 0 to 100 for L*, and about -100 to 100 for a* and b*. A ra
 goes through red. Cost: one pass over the pixels.
 """
 
+import math
 from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Literal, TypeAlias, get_args
@@ -71,12 +72,14 @@ def within(values: FloatArray, low: Sequence[float], high: Sequence[float], is_h
     array([[ True, False]])
 
     Raises:
-        OptionError: the number of ends is not that of the channels, or a low end is above a high one.
+        OptionError: the ends are not one for each channel, one is no number, or a low end is above a high one.
     """
     channels = values.shape[2]
     for name, ends in (("low", low), ("high", high)):
         if len(ends) not in (0, channels):
             raise OptionError(f"threshold: {name} needs a number for each of {channels} channels, got {list(ends)}")
+        if any(math.isnan(end) for end in ends):
+            raise OptionError(f"threshold: {name} needs numbers, got {list(ends)}")
     is_within = np.ones(values.shape[:2], bool)
     for channel, (least, most) in enumerate(zip_longest(low, high)):
         levels = values[:, :, channel]

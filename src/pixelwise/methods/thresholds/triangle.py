@@ -47,7 +47,7 @@ def triangle_level(counts: IntArray) -> int:
     """
     peak, last = int(np.argmax(counts)), len(counts) - 1
     if peak < last - peak:  # the tail of bright levels is the longer one: mirrored, it rises to the peak like the other
-        return last - _foot(counts[::-1], last - peak)
+        return min(last - _foot(counts[::-1], last - peak), last - 1)  # of two bins, the brighter one stays bright
     return _foot(counts, peak)
 
 

@@ -16,6 +16,7 @@ from pixelwise.core.segmentation import Segmentation
 from pixelwise.methods.grey import Foreground, check_foreground, levels_of, two_classes
 
 FULL = 65535.0  # the level of white
+_WIDEST = 9999  # pixels: OpenCV's filters want memory for a window's rim, whatever the image
 _SHARE = 8  # of the shorter side, that a window is by itself
 
 
@@ -26,12 +27,12 @@ def window_of(method: str, window: int | None, size: Size) -> int:
     61
 
     Raises:
-        OptionError: it is not odd, or below 3.
+        OptionError: it is not odd, or not from 3 to 9999.
     """
     if window is None:
         return max(15, min(size) // _SHARE | 1)
-    if window < 3 or window % 2 == 0:
-        raise OptionError(f"{method}: the window's side must be odd and at least 3, got {window}")
+    if not 3 <= window <= _WIDEST or window % 2 == 0:
+        raise OptionError(f"{method}: the window's side must be odd and from 3 to {_WIDEST}, got {window}")
     return window
 
 
