@@ -34,7 +34,7 @@ from pixelwise.models.universal import KINDS, TRAINING, Parts, QueryNetwork, low
 
 __all__ = ["ABOUT", "KINDS", "TRAINING", "build"]
 ABOUT = About(
-    "large data sets and an accelerator: a plain ViT, and published weights for it, quick where Mask2Former is not",
+    "large data sets and an accelerator: a plain ViT, fast on a GPU, that wants published weights or long training",
     "Apache-2.0 (transformers)",
     "none by default; those on transformers' hub are MIT, of DINOv2 Apache-2.0",
     "Kerssies et al., Your ViT is Secretly an Image Segmentation Model, CVPR 2025",
