@@ -188,6 +188,8 @@ def test_a_network_gets_room_for_the_objects_and_looks_for_them_at_their_size() 
     assert "anchors" not in plan(Recipe(model={"name": "maskrcnn"}), few, CPU, lambda *given: KEPT).recipe.model
     queries = plan(Recipe(model={"name": "mask2former"}), crowd, CPU, lambda *given: KEPT).recipe.model
     assert (queries["queries"], queries["finest"]) == (300, 2)
+    coarse = {"name": "mask2former", "encoder": "mit_b0"}  # has no features at stride 2
+    assert "finest" not in plan(Recipe(model=coarse), crowd, CPU, lambda *given: KEPT).recipe.model
     asked = {"name": "maskrcnn", "anchors": "paper", "detections": 50}
     assert plan(Recipe(model=asked), crowd, CPU, lambda *given: KEPT).recipe.model["detections"] == 50
 

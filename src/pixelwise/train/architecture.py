@@ -98,7 +98,8 @@ def _fit_objects(model: dict[str, Any], facts: Facts, usual: dict[str, Any], rea
     if "anchors" in is_open and facts.side < SMALL_OBJECT:
         model["anchors"] = "small"
         reasons.append(("anchors", "small", f"the median object is {facts.side:.0f} pixels a side"))
-    if {"queries", "finest"} <= is_open and facts.side < SMALL_OBJECT:
+    has_stride_2 = model.get("encoder") in ENCODERS.values()  # others may begin at stride 4
+    if {"queries", "finest"} <= is_open and has_stride_2 and facts.side < SMALL_OBJECT:
         model["finest"] = 2
         reasons.append(
             ("masks", "at 1/2", f"the median object is {facts.side:.0f} pixels a side; at 1/4 edges would be coarse")
