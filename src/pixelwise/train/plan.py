@@ -179,7 +179,8 @@ def _weigh_classes(options: TrainOptions, model: dict[str, Any], facts: Facts, r
     weights = class_weights(options.class_weights, facts.shares, facts.presence)
     present = facts.shares > 0
     spread = float(facts.shares[present].max() / facts.shares[present].min())
-    what = "regions in the loss count classes alike" if weights is None else "rare classes weigh more in the loss"
+    alike = "objects count alike, whatever their class" if facts.objects else "regions in the loss count classes alike"
+    what = alike if weights is None else "rare classes weigh more in the loss"
     reasons.append(
         ("class weights", options.class_weights, f"{what}; the largest has {spread:,.0f} times the smallest's pixels")
     )
