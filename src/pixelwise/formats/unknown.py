@@ -24,12 +24,13 @@ _LABEL_FILES = (".json", ".ndjson", ".jsonl", ".xml")
 _ADVICE = "export polygons or masks, or draw the outlines"
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _SHOWN = 8  # keys of an unknown JSON that are told
+_LAYOUTS = 6  # of those tried that are told: all of them would fill a screen
 _MOST_FILES = 64  # files of a folder that are looked into
 _DEEPEST = 3  # folders in folders that are asked one by one
 
 
 def why_unknown(path: Path, layouts: Iterable[str]) -> str:
-    """Say, for a person, why a path is no data set; ``layouts`` are those that were tried."""
+    """Say, for a person, why a path is no data set; ``layouts`` are those that were tried, the usual ones first."""
     if not path.is_dir():
         if path.suffix.lower() == ".json":
             return f"{path}: {_why_not_json(path)}"
@@ -42,7 +43,10 @@ def why_unknown(path: Path, layouts: Iterable[str]) -> str:
     known = next(_recognised(listing), "")
     if known:
         known = f" It is {known}: no masks can be read from it; {_ADVICE}."
-    return f"{path}: no known layout.{known} Found: {listing.describe()}{notes or refused}. Tried: {'; '.join(layouts)}"
+    found = f"{path}: no known layout.{known} Found: {listing.describe()}{notes}{refused}."
+    tried = list(layouts)
+    shown = "; ".join(tried[:_LAYOUTS])
+    return f"{found} Tried: {shown}; and {len(tried) - _LAYOUTS} more, which 'pixelwise list formats' names"
 
 
 def why_several(path: Path, claims: Mapping[str, Claim], ask: Callable[[Path], Mapping[str, Claim]]) -> str:
