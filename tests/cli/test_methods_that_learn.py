@@ -170,7 +170,8 @@ def test_methods_are_listed_by_family_and_told_in_full(capsys):
     assert all(row["good_for"] and row["bad_for"] and row["cost"] and row["source"] for row in rows.values())
 
 
-def test_the_objects_of_a_method_are_scored_as_objects(tmp_path, capsys):
+@pytest.mark.parametrize("method", ["watershed", "otsu"])
+def test_what_a_method_finds_is_scored_as_objects(method, tmp_path, capsys):
     grey = np.full((24, 40), 40, np.uint8)
     grey[4:12, 4:12] = grey[12:20, 22:34] = 200
     objects = np.zeros((2, 24, 40), bool)
@@ -178,5 +179,5 @@ def test_the_objects_of_a_method_are_scored_as_objects(tmp_path, capsys):
     truth = Segmentation.from_masks("instance", objects, [0, 0], LabelSet.of(["cell"], things=["cell"]))
     data = Dataset([Sample.of(f"{row}", as_image(grey), truth) for row in range(2)], truth.labels, "instance")
     FORMATS["coco"].write(data, tmp_path / "cells")
-    assert run(["evaluate", "watershed", str(tmp_path / "cells"), "--metrics", "object_f1", "--json"]) == 0
+    assert run(["evaluate", method, str(tmp_path / "cells"), "--metrics", "object_f1", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["object_f1"] == 1

@@ -8,7 +8,7 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.predictor import PLAIN, Predictor
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.jobs.objects import match_objects, parts_objects
+from pixelwise.jobs.objects import as_objects, match_objects, parts_objects
 from pixelwise.methods.predictor import Method
 
 FRONT = LabelSet.of(["background", "foreground"], things=["foreground"])
@@ -52,3 +52,17 @@ def test_only_what_gives_objects_parts_them():
     assert parts_objects(Method("watershed"))
     assert not parts_objects(Method("otsu"))
     assert not parts_objects(Method("kmeans"))
+
+
+def test_connected_parts_of_what_a_method_finds_are_objects():
+    masks = np.zeros((2, 30, 40), bool)
+    masks[0, 4:16, 4:16] = masks[1, 12:26, 24:36] = True
+    grey = np.where(masks.any(axis=0), 200, 20).astype(np.uint8)
+    grey[2, 38] = 200  # a speck
+    labels = LabelSet.of(["cell"], things=["cell"])
+    data = Dataset(
+        [Sample.of("one", as_image(grey), Segmentation.from_masks("instance", masks, [0, 0], labels))], labels, "instance"
+    )
+    (found,) = as_objects(Method("otsu"), data)([as_image(grey)])
+    assert (found.kind, found.names) == ("instance", ["cell", "cell"])
+    assert sorted(found.masks.areas().tolist()) == [144, 168]

@@ -56,6 +56,14 @@ def test_the_start_is_kept_where_nothing_is_better():
     assert found.gain.value == 0
 
 
+def test_a_gain_within_its_error_does_not_win(monkeypatch):
+    pytest.importorskip("optuna")
+    monkeypatch.setattr("pixelwise.jobs.tune._Search._error", lambda self, counted: 1.0)
+    found = tune(Method("threshold"), cells(), trials=4)
+    assert not found.method.options
+    assert found.gain.value == 0
+
+
 def test_a_method_that_learns_is_tuned_and_trained():
     pytest.importorskip("optuna")
     found = tune(Method("randomforest", sample=500), cells(), trials=2)

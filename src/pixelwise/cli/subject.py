@@ -216,6 +216,7 @@ def _predictions(found: "Predictions", chosen: Chosen, metrics: Sequence[str] | 
 
 def _model(source: str, chosen: Chosen, metrics: Sequence[str] | None, running: Running) -> Subject:
     from pixelwise.cli.levels import at_levels
+    from pixelwise.cli.preparing import prepare
     from pixelwise.cli.scoring import run_facts
     from pixelwise.cli.wrapping import wrapping
     from pixelwise.core.predictor import Request
@@ -224,6 +225,7 @@ def _model(source: str, chosen: Chosen, metrics: Sequence[str] | None, running: 
     from pixelwise.metrics.films import is_film
     from pixelwise.metrics.tally import families_of
     from pixelwise.metrics.truths import usual
+    from pixelwise.metrics.views import view_of
 
     loaded = load(source)
     truth, gives = chosen.dataset.kind, loaded.card.kind
@@ -235,7 +237,8 @@ def _model(source: str, chosen: Chosen, metrics: Sequence[str] | None, running: 
     families = families_of(names)
     notes: list[str] = []
     if running.levels is None and any(module.KIND != "regions" for module in families.values()):
-        loaded, chosen, notes = prepare(loaded, chosen, running.batch)
+        wants_objects = gives == "semantic" and any(view_of(module) == "instance" for module in families.values())
+        loaded, chosen, notes = prepare(loaded, chosen, running.batch, wants_objects)
     levels = [loaded] if running.levels is None else at_levels(loaded, running.levels, families)
     around = running.wrap or wrapping("auto", None, False, False)
     predictors = [around(one) for one in levels]
@@ -265,36 +268,3 @@ def _model(source: str, chosen: Chosen, metrics: Sequence[str] | None, running: 
         (*truths.notes(chosen.dataset, card.labels, card.kind), *notes),
         run_facts(Path(source), predictor) if training and Path(source).is_dir() else training,
     )
-
-
-def prepare(predictor: "Predictor", chosen: Chosen, batch: int) -> "tuple[Predictor, Chosen, list[str]]":
-    """Train a method that must be, and match to classes one that knows none, on the training split; its objects stay objects.
-
-    Raises:
-        UnsettledLabels: what the data's values mean is in doubt, and no model says it.
-        OptionError: there are too few samples to set some aside.
-    """
-    from pixelwise.jobs.objects import match_objects, parts_objects
-    from pixelwise.methods.predictor import Method
-    from pixelwise.metrics.majority import match
-    from pixelwise.metrics.settle import require_settled, unknown_to
-
-    if not isinstance(predictor, Method):
-        return predictor, chosen, []
-    require_settled(chosen.dataset)
-    if predictor.is_ready and predictor.card.kind != "regions" and not unknown_to(predictor.card.labels, chosen.dataset):
-        return predictor, chosen, []
-    verb = "matched to classes by majority" if predictor.is_ready else "trained"
-    train, notes = chosen.train, []
-    if train is None:
-        train, rest = chosen.dataset.divided(0.5)
-        chosen = Chosen(rest, train, f"{chosen.split}, the random half not {verb} on")
-        notes.append(f"the data has no training split: a random half of it ({len(train)} images) served as one")
-    elif chosen.split in ("train", "all"):
-        notes.append("the images scored include those of the training split")
-    notes.append(f"the method was {verb} on {len(train)} training images")
-    if not predictor.is_ready:
-        return predictor.fit(train), chosen, notes
-    if parts_objects(predictor) and chosen.dataset.kind in ("instance", "panoptic"):
-        return match_objects(predictor, train, "panoptic"), chosen, notes
-    return match(predictor, train, batch), chosen, notes

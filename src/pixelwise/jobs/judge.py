@@ -4,9 +4,7 @@ What a method gives is made comparable with the truth by what a few images to le
 
 - Truth of classes: each segment takes the class most common there in those images (``metrics.majority``): the two classes of a
   method as classes, its regions by their mean colour. A method that must be trained is trained on those images.
-- Truth of objects: the same, with the objects painted as classes; then parts below a tenth of the middle true area go to what
-  is around them, and each connected part of a class that is a thing is an object, split at its necks (refiners ``smallest`` and
-  ``split``). A method that parts objects by itself keeps its own, each with the class of its mean colour.
+- Truth of objects: the same, with the objects painted as classes, whose parts are objects then (``jobs.objects``).
 - Truth of regions, by one or several people: regions are compared as they are; the parts of two classes are regions.
 
 Panoptic truth is read as classes: no method tells things from stuff.
@@ -21,19 +19,16 @@ from pixelwise.core.image import Image
 from pixelwise.core.predictor import Predictor
 from pixelwise.core.sample import Dataset, ImageArray, Sample, TruthArray
 from pixelwise.core.segmentation import Kind
-from pixelwise.jobs.objects import Objects, match_objects, parts_objects
+from pixelwise.jobs.objects import as_objects, match_objects, parts_objects
 from pixelwise.methods.predictor import Method
 from pixelwise.metrics.evaluate import count, known_truths
 from pixelwise.metrics.majority import match
 from pixelwise.metrics.settle import require_settled
 from pixelwise.metrics.tally import Tally, families_of
 from pixelwise.metrics.views import Families, readable, view_of
-from pixelwise.predict.refined import Refined
-from pixelwise.refine.refiner import Refiner
 
 USUAL: dict[Kind, str] = {"semantic": "miou", "panoptic": "miou", "instance": "object_f1", "regions": "covering_ods"}
 _HELD = 2**27  # pixels that are held in memory at most
-_SPECK = 0.1  # of the middle area of the true objects: a smaller part is no object
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,18 +102,13 @@ class Judge:
             method = method.fit(self.learn)
         if view == "regions":
             return method
+        if view == "instance":
+            return as_objects(method, self.learn)
         if method.is_trained:
-            found: Predictor = method
-        elif parts_objects(method):
-            found = match_objects(method, self.learn, "instance")
-        else:
-            found = match(method, self.learn)
-        if view == "semantic":
-            return found.matched if isinstance(found, Objects) else found
-        speck = Refiner("smallest", area=max(1, int(_SPECK * _middle_area(self.learn))))
-        if isinstance(found, Objects):
-            return Refined(found, speck)
-        return Refined(found, speck, "split", speck)  # first, too: a split of thousands of specks takes long
+            return method
+        if parts_objects(method):
+            return match_objects(method, self.learn, "instance").matched
+        return match(method, self.learn)
 
     def tally(self, predictor: Predictor) -> Tally:
         """Count a predictor on the held samples."""
@@ -187,15 +177,3 @@ def in_memory(dataset: Dataset) -> Dataset:
             pass  # it is listed as a failure when it is scored
         samples.append(sample)
     return Dataset(samples, dataset.labels, dataset.kind, name=dataset.name)
-
-
-def _middle_area(dataset: Dataset) -> float:
-    """Give the median area of the true objects, in pixels; 0 where there is none."""
-    areas = []
-    for sample in dataset:
-        try:
-            areas.append(np.concatenate([one.masks.areas()[~one.is_crowd] for one in sample.truths]))
-        except (PixelwiseError, ValueError):
-            continue
-    found = np.concatenate(areas) if areas else np.zeros(0)
-    return float(np.median(found)) if len(found) else 0.0

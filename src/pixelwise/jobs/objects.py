@@ -1,4 +1,4 @@
-"""Give classes to the objects of a method that parts objects but knows no classes.
+"""Objects of methods that know no classes: as a method parts them, or as connected parts of what it gives.
 
 ``metrics.majority`` knows a class of the method's own by that class, so that all objects of a foreground would become one class
 and one segment. Here each object and area is matched by its mean colour, as regions are, and objects stay apart.
@@ -11,14 +11,20 @@ from typing import Literal
 import numpy as np
 
 from pixelwise.core.card import Card
+from pixelwise.core.errors import PixelwiseError
 from pixelwise.core.idmaps import lookup
 from pixelwise.core.image import Image
 from pixelwise.core.masks import DisjointMasks, smallest_dtype
 from pixelwise.core.predictor import PLAIN, Predictor, Request
 from pixelwise.core.sample import Dataset
 from pixelwise.core.segmentation import Segmentation
+from pixelwise.methods.predictor import Method
 from pixelwise.metrics.majority import Matched, match
 from pixelwise.metrics.views import REGIONS
+from pixelwise.predict.refined import Refined
+from pixelwise.refine.refiner import Refiner
+
+_SPECK = 0.1  # of the middle area of the true objects: a smaller part is no object
 
 
 def parts_objects(predictor: Predictor) -> bool:
@@ -38,6 +44,37 @@ def match_objects(method: Predictor, train: Dataset, kind: Literal["instance", "
     """
     found = match(_Regions(method), train)
     return Objects(found, replace(found.card, kind=kind))
+
+
+def as_objects(method: Method, train: Dataset) -> Predictor:
+    """Make objects of what a method gives, by the objects of ``train``, which are painted as classes for it.
+
+    A method that parts objects by itself keeps its own, each with the class of its mean colour. Of any other, parts below a
+    tenth of the middle true area go to what is around them, and each connected part of a class that is a thing is an object,
+    split at its necks (refiners ``smallest`` and ``split``). A method that must be trained has been.
+
+    Raises:
+        OptionError: the training data has no classes.
+        UnsettledLabels: what its stored values mean is in doubt.
+        DataError: not one of its samples could be read.
+    """
+    speck = Refiner("smallest", area=max(1, int(_SPECK * _middle_area(train))))
+    if parts_objects(method):
+        return Refined(match_objects(method, train, "instance"), speck)
+    matched: Predictor = method if method.is_trained else match(method, train)
+    return Refined(matched, speck, "split", speck)  # first, too: a split of thousands of specks takes long
+
+
+def _middle_area(dataset: Dataset) -> float:
+    """Give the median area of the true objects, in pixels; 0 where there is none."""
+    areas = []
+    for sample in dataset:
+        try:
+            areas.append(np.concatenate([one.masks.areas()[~one.is_crowd] for one in sample.truths]))
+        except (PixelwiseError, ValueError):
+            continue
+    found = np.concatenate(areas) if areas else np.zeros(0)
+    return float(np.median(found)) if len(found) else 0.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,9 +3,13 @@
 Options are drawn by the tree-structured Parzen estimator [1] of Optuna, the defaults first. The images are divided once: every
 trial is scored on one part, and the other is not touched before the end. There the options found and those the method started
 with are compared on the same draws of images, so that the gain has an interval. A method that must be trained is trained on one
-half of the first part and scored on its other. Where no trial is better than the start, the start is kept.
+half of the first part and scored on its other.
+
+The best of many trials on few images is best partly by chance, so a trial counts for what it gained over the start less one
+standard error of that gain, after the rule of one standard error [2]. Where no trial gained more, the start is kept.
 
 [1] Bergstra, Bardenet, Bengio and Kegl, Algorithms for hyper-parameter optimization, NeurIPS 2011.
+[2] Breiman, Friedman, Olshen and Stone, Classification and Regression Trees, 1984, section 3.4.3.
 """
 
 import math
@@ -21,11 +25,13 @@ from pixelwise.jobs.search_spaces import OneOf, Space, Whole, space_of
 from pixelwise.methods.effort import effort
 from pixelwise.methods.predictor import Method
 from pixelwise.metrics.comparison import Comparison, Difference, compare
+from pixelwise.metrics.tally import Tally
 
 if TYPE_CHECKING:
     import optuna
 
 _MOST = 24  # images a trial is scored on
+_NORMAL_95 = 1.96  # standard errors on either side of a 95 % interval
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,14 +143,17 @@ class _Search:
     def __init__(self, method: Method, space: Mapping[str, Space], judge: Judge, seed: int) -> None:
         self.method, self.space, self.judge = method, space, judge
         self.done, self.failed, self.reason = 0, 0, ""
-        self.broken: int | None = None  # images that cannot be read, whatever the options
+        self.start: Tally | None = None
         self.best: dict[str, Any] = {}
         self._study = _study(judge.is_low_better, seed)
 
     def run(self, trials: int, minutes: float | None, progress: Callable[[int, int], None] | None) -> None:
         """Score the start, then what the sampler proposes."""
         ends = math.inf if minutes is None else time.monotonic() + 60 * minutes
-        best = self._score({})
+        self.start = self._counted({})
+        first, best = self.judge.score(self.start), 0.0
+        if math.isinf(first):
+            raise DataError(f"{self.judge.metric} of the method as it starts is undefined on these images; choose another")
         self.done = 1
         for turn in range(1, trials):
             if progress is not None:
@@ -156,7 +165,8 @@ class _Search:
             options = {name: _drawn(trial, name, space) for name, space in self.space.items()}
             try:
                 with effort(None if math.isinf(left) else left):
-                    score = self._score(options)
+                    counted = self._counted(options)
+                score = self.judge.score(counted)
                 if math.isinf(score):
                     raise DataError(f"{self.judge.metric} is undefined on these images")
             except PixelwiseError as error:
@@ -165,19 +175,27 @@ class _Search:
                 continue
             self.done += 1
             self._study.tell(trial, score)
-            if (score < best) if self.judge.is_low_better else (score > best):
-                best, self.best = score, options
+            gain = first - score if self.judge.is_low_better else score - first
+            if gain > best and (sure := gain - self._error(counted)) > best:
+                best, self.best = sure, options
         if progress is not None:
             progress(trials, trials)
 
-    def _score(self, options: Mapping[str, Any]) -> float:
+    def _counted(self, options: Mapping[str, Any]) -> Tally:
         method = Method(self.method.name, **{**self.method.options, **options})
         counted = self.judge.tally(self.judge.ready(method))
-        if self.broken is None:
-            self.broken = len(counted.failures)
-        elif len(counted.failures) > self.broken:  # a score on fewer images is another score
-            raise DataError(counted.failures[-1][1])
-        return self.judge.score(counted)
+        if self.start is not None and len(counted.failures) > len(self.start.failures):
+            raise DataError(counted.failures[-1][1])  # a score on fewer images is another score
+        return counted
+
+    def _error(self, counted: Tally) -> float:
+        """Give the standard error of a gain over the start, on the same draws of images; 0 where none can be told."""
+        assert self.start is not None
+        try:
+            found = compare(self.start, counted, self.judge.families, [self.judge.metric]).scores[self.judge.metric]
+        except DataError:  # the start could score nothing
+            return 0.0
+        return 0.0 if found.interval is None else (found.interval[1] - found.interval[0]) / (2 * _NORMAL_95)
 
 
 def _inner(judge: Judge, method: Method) -> Judge:
