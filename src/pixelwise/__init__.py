@@ -15,19 +15,30 @@ if TYPE_CHECKING:
     from pixelwise.core.prompt import Prompt
     from pixelwise.core.sample import Dataset, Sample
     from pixelwise.core.segmentation import Segmentation
+    from pixelwise.core.streaming import stream
     from pixelwise.formats import read
     from pixelwise.load import load
     from pixelwise.metrics.evaluate import evaluate
+    from pixelwise.predict.calibrated import Calibrated
+    from pixelwise.predict.dropout import Dropout
+    from pixelwise.predict.ensemble import Ensemble
     from pixelwise.predict.flipped import Flipped
     from pixelwise.predict.folder import predict
     from pixelwise.predict.refined import Refined
+    from pixelwise.predict.smoothed import Smoothed
     from pixelwise.predict.tiled import Tiled
+    from pixelwise.predict.tracked import Tracked
+    from pixelwise.predict.uncertainty import Uncertain
+    from pixelwise.predict.views import Views
     from pixelwise.train import fit
 
 __version__ = "0.1.0"
 
 _PLACES = {
+    "Calibrated": "pixelwise.predict.calibrated",
     "Dataset": "pixelwise.core.sample",
+    "Dropout": "pixelwise.predict.dropout",
+    "Ensemble": "pixelwise.predict.ensemble",
     "Flipped": "pixelwise.predict.flipped",
     "Image": "pixelwise.core.image",
     "Label": "pixelwise.core.labels",
@@ -38,17 +49,25 @@ _PLACES = {
     "Request": "pixelwise.core.predictor",
     "Sample": "pixelwise.core.sample",
     "Segmentation": "pixelwise.core.segmentation",
+    "Smoothed": "pixelwise.predict.smoothed",
     "Tiled": "pixelwise.predict.tiled",
+    "Tracked": "pixelwise.predict.tracked",
+    "Uncertain": "pixelwise.predict.uncertainty",
+    "Views": "pixelwise.predict.views",
     "evaluate": "pixelwise.metrics.evaluate",
     "fit": "pixelwise.train",
     "load": "pixelwise.load",
     "predict": "pixelwise.predict.folder",
     "read": "pixelwise.formats",
     "read_image": "pixelwise.core.image",
+    "stream": "pixelwise.core.streaming",
 }
 
 __all__ = [
+    "Calibrated",
     "Dataset",
+    "Dropout",
+    "Ensemble",
     "Flipped",
     "Image",
     "Label",
@@ -59,13 +78,18 @@ __all__ = [
     "Request",
     "Sample",
     "Segmentation",
+    "Smoothed",
     "Tiled",
+    "Tracked",
+    "Uncertain",
+    "Views",
     "evaluate",
     "fit",
     "load",
     "predict",
     "read",
     "read_image",
+    "stream",
 ]
 
 

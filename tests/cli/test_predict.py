@@ -50,7 +50,7 @@ def test_a_bad_file_gives_exit_code_1_and_its_name(image, tmp_path, capsys):
         (["otsu", "a.png", "--out", "x", "--tile", "16,16", "--overlap", "16"], "overlap from 0 to below"),
         (["otsu", "a.png", "--out", "x", "--overlap", "4"], "give their size too"),
         (["otsu", "a.png", "--out", "x", "--flips"], "'otsu' gives semantic segments without probabilities"),
-        (["kmeans", "a.png", "--out", "x", "--tile", "16"], "tiles join only semantic ones"),
+        (["kmeans", "a.png", "--out", "x", "--tile", "16"], "nothing tells which of two tiles are one"),
     ],
 )
 def test_wrong_use_is_one_sentence_and_exit_code_2(arguments, message, tmp_path, monkeypatch, capsys):
@@ -61,22 +61,23 @@ def test_wrong_use_is_one_sentence_and_exit_code_2(arguments, message, tmp_path,
 
 
 def test_an_interruption_says_how_to_go_on_and_the_same_command_does(image, tmp_path, monkeypatch, capsys):
-    from pixelwise.predict import folder
+    from pixelwise.predict import pictures
 
     for name in "bcd":
         (tmp_path / f"{name}.png").write_bytes(image.read_bytes())
-    write, calls = folder.write_ids, iter(range(9))
+    write = pictures.write_ids
 
-    def interrupted(*arguments):
-        if next(calls) == 2:
+    def interrupted(path, *arguments):
+        if path.name == "c.png":
             raise KeyboardInterrupt
-        write(*arguments)
+        write(path, *arguments)
 
-    monkeypatch.setattr(folder, "write_ids", interrupted)
+    monkeypatch.setattr(pictures, "write_ids", interrupted)
     command = ["predict", "otsu", *(str(tmp_path / f"{name}.png") for name in "abcd"), "--out", str(tmp_path / "out")]
     assert run(command) == 130
     assert "the same command goes on from there" in capsys.readouterr().err
     assert [entry["mask"] for entry in json.loads((tmp_path / "out" / "segments.json").read_text())] == ["a.png", "b.png"]
+    monkeypatch.setattr(pictures, "write_ids", write)
     assert run(command) == 0
     assert "4 images (2 of them done before)" in capsys.readouterr().out
     assert run([*command, "--again"]) == 0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pixelwise.cli.app import run
-from pixelwise.cli.wrapping import parse_tile
+from pixelwise.cli.wrapping import parse_join, parse_memory, parse_tile
 from pixelwise.core.errors import OptionError
 from pixelwise.core.image import write_ids, write_image
 
@@ -71,3 +71,35 @@ def test_refiners_that_do_not_exist_or_fit_are_told_before_the_work(data, capsys
     assert "no refiner is called 'crv'; did you mean 'crf'" in capsys.readouterr().err
     assert run(["predict", "kmeans", str(data / "images"), "--out", str(data / "out"), "--refine", "crf"]) == 2
     assert "'crf' does not refine regions segmentations" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"), [("2GB", 2 * 10**9), ("1.5 GiB", 3 * 2**29), ("500mb", 5 * 10**8), ("4096", 4096), (None, None)]
+)
+def test_amounts_of_memory_are_read(text, wanted):
+    assert parse_memory(text) == wanted
+
+
+@pytest.mark.parametrize("text", ["", "0", "0.0GB", "-1GB", "much", "2 XB"])
+def test_what_is_no_amount_of_memory_is_refused(text):
+    with pytest.raises(OptionError, match="expected an amount above 0, as in 2GB"):
+        parse_memory(text)
+
+
+def test_a_join_that_is_not_known_is_refused_with_those_that_are():
+    assert parse_join(" Hann ") == "hann"
+    with pytest.raises(OptionError, match="--join mean: expected auto, cut, hann, gaussian"):
+        parse_join("mean")
+
+
+def test_joins_and_memory_limits_that_do_not_fit_the_model_are_told_in_a_sentence(data, capsys):
+    command = ["evaluate", "threshold", str(data), "--classes", "background,foreground", "--void", "none", "--json"]
+    for options, words in [
+        (["--memory", "2GB"], "give --tile with --memory"),
+        (["--memory", "2GB", "--tile", "none"], "leave --tile none out"),
+        (["--join", "hann", "--tile", "16"], "no probabilities that could be blended"),
+    ]:
+        assert run([*command, *options]) == 2
+        assert words in capsys.readouterr().err
+    assert run([*command, "--tile", "16", "--join", "cut", "--memory", "2GB"]) == 0
+    assert json.loads(capsys.readouterr().out)["predicted_with"] == {"tile": "16", "join": "cut", "memory": "2GB"}

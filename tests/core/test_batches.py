@@ -69,7 +69,7 @@ def test_no_batch_is_smaller_than_one_image() -> None:
     assert list(stream(Shade(), [])) == []
 
 
-def test_only_a_window_is_read_ahead() -> None:
+def test_a_batch_of_one_size_is_segmented_before_more_is_read() -> None:
     read = 0
 
     def endless() -> Iterator[tuple[int, Image]]:
@@ -79,7 +79,28 @@ def test_only_a_window_is_read_ahead() -> None:
             yield read, picture(1)
 
     assert next(stream(Shade(), endless(), batch=3))[0] == 1
+    assert read == 3
+
+
+def test_only_a_window_of_many_sizes_is_read_ahead() -> None:
+    read = 0
+
+    def endless() -> Iterator[tuple[int, Image]]:
+        nonlocal read
+        while True:
+            read += 1
+            yield read, picture(1, height=1 + read % 20)
+
+    assert next(stream(Shade(), endless(), batch=3))[0] == 1
     assert read == 3 * batches.WINDOW
+
+
+def test_a_size_that_comes_late_fills_its_batch_while_others_wait() -> None:
+    shade = Shade()
+    heights = [1, 2, 2, 1, 2, 2, 1, 1]
+    found = list(stream(shade, [(index, picture(index, height)) for index, height in enumerate(heights)], batch=4))
+    assert [key for key, _, _ in found] == list(range(8))
+    assert [[shape[0] for shape in shapes] for shapes in shade.seen] == [[2, 2, 2, 2], [1, 1, 1, 1]]
 
 
 def test_large_images_go_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,6 +67,8 @@ def test_a_later_field_is_no_obstacle() -> None:
         ("field_of_view", [0, 5]),
         ("field_of_view", "all"),
         ("gives_probabilities", "no"),
+        ("temperature", 0),
+        ("temperature", float("inf")),
         ("threshold", 1.5),
         ("threshold", float("nan")),
         ("threshold", [0.5]),
@@ -79,13 +81,14 @@ def test_a_hostile_value_is_refused_by_where_it_stands(field: str, value: Any) -
         Card.from_json({**CARD.to_json(), field: value}, "runs/a/card.json")
 
 
-def test_a_card_from_before_there_were_scales_is_read_at_scale_one() -> None:
+@pytest.mark.parametrize("field", ["scale", "temperature"])
+def test_a_card_from_before_there_was_a_field_is_read_as_one(field: str) -> None:
     data = CARD.to_json()
-    del data["scale"]
-    assert Card.from_json(data).scale == 1
+    del data[field]
+    assert getattr(Card.from_json(data), field) == 1
 
 
-@pytest.mark.parametrize("missing", sorted(set(CARD.to_json()) - {"scale"}))
+@pytest.mark.parametrize("missing", sorted(set(CARD.to_json()) - {"scale", "temperature"}))
 def test_a_missing_part_is_refused(missing: str) -> None:
     data = CARD.to_json()
     del data[missing]

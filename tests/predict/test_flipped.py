@@ -2,53 +2,17 @@
 
 import numpy as np
 import pytest
+from opinionated import LABELS, WANTED, Given, brightness, noise, ramp
 
-from pixelwise.core.card import Card
 from pixelwise.core.errors import DataError, OptionError
 from pixelwise.core.image import Image
-from pixelwise.core.labels import LabelSet
 from pixelwise.core.predictor import PLAIN, Request
 from pixelwise.core.prompt import Prompt
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.methods.predictor import Method
-from pixelwise.predict import flipped as flipping
+from pixelwise.predict import views
 from pixelwise.predict.flipped import Flipped
 from pixelwise.predict.tiled import Tiled
-
-LABELS = LabelSet.of(["background", "a"])
-WANTED = Request(probabilities=True)
-
-
-class Given:
-    """Give probabilities by a function of the pixels (H, W, C)."""
-
-    def __init__(self, function, threshold=None):
-        self.card = Card("given", "semantic", LABELS, gives_probabilities=True, threshold=threshold)
-        self.function = function
-        self.calls = 0
-
-    def __call__(self, images, request=PLAIN):
-        self.calls += 1
-        found = []
-        for image in images:
-            front = self.function(image.pixels).astype(np.float32)
-            both = np.stack([1 - front, front])
-            classes = (both[1] > both[0]).astype(np.uint8)
-            found.append(Segmentation.from_class_map(classes, LABELS, probabilities=both if request.probabilities else None))
-        return found
-
-
-def brightness(pixels):
-    return pixels[:, :, 0] / 255.0
-
-
-def ramp(pixels):
-    """A predictor with a bias: what lies further right is more probable."""
-    return np.broadcast_to((np.arange(pixels.shape[1]) + 0.5) / pixels.shape[1], pixels.shape[:2])
-
-
-def noise(size, seed=0):
-    return Image(np.random.default_rng(seed).integers(0, 256, (*size, 3)).astype(np.uint8))
 
 
 @pytest.mark.parametrize("options", [{}, {"vertical": True}, {"turns": True}])
@@ -105,7 +69,7 @@ def test_flips_and_tiles_go_into_each_other_both_ways():
 
 
 def test_many_images_are_given_in_portions(monkeypatch):
-    monkeypatch.setattr(flipping, "_VALUES", 2 * 2 * 5 * 6)  # two images of 5 x 6 with two classes
+    monkeypatch.setattr(views, "VALUES", 2 * 2 * 5 * 6)  # two images of 5 x 6 with two classes
     predictor = Given(brightness)
     images = [noise((5, 6), seed) for seed in range(5)]
     assert Flipped(predictor)(images) == Given(brightness)(images)

@@ -232,3 +232,32 @@ def test_the_csv_quotes_names_and_has_a_column_for_each_band_of_any_image(tmp_pa
     assert (first["image"], first["class"]) == (str(tmp_path / "in" / "a,b.png"), name)
     assert [first[f"mean_{band}"] for band in ("grey", "red", "green", "blue")] != ["", "", "", ""]
     assert [second[f"mean_{band}"] for band in ("grey", "red", "green", "blue")] == ["", "10.0", "20.0", "30.0"]
+
+
+def test_images_of_all_modes_and_one_size_are_never_mixed_in_a_batch(tmp_path):
+    grey = picture()
+    (tmp_path / "in").mkdir()
+    PIL.Image.fromarray(grey > 100).save(tmp_path / "in" / "bits.png")
+    for mode in ("L", "RGB", "RGBA", "P", "CMYK"):
+        PIL.Image.fromarray(grey).convert(mode).save(tmp_path / "in" / f"{mode}.{'tif' if mode == 'CMYK' else 'png'}")
+    PIL.Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "in" / "deep.png")
+    summary = predict(OTSU, tmp_path / "in", tmp_path / "out")
+    assert (summary.count, summary.failures) == (7, ())
+    for entry in entries(tmp_path / "out"):
+        with PIL.Image.open(tmp_path / "out" / entry["mask"]) as mask:
+            assert (np.array(mask) == (grey == 200)).all(), entry["file"]
+
+
+@pytest.mark.parametrize("threads", [0, 1, 3])
+def test_threads_change_nothing_of_what_is_written(images, tmp_path, threads):
+    predict(OTSU, images, tmp_path / "usual")
+    predict(OTSU, images, tmp_path / "out", threads=threads)
+    for path in (tmp_path / "usual").iterdir():
+        assert path.read_bytes() == (tmp_path / "out" / path.name).read_bytes()
+
+
+def test_what_follows_a_film_is_refused_for_images_one_by_one(images, tmp_path):
+    from pixelwise.predict.smoothed import Smoothed
+
+    with pytest.raises(OptionError, match="outermost"):
+        predict(Smoothed(OTSU), images, tmp_path / "out")

@@ -6,6 +6,7 @@ import pytest
 
 from pixelwise.core.image import Image, as_image
 from pixelwise.core.labels import LabelSet
+from pixelwise.core.masks import DisjointMasks
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.predict import measure as measuring
 from pixelwise.predict.measure import figures, measure, perimeter
@@ -76,3 +77,20 @@ def test_colours_are_measured_by_band_on_a_scale_of_255(top, depth):
 def test_an_image_without_segments_has_no_figures():
     found = Segmentation.from_class_map(np.full((3, 4), 255, np.uint8), LabelSet.of(["a"]))
     assert list(measure(as_image(np.zeros((3, 4), np.uint8)), found)) == []
+
+
+@pytest.mark.parametrize("bands", [1, 3, 4])
+def test_few_segments_are_measured_mask_by_mask_and_many_in_one_pass_with_the_same_figures(bands, monkeypatch):
+    from pixelwise.predict import measure as module
+
+    rng = np.random.default_rng(0)
+    ids, pixels = rng.integers(0, 5, (40, 30)).astype(np.uint8), rng.integers(0, 256, (40, 30, bands)).astype(np.uint8)
+    ids[ids == 3] = 0  # a segment without pixels
+    monkeypatch.setattr(module, "_BLOCK", 300)
+    few = module.figures(ids, 4, pixels)
+    monkeypatch.setattr(module, "_FEW", 0)
+    many = module.figures(ids, 4, pixels)
+    for name in ("areas", "centroids", "perimeters", "colours"):
+        np.testing.assert_array_equal(getattr(few, name), getattr(many, name))
+    assert many.boxes is None
+    np.testing.assert_array_equal(few.boxes, DisjointMasks(ids, 4).boxes())

@@ -17,7 +17,7 @@ from pixelwise.core.image import write_image
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.predictor import PLAIN
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.predict import folder as module
+from pixelwise.predict import pictures as module
 from pixelwise.predict.folder import predict
 
 LABELS = LabelSet.of(["background", "thing"])
@@ -97,13 +97,13 @@ def test_a_killed_run_keeps_what_was_done(images, tmp_path):
     code = (
         "import os, signal, sys\n"
         "from pixelwise.methods.predictor import Method\n"
-        "from pixelwise.predict import folder\n"
-        "write, count = folder.write_ids, iter(range(9))\n"
+        "from pixelwise.predict import folder, pictures\n"
+        "write = pictures.write_ids\n"
         "def stop(*a):\n"
         "    write(*a)\n"
-        "    if next(count) == 3: os.kill(os.getpid(), signal.SIGKILL)\n"  # its mask is there, its entry is not
-        "folder.write_ids = stop\n"
-        "folder.predict(Method('otsu'), sys.argv[1], sys.argv[2], batch=1)\n"
+        "    if a[0].name == '3.png': os.kill(os.getpid(), signal.SIGKILL)\n"  # its mask is there, its entry is not
+        "pictures.write_ids = stop\n"
+        "folder.predict(Method('otsu'), sys.argv[1], sys.argv[2], batch=1, threads=0)\n"
     )
     ended = subprocess.run([sys.executable, "-c", code, str(images), str(tmp_path / "out")], env=os.environ, timeout=60)
     assert ended.returncode == -signal.SIGKILL
@@ -200,10 +200,8 @@ def test_the_same_images_by_another_path_are_known(images, tmp_path, monkeypatch
 
 
 def test_a_full_disk_ends_the_run_and_what_was_done_counts(images, tmp_path, monkeypatch):
-    written = iter(range(9))
-
     def full(path, ids, colours=None):
-        if next(written) == 2:
+        if path.name == "2.png":
             raise StorageError(f"{path}: no space is left on the disk")
         write(path, ids, colours)
 

@@ -12,7 +12,7 @@ from pixelwise.core.predictor import PLAIN, Request
 from pixelwise.core.prompt import Prompt
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.methods.predictor import Method
-from pixelwise.predict import tiled as tiling
+from pixelwise.predict import tile_choice
 from pixelwise.predict.decision import Decided
 from pixelwise.predict.flipped import Flipped
 from pixelwise.predict.tiled import Tiled
@@ -105,13 +105,12 @@ class Corner:
         return found
 
 
-def test_probabilities_are_blended_linearly_over_the_overlap():
+def test_probabilities_are_blended_over_the_overlap_by_squared_sines():
     pixels = np.zeros((4, 12, 3), np.uint8)
     pixels[0, 0] = 255
     (found,) = Tiled(Corner(), (4, 8), 3)([Image(pixels)], Request(probabilities=True))
-    wanted = [1, 1, 1, 1, 3.5 / 4, 2.5 / 4, 1.5 / 4, 0.5 / 4, 0, 0, 0, 0]  # the last tile was moved: they share four columns
-    overlap = [value / (value + other) for value, other in [(1, 0.5 / 3), (2.5 / 3, 1.5 / 3), (1.5 / 3, 2.5 / 3), (0.5 / 3, 1)]]
-    np.testing.assert_allclose(found.probabilities[1, 0], [*wanted[:4], *overlap, *wanted[8:]], atol=1e-6)
+    shared = np.cos(np.pi / 2 * (np.arange(3) + 0.5) / 3) ** 2  # the last tile was moved: of four columns three are blended
+    np.testing.assert_allclose(found.probabilities[1, 0], [1, 1, 1, 1, 1, *shared, 0, 0, 0, 0], atol=1e-6)
     np.testing.assert_allclose(found.probabilities.sum(axis=0), 1, atol=1e-6)
     assert (found.class_map()[0] == [1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0]).all()
 
@@ -128,7 +127,7 @@ def test_thresholds_hold_in_tiles(wants, of_card):
 
 
 def test_tiles_are_never_padded_and_go_to_the_predictor_in_batches(monkeypatch):
-    monkeypatch.setattr(tiling, "_CALL", 2 * 16 * 24)
+    monkeypatch.setattr(tile_choice, "CALL", 2 * 16 * 24)
     predictor = Pointwise()
     Tiled(predictor, (16, 24), 4)([noise((40, 60)), noise((10, 60))])
     assert {size for sizes in predictor.sizes for size in sizes} == {(16, 24), (10, 24)}
@@ -155,7 +154,7 @@ def test_tiles_start_at_multiples_of_the_stride_where_there_is_room():
     pixels = np.zeros((100, 100, 3), np.uint8)
     pixels[:, :, 0], pixels[:, :, 1] = np.arange(100)[:, None], np.arange(100)
     Tiled(Watching(stride=16), (40, 40), 7)([Image(pixels)])
-    assert {top for top, _ in starts} == {0, 32, 60}  # 33 would fit the overlap; 60 is the last
+    assert {top for top, _ in starts} == {0, 32, 64}  # 33 would fit the overlap; a last one at 60 would leave the grid
     starts.clear()
     Tiled(Watching(stride=64), (40, 40), 7)([Image(pixels)])
     assert {top for top, _ in starts} == {0, 33, 60}
@@ -194,7 +193,7 @@ def test_predictors_without_scores_stay_without():
 
 def test_the_card_is_the_predictors_and_says_how_far_a_pixel_is_seen():
     card = Tiled(Pointwise(), (16, 24), 4).card
-    assert (card.name, card.labels, card.gives_probabilities, card.field_of_view) == ("pointwise", LABELS, True, (16, 24))
+    assert (card.name, card.labels, card.gives_probabilities, card.field_of_view) == ("pointwise", LABELS, True, (31, 47))
 
 
 def test_fingerprints_tell_tiles_apart():

@@ -13,6 +13,7 @@ from types import FrameType
 
 import typer
 
+from pixelwise.cli.opinions import spelled_out
 from pixelwise.core.errors import (
     MissingExtra,
     MissingFile,
@@ -41,13 +42,14 @@ app = typer.Typer(
 
 
 def _register() -> None:
-    from pixelwise.cli import choose, compare, data, demo, evaluate, listing, predict, show, train, tune
+    from pixelwise.cli import calibrate, choose, compare, data, demo, evaluate, listing, predict, show, train, tune
 
     app.add_typer(data.app, name="data")
     app.command("demo")(demo.demo)
     app.command("train")(train.train)
     app.command("evaluate")(evaluate.evaluate)
     app.command("compare")(compare.compare)
+    app.command("calibrate")(calibrate.calibrate)
     app.command("tune")(tune.tune)
     app.command("choose")(choose.choose)
     app.command("predict")(predict.predict)
@@ -102,7 +104,7 @@ def _noting_interrupts() -> Iterator[list[int]]:
 
 def _run(arguments: list[str] | None) -> int:
     try:
-        result = app(arguments, standalone_mode=False)
+        result = app(spelled_out(sys.argv[1:] if arguments is None else arguments), standalone_mode=False)
         return result if isinstance(result, int) else 0
     except PixelwiseError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pixelwise.cli.opinions import ENSEMBLE, SCALES, VIEWS, parse_opinions
+from pixelwise.cli.opinions import named as named_opinions
 from pixelwise.cli.options import ListsOption
-from pixelwise.cli.wrapping import FLIPS, OVERLAP, REFINE, TILE, TURNS, parse_refine, sentence, told, wrapping
+from pixelwise.cli.wrapping import FLIPS, JOIN, MEMORY, OVERLAP, REFINE, TILE, TURNS, parse_refine, sentence, told, wrapping
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,8 +42,13 @@ def evaluate(
     classes: Annotated[str | None, typer.Option(help="Class names: a file, names in value order, or value=name.")] = None,
     tile: Annotated[str, typer.Option(help=TILE, metavar="H,W")] = "auto",
     overlap: Annotated[int | None, typer.Option(help=OVERLAP)] = None,
+    join: Annotated[str, typer.Option(help=JOIN)] = "auto",
+    memory: Annotated[str | None, typer.Option(help=MEMORY, metavar="SIZE")] = None,
     flips: Annotated[bool, typer.Option("--flips", help=FLIPS)] = False,
     turns: Annotated[bool, typer.Option("--turns", help=TURNS)] = False,
+    views: Annotated[str | None, typer.Option(help=VIEWS, metavar="A,B")] = None,
+    scales: Annotated[str | None, typer.Option(help=SCALES, metavar="A,B")] = None,
+    ensemble: Annotated[str | None, typer.Option(help=ENSEMBLE, metavar="MODEL,…")] = None,
     refine: Annotated[str | None, typer.Option(help=REFINE, metavar="A,B")] = None,
     threshold: Annotated[
         float | None, typer.Option(help="Foreground above this probability (one-class models), from 0 to 1.")
@@ -92,8 +99,9 @@ def evaluate(
     if names is not None:
         families_of(names)  # a typo is told before the work, not after
     bootstrap = bootstrap_of(resamples, group)
-    asked = told(tile, overlap, flips, turns, refine)
-    wrap = wrapping(tile, overlap, flips, turns, refine) if asked else None
+    asked = told(tile, overlap, flips, turns, refine, join, memory) | named_opinions(views, scales, ensemble)
+    opinions = parse_opinions(flips, turns, views, scales, ensemble, None)
+    wrap = wrapping(tile, overlap, flips, turns, refine, join, memory, opinions) if asked else None
     dataset = read_to_score(data, lists, Path(model), void=void, classes=classes)
     chosen = choose_split(dataset, split)
     if chosen.note:

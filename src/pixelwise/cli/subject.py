@@ -227,7 +227,7 @@ def _model(source: str, chosen: Chosen, metrics: Sequence[str] | None, running: 
     from pixelwise.metrics.truths import usual
     from pixelwise.metrics.views import view_of
 
-    loaded = load(source)
+    loaded = load(source, precision="fp32")  # as training scores: figures do not depend on the machine
     truth, gives = chosen.dataset.kind, loaded.card.kind
     if gives == "regions" and truth != "regions" and running.levels is None:
         gives = "semantic"  # a method's regions are matched to classes where the truth has some

@@ -179,7 +179,7 @@ def _score(run: Any, prepared: Any, out: Path, device: str, quiet: bool) -> None
     """Score the best weights on the validation data and write the report."""
     from pixelwise.cli.scoring import score_and_report
     from pixelwise.core.files import write_json
-    from pixelwise.predict.network import Network
+    from pixelwise.predict.network import Network, with_agreement
     from pixelwise.train.goal import goal_of
 
     done = {"steps": run.progress.step, "best_step": run.progress.best_step}
@@ -189,4 +189,5 @@ def _score(run: Any, prepared: Any, out: Path, device: str, quiet: bool) -> None
         report = score_and_report(network, prepared.val, out, quiet)
         main = goal_of(run.model.card.kind).main
         run.model.card = replace(run.model.card, training={**run.model.card.training, f"val_{main}": report[main]})
+        run.model.card = with_agreement(network, (sample.image for sample in prepared.val[:: max(1, len(prepared.val) // 16)]))
     write_json(out / "card.json", run.model.card.to_json())

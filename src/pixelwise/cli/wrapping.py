@@ -1,17 +1,22 @@
 """The options ``--tile --overlap --flips --turns --refine``: what is laid around a model before it is run."""
 
+import re
 import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal
 
+from pixelwise.cli.opinions import Opinions, Seen, laid
 from pixelwise.core.errors import OptionError
 
 if TYPE_CHECKING:
     from pixelwise.core.predictor import Predictor
+    from pixelwise.predict.tile_choice import JoinOption
     from pixelwise.refine.refiner import Refiner
 
 TILE = "Cut images into tiles of H,W pixels; auto: only those too large for one pass of a network; none: never."
-OVERLAP = "Pixels that neighbouring tiles share; a quarter of the shorter side if not given."
+OVERLAP = "Pixels that neighbouring tiles share; if not given, a quarter of the shorter side, and at most 128."
+JOIN = "How tiles are put together: cut (at the middle of the overlap), hann, gaussian (blended); auto cuts where it can."
+MEMORY = "What may be held besides model, image and result, as in 2GB: larger images are cut into tiles that keep to it."
 FLIPS = "Average each image with its mirror image: about twice the time, a little more accurate."
 TURNS = "Average over quarter turns and mirror images: eight times the time, for images without an up."
 REFINE = (
@@ -21,22 +26,41 @@ REFINE = (
 
 
 def wrapping(
-    tile: str, overlap: int | None, flips: bool, turns: bool, refine: str | None = None
+    tile: str,
+    overlap: int | None,
+    flips: bool,
+    turns: bool,
+    refine: str | None = None,
+    join: str = "auto",
+    memory: str | None = None,
+    opinions: Opinions | None = None,
+    load: "Callable[[str], Predictor] | None" = None,
 ) -> "Callable[[Predictor], Predictor]":
-    """Give what lays tiles, flips and refiners around a predictor; if it must cut an image unasked, it says so on stderr.
+    """Give what lays tiles, views and refiners around a predictor; if it must cut an image unasked, it says so on stderr.
+
+    Args:
+        opinions: views, further models and uncertainty; where given, flips and turns are among its views.
+        load: opens the further models; ``pixelwise.load`` if not given.
 
     Raises:
-        OptionError: ``tile`` is no size, or ``refine`` no list of refiners.
+        OptionError: ``tile`` is no size, ``refine`` no list of refiners, ``join`` no join, or ``memory`` no amount.
         UnknownName: there is no such refiner.
     """
-    sides, refiners = parse_tile(tile), parse_refine(refine)
+    sides, refiners, most = parse_tile(tile), parse_refine(refine), parse_memory(memory)
+    way = parse_join(join)
 
-    def wrap(predictor: "Predictor") -> "Predictor":
+    def say(sentence: str) -> None:
+        print(sentence, file=sys.stderr)
+
+    def around(predictor: "Predictor", seen: Seen) -> "Predictor":
         from pixelwise.predict.automatic import arranged
 
-        return arranged(
-            predictor, sides, overlap, flips, turns, refiners, say=lambda sentence: print(sentence, file=sys.stderr)
-        )
+        return arranged(predictor, sides, overlap, seen.flips, seen.turns, refiners, say, way, most, seen.scales)
+
+    def wrap(predictor: "Predictor") -> "Predictor":
+        from pixelwise.load import load as load_anywhere
+
+        return laid(predictor, opinions or Opinions(Seen(flips, turns)), around, load or load_anywhere)
 
     return wrap
 
@@ -55,7 +79,15 @@ def parse_refine(text: str | None) -> "tuple[Refiner, ...]":
     return chain(text)
 
 
-def told(tile: str, overlap: int | None, flips: bool, turns: bool, refine: str | None = None) -> dict[str, object]:
+def told(
+    tile: str,
+    overlap: int | None,
+    flips: bool,
+    turns: bool,
+    refine: str | None = None,
+    join: str = "auto",
+    memory: str | None = None,
+) -> dict[str, object]:
     """Name the options that were asked for, as a report keeps them; none are named where all is as it is without them.
 
     >>> told("auto", None, True, False), told("auto", None, False, False)
@@ -67,6 +99,8 @@ def told(tile: str, overlap: int | None, flips: bool, turns: bool, refine: str |
         "flips": flips or None,
         "turns": turns or None,
         "refine": refine,
+        "join": None if join == "auto" else join,
+        "memory": memory,
     }
     return {name: value for name, value in asked.items() if value is not None}
 
@@ -94,3 +128,32 @@ def parse_tile(text: str) -> tuple[int, int] | Literal["auto"] | None:
     if len(parts) > 2 or not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise OptionError(f"--tile {text}: expected height,width in pixels as in --tile 512,768, one number, auto or none")
     return int(parts[0]), int(parts[-1])
+
+
+def parse_join(text: str) -> "JoinOption":
+    """Read the value of ``--join``.
+
+    Raises:
+        OptionError: there is no such join.
+    """
+    known: dict[str, JoinOption] = {"auto": "auto", "cut": "cut", "hann": "hann", "gaussian": "gaussian"}
+    if (word := text.strip().lower()) not in known:
+        raise OptionError(f"--join {text}: expected {', '.join(known)}")
+    return known[word]
+
+
+def parse_memory(text: str | None) -> int | None:
+    """Read the value of ``--memory``: a number of bytes, or of KB, MB, GB (thousands) or KiB, MiB, GiB (1024s).
+
+    >>> parse_memory("2GB"), parse_memory("1.5 GiB"), parse_memory(None)
+    (2000000000, 1610612736, None)
+
+    Raises:
+        OptionError: it is no amount of memory, or none at all.
+    """
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", text.strip().lower())
+    if found is None or not (amount := int(float(found[1]) * (1024 if found[3] else 1000) ** " kmgt".index(found[2] or " "))):
+        raise OptionError(f"--memory {text}: expected an amount above 0, as in 2GB, 500MB or 1.5GiB")
+    return amount

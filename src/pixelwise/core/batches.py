@@ -1,11 +1,11 @@
 """Run a predictor over a stream of images in bounded memory, batched by equal size, results in the order of the stream.
 
-Images of different sizes are never padded together: a window of images is read ahead, grouped by size within it, and its
-results are given back in order.
+Images of different sizes are never padded together. Images of one size are segmented as soon as they fill a batch; where sizes
+vary, a window of images is read ahead, and when it is full the size that has waited longest goes first.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from pixelwise.core.arrays import Size
 from pixelwise.core.errors import OptionError, PixelwiseError
@@ -28,34 +28,65 @@ def stream(
     """
     if batch < 1:
         raise OptionError(f"the batch must hold at least 1 image, got {batch}")
-    window: list[tuple[T, Image]] = []
-    pixels, most = 0, _most_pixels(predictor, request)
+    window = _Window[T](predictor, batch, request)
     for item in items:
-        window.append(item)
-        pixels += _pixels(item[1].size)
-        if len(window) >= WINDOW * batch or pixels >= most:
-            yield from _run(predictor, window, batch, request)
-            window, pixels = [], 0
-    yield from _run(predictor, window, batch, request)
+        window.add(item)
+        yield from window.given()
+        while window.is_full:
+            window.run_oldest()
+            yield from window.given()
+    while len(window):
+        window.run_oldest()
+        yield from window.given()
 
 
-def _run(
-    predictor: Predictor, window: Sequence[tuple[T, Image]], batch: int, request: Request
-) -> Iterator[tuple[T, Image, Segmentation | PixelwiseError]]:
-    most = _most_pixels(predictor, request)
-    places: dict[tuple[Size, int, str], list[int]] = {}
-    for place, (_, image) in enumerate(window):
-        places.setdefault((image.size, image.pixels.shape[2], image.pixels.dtype.name), []).append(place)
-    found: dict[int, Segmentation | PixelwiseError] = {}
-    given = 0
-    for (size, _, _), rows in places.items():
-        step = max(1, min(batch, most // max(_pixels(size), 1)))
-        for start in range(0, len(rows), step):
-            chunk = rows[start : start + step]
-            found.update(zip(chunk, _segment(predictor, [window[row][1] for row in chunk], request), strict=True))
-            while given in found:  # as early as the order allows: an interruption loses little, and little is held
-                yield *window[given], found.pop(given)
-                given += 1
+class _Window(Generic[T]):
+    """The images that were read and not given back yet, by their places in the stream."""
+
+    def __init__(self, predictor: Predictor, batch: int, request: Request) -> None:
+        self._predictor, self._batch, self._request = predictor, batch, request
+        self._most = MAX_PIXELS // max(1, len(predictor.card.labels)) if request.probabilities else MAX_PIXELS
+        self._held: dict[int, tuple[T, Image]] = {}
+        self._found: dict[int, Segmentation | PixelwiseError] = {}
+        self._waiting: dict[tuple[Size, int, str], list[int]] = {}  # the places of each size that are not segmented yet
+        self._pixels = self._first = self._next = 0
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether something must be given back before more is read."""
+        return len(self._held) >= WINDOW * self._batch or (len(self._held) > 0 and self._pixels >= self._most)
+
+    def add(self, item: tuple[T, Image]) -> None:
+        """Take an image; segment those of its size if they fill a batch now."""
+        key = _key(item[1])
+        places = self._waiting.setdefault(key, [])
+        places.append(self._next)
+        self._held[self._next] = item
+        self._next += 1
+        self._pixels += _pixels(item[1])
+        if len(places) >= min(self._batch, self._most // max(_pixels(item[1]), 1)):
+            self._run(key)
+
+    def run_oldest(self) -> None:
+        """Segment the first image that is not given back, and those of its size with it."""
+        self._run(_key(self._held[self._first][1]))
+
+    def given(self) -> Iterator[tuple[T, Image, Segmentation | PixelwiseError]]:
+        """Give back what is segmented, as far as the order allows."""
+        while self._first in self._found:
+            key, image = self._held.pop(self._first)
+            found = self._found.pop(self._first)
+            self._first += 1
+            self._pixels -= _pixels(image)
+            yield key, image, found
+
+    def _run(self, key: tuple[Size, int, str]) -> None:
+        places = self._waiting.pop(key)
+        images = [self._held[place][1] for place in places]
+        self._found.update(zip(places, _segment(self._predictor, images, self._request), strict=True))
 
 
 def _segment(predictor: Predictor, images: Sequence[Image], request: Request) -> list[Segmentation | PixelwiseError]:
@@ -70,9 +101,9 @@ def _segment(predictor: Predictor, images: Sequence[Image], request: Request) ->
         return [one for image in images for one in _segment(predictor, [image], request)]
 
 
-def _most_pixels(predictor: Predictor, request: Request) -> int:
-    return MAX_PIXELS // max(1, len(predictor.card.labels)) if request.probabilities else MAX_PIXELS
+def _key(image: Image) -> tuple[Size, int, str]:
+    return image.size, image.pixels.shape[2], image.pixels.dtype.name
 
 
-def _pixels(size: Size) -> int:
-    return size[0] * size[1]
+def _pixels(image: Image) -> int:
+    return image.size[0] * image.size[1]

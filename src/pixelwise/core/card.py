@@ -25,9 +25,11 @@ class Card:
         mean, deviation: a band, of the input in [0, 1]; the model normalises inside.
         scale: at which images are read: 0.25 reduces them to a quarter of their sides before the network sees them.
         stride: input sides are padded to a multiple of it inside the model.
-        field_of_view: how many pixels around a pixel can change it, as (H, W); None where it is the whole image.
+        field_of_view: (H, W) of the window around a pixel, as the network sees it, beyond which nothing can change the pixel;
+            None where it is the whole image, or not known.
         gives_probabilities: whether ``Request.probabilities`` can be met.
         threshold: a pixel of a one-class model is foreground above it; None means the larger probability wins.
+        temperature: logits are divided by it before they become probabilities, which calibration has fitted; 1 leaves them.
         options: what ``build`` was given, so that a checkpoint can be built again.
         training: where the weights come from: data, steps, score, date, versions.
     """
@@ -43,6 +45,7 @@ class Card:
     field_of_view: Size | None = None
     gives_probabilities: bool = False
     threshold: float | None = None
+    temperature: float = 1.0
     options: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
 
@@ -63,7 +66,7 @@ class Card:
             if data.get("format") != "pixelwise card 1":
                 raise ValueError("it does not say 'format': 'pixelwise card 1'")
             labels = LabelSet.from_json(data["labels"])
-            known = {"scale": 1.0, **data}  # cards of version 0.1 have no scale
+            known = {"scale": 1.0, "temperature": 1.0, **data}  # older cards have none of the two
             plain = {each.name: known[each.name] for each in fields(cls) if each.name != "labels"}
             return from_table(cls, {**plain, "labels": labels}, "card")._checked()
         except KeyError as error:
@@ -72,11 +75,14 @@ class Card:
             raise CheckpointError(f"{where}: expected a model card, but {error}") from None
 
     def _checked(self) -> "Card":
-        bands, positive = len(self.bands), [self.stride, self.scale, *(self.field_of_view or ()), *self.deviation]
+        bands, positive = (
+            len(self.bands),
+            [self.stride, self.scale, self.temperature, *(self.field_of_view or ()), *self.deviation],
+        )
         if not bands or (len(self.mean), len(self.deviation)) != (bands, bands):
             raise ValueError(f"{bands} bands have {len(self.mean)} means and {len(self.deviation)} deviations")
         if not (all(0 < number < float("inf") for number in positive) and all(map(isfinite, self.mean))):
-            raise ValueError("a stride, scale, field of view or deviation is not above 0, or a mean is not finite")
+            raise ValueError("a stride, scale, temperature, field of view or deviation is not above 0, or a mean is not finite")
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise ValueError(f"the threshold {self.threshold} does not lie between 0 and 1")
         return self

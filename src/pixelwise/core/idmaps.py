@@ -20,40 +20,52 @@ def encode_ids(ids: IntArray, count: int) -> tuple[Runs, ...]:
     >>> encode_ids(ids, 2) == (encode(ids == 1), encode(ids == 2))
     True
     """
-    size = (ids.shape[0], ids.shape[1])
-    if ids.size == 0 or count == 0:
-        return tuple(Runs(size, b"") for _ in range(count))
-    counts, firsts = _counts_of_ids(np.asarray(ids).T.ravel(), count)
-    place = np.arange(len(counts)) - np.repeat(firsts[:-1], np.diff(firsts))
+    flat = np.asarray(ids).T.ravel()
+    starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1]) if flat.size else np.zeros(0, np.int64)
+    ends = np.append(starts[1:], len(flat))[: len(starts)]
+    values = flat[starts].astype(np.int64)
+    order = np.argsort(values, kind="stable")[np.count_nonzero(values == 0) :]
+    cuts = np.searchsorted(values[order], np.arange(1, count + 2))
+    return of_stretches(starts[order], ends[order], cuts, (ids.shape[0], ids.shape[1]))
+
+
+def of_stretches(firsts: IntArray, lasts: IntArray, cuts: Sequence[int] | IntArray, size: Size) -> tuple[Runs, ...]:
+    """Encode the masks of an (H, W) grid that ``stretches`` would tell so: those of a mask rise, and none touches the next.
+
+    >>> from pixelwise.core.runs import encode
+    >>> masks = (encode(np.array([[True, False], [True, True]])), encode(np.zeros((2, 2), bool)))
+    >>> of_stretches(*stretches(masks), (2, 2)) == masks
+    True
+    """
+    bounds = np.asarray(cuts, np.int64)
+    if 0 in size:
+        return tuple(Runs(size, b"") for _ in bounds[1:])
+    counts, begins = _counts(firsts, lasts, bounds, size[0] * size[1])
+    place = np.arange(len(counts)) - np.repeat(begins[:-1], np.diff(begins))
     changes = counts.copy()  # from the fourth on, a count is coded by its difference to the one before the last
     later = np.flatnonzero(place > 2)
     changes[later] -= counts[later - 2]
     text, ends = _coded(changes)
-    cuts = ends[firsts]
-    return tuple(Runs(size, text[begin:end]) for begin, end in pairwise(cuts.tolist()))
+    return tuple(Runs(size, text[begin:end]) for begin, end in pairwise(ends[begins].tolist()))
 
 
-def _counts_of_ids(flat: IntArray, count: int) -> tuple[IntArray, IntArray]:
-    """Give the run lengths of every mask of a flat id map, one mask after the other, and where each begins (count + 1,)."""
-    starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
-    ends = np.append(starts[1:], len(flat))
-    ids = flat[starts].astype(np.int64)
-    order = np.argsort(ids, kind="stable")[np.count_nonzero(ids == 0) :]
-    starts, ends, rows = starts[order], ends[order], ids[order] - 1
-    runs = np.bincount(rows, minlength=count)
-    last = np.zeros(count, np.int64)
-    last[rows] = ends  # the last one written is the last run of its mask
-    has_rest = last < len(flat)
-    firsts = np.concatenate([[0], np.cumsum(2 * runs + has_rest)])
-    begins = np.cumsum(runs) - runs  # where the runs of each mask begin
-    place = firsts[rows] + 2 * (np.arange(len(rows)) - begins[rows])
-    before = np.append(0, ends[:-1])
-    before[begins[runs > 0]] = 0
-    counts = np.empty(firsts[-1], np.int64)
-    counts[place] = starts - before
-    counts[place + 1] = ends - starts
-    counts[firsts[1:][has_rest] - 1] = (len(flat) - last)[has_rest]
-    return counts, firsts
+def _counts(firsts: IntArray, lasts: IntArray, bounds: IntArray, pixels: int) -> tuple[IntArray, IntArray]:
+    """Give the run lengths of every mask, one mask after the other, and where each begins (S + 1,)."""
+    stretches_of = np.diff(bounds)
+    has_some = stretches_of > 0
+    rows = np.repeat(np.arange(len(stretches_of)), stretches_of)
+    ends = np.zeros(len(stretches_of), np.int64)
+    ends[has_some] = lasts[bounds[1:][has_some] - 1]
+    has_rest = ends < pixels
+    begins = np.concatenate([[0], np.cumsum(2 * stretches_of + has_rest)])
+    place = begins[rows] + 2 * (np.arange(len(rows)) - bounds[rows])
+    before = np.append(0, lasts[:-1])[: len(lasts)]
+    before[bounds[:-1][has_some]] = 0
+    counts = np.empty(begins[-1], np.int64)
+    counts[place] = firsts - before
+    counts[place + 1] = lasts - firsts
+    counts[begins[1:][has_rest] - 1] = (pixels - ends)[has_rest]
+    return counts, begins
 
 
 def _coded(values: IntArray) -> tuple[bytes, IntArray]:

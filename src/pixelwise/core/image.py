@@ -359,7 +359,7 @@ def _from_pillow(path: Path, image: PIL.Image.Image) -> tuple[AnyArray, tuple[st
         return np.array(image, np.float32)[:, :, None], GREY
     if image.mode in ("P", "PA"):
         image = image.convert("RGBA")  # straight to RGB, Pillow warns of the transparency that is meant to go
-    return np.array(image.convert("RGB")), RGB
+    return np.array(image if image.mode == "RGB" else image.convert("RGB")), RGB
 
 
 def _in_16_bits(path: Path, values: AnyArray) -> AnyArray:

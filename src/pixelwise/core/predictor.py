@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from pixelwise.core.card import Card
 from pixelwise.core.errors import OptionError
@@ -43,3 +43,30 @@ class Predictor(Protocol):
 
     def __call__(self, images: Sequence[Image], request: Request = PLAIN) -> list[Segmentation]:
         """Segment each image; they may differ in size."""
+
+
+@runtime_checkable
+class Around(Protocol):
+    """A predictor that is laid around another one."""
+
+    @property
+    def predictor(self) -> Predictor:
+        """The one inside."""
+
+
+@runtime_checkable
+class AroundSeveral(Protocol):
+    """A predictor that asks several others."""
+
+    @property
+    def predictors(self) -> Sequence[Predictor]:
+        """Those inside."""
+
+
+def is_around(predictor: Predictor, kind: Any) -> bool:
+    """Tell whether a predictor, or one inside it, is of ``kind``, a class or a protocol."""
+    if isinstance(predictor, kind):
+        return True
+    inside = [predictor.predictor] if isinstance(predictor, Around) else []
+    inside += predictor.predictors if isinstance(predictor, AroundSeveral) else []
+    return any(is_around(one, kind) for one in inside)

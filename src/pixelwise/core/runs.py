@@ -14,7 +14,7 @@ from pixelwise.core.arrays import BoolArray, FloatArray, IntArray, Size
 from pixelwise.core.errors import DataError
 
 _MOST_DIGITS = 8  # of 5 bits each: 2^39 pixels
-_MOST_PIXELS = 2**32 - 1  # what pycocotools counts with
+MOST_PIXELS = 2**32 - 1  # what pycocotools counts with
 _AT_ONCE = 255  # masks that pycocotools measures: it puts their number into 8 bits, which NumPy 2 refuses for more
 
 
@@ -85,8 +85,8 @@ def from_counts(counts: Sequence[int], size: Size) -> Runs:
         )
     if 0 in size:
         return Runs(size, b"")
-    if size[0] * size[1] > _MOST_PIXELS:
-        raise DataError(f"run lengths hold at most {_MOST_PIXELS:,} pixels, got {size[0]} x {size[1]}")
+    if size[0] * size[1] > MOST_PIXELS:
+        raise DataError(f"run lengths hold at most {MOST_PIXELS:,} pixels, got {size[0]} x {size[1]}")
     coded = coco.frPyObjects({"size": list(size), "counts": list(_canonical(counts))}, *size)
     return Runs(size, bytes(coded["counts"]))
 
@@ -130,7 +130,7 @@ def _is_shortest(codes: IntArray, ends: IntArray, lengths: IntArray) -> bool:
 
 def _fit(counts: IntArray, size: Size) -> bool:
     """Tell whether counts fill (H, W) and have no empty run but the first; not of so many that their sum might overflow."""
-    is_bounded = len(counts) < 2**23 and size[0] * size[1] <= _MOST_PIXELS
+    is_bounded = len(counts) < 2**23 and size[0] * size[1] <= MOST_PIXELS
     return is_bounded and counts[0] >= 0 and bool((counts[1:] > 0).all()) and int(counts.sum()) == size[0] * size[1]
 
 

@@ -54,7 +54,8 @@ def decode(reduced: PixelReduced, frames: Sequence[Frame], labels: LabelSet, req
             won = [each[classes == row] for row, each in enumerate(probabilities)]
             scores = np.array([each.mean(dtype=np.float64) if each.size else 0.0 for each in won])
         kept = probabilities if request.probabilities else None
-        found.append(Segmentation.from_class_map(classes.astype(_dtype(labels)), labels, np.clip(scores, 0, 1), kept))
+        classes = classes.astype(_dtype(labels), copy=False)
+        found.append(Segmentation.from_class_map(classes, labels, np.clip(scores, 0, 1), kept))
     return found
 
 

@@ -17,11 +17,12 @@ from pixelwise.core.labels import LabelSet, foreground_of
 from pixelwise.core.predictor import PLAIN, Request
 from pixelwise.core.sample import Dataset
 from pixelwise.core.segmentation import Segmentation
+from pixelwise.core.streaming import Streaming
 from pixelwise.methods import METHODS, TRAINABLE, TRAINED
 from pixelwise.methods.grey import LABELS
 
 
-class Method:
+class Method(Streaming):
     """A method of the table ``METHODS`` with its options; a ``Predictor``.
 
     Attributes:

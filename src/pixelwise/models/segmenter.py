@@ -29,6 +29,7 @@ class Segmenter(nn.Module):
         self.network: Network = network
         self.head = head
         self.card = card
+        self.head.temperature = card.temperature
         self.register_buffer("mean", torch.tensor(card.mean, dtype=torch.float32).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.tensor(card.deviation, dtype=torch.float32).view(1, -1, 1, 1), persistent=False)
 

@@ -11,14 +11,16 @@ from pixelwise.core.errors import OptionError
 from pixelwise.core.image import Image, as_image
 from pixelwise.core.predictor import PLAIN, Predictor, Request
 from pixelwise.core.segmentation import Segmentation
+from pixelwise.core.streaming import Streaming
 from pixelwise.predict.fingerprint import fingerprint
 from pixelwise.predict.flipped import Flipped
 from pixelwise.predict.refined import Refined
+from pixelwise.predict.tile_choice import JoinOption, Plan, pixel_bytes, sides_of
 from pixelwise.predict.tiled import Tiled
+from pixelwise.predict.views import Views
 from pixelwise.refine.refiner import Refiner
 
 HUGE = 2**23  # pixels as the network sees them: above, one forward pass takes gigabytes
-LEAST_SIDE = 1024  # of a tile that is chosen here: a small crop in training is no reason for small tiles
 
 
 def arranged(
@@ -29,8 +31,11 @@ def arranged(
     turns: bool = False,
     refiners: Sequence[Refiner] = (),
     say: Callable[[str], None] | None = None,
+    join: JoinOption = "auto",
+    memory: int | None = None,
+    scales: Sequence[float] = (),
 ) -> Predictor:
-    """Wrap a predictor: flips within tiles, and refiners around them.
+    """Wrap a predictor: views within tiles, and refiners around them.
 
     The first refiners, as far as they work on probabilities, are put within the tiles, so that no probabilities of a whole
     image are held; the others see the image whole.
@@ -42,21 +47,31 @@ def arranged(
         turns: average over mirror images and quarter turns.
         refiners: applied in this order.
         say: called with one sentence when an image is cut though no tile was asked for.
+        join: how tiles are put together; see ``Tiled``.
+        memory: in bytes, what may be held besides model, image and result; larger images are cut to keep to it.
+        scales: average over views at these scales; none for the image's own alone.
 
     Raises:
-        OptionError: an overlap comes without a tile, or the predictor cannot be tiled, flipped or refined.
+        OptionError: an overlap comes without a tile, or a memory limit with tiles turned off, or the predictor cannot be tiled,
+            flipped or refined.
     """
+    if memory is not None and tile is None:
+        raise OptionError("a memory limit is kept to by cutting images into tiles: leave --tile none out, or --memory")
     if overlap is not None and not isinstance(tile, tuple):
         raise OptionError(f"an overlap of {overlap} is that of tiles: give their size too, as in --tile 512,768")
-    if flips or turns:
+    if scales:
+        predictor = Views(predictor, flips, scales, turns)
+    elif flips or turns:
         predictor = Flipped(predictor, vertical=turns, turns=turns)
     inner = tuple(takewhile(lambda refiner: refiner.about.uses_probabilities, refiners))
     outer = tuple(refiners)[len(inner) :]
     predictor = Refined(predictor, *inner) if inner else predictor
     if isinstance(tile, tuple):
-        predictor = Tiled(predictor, tile, overlap)
-    elif tile == "auto" and (chosen := automatic_tile(predictor.card)) is not None:
-        predictor = _CutIfHuge(predictor, Tiled(predictor, chosen), say)
+        predictor = Tiled(predictor, tile, overlap, join, memory)
+    elif memory is not None and automatic_tile(predictor.card) is None:
+        raise OptionError(f"'{predictor.card.name}' sees images whole unless tiles are asked for: give --tile with --memory")
+    elif tile == "auto" and automatic_tile(predictor.card) is not None:
+        predictor = _CutIfHuge(predictor, Tiled(predictor, None, None, join, memory), say)
     return Refined(predictor, *outer) if outer else predictor
 
 
@@ -68,11 +83,10 @@ def automatic_tile(card: Card) -> Size | None:
     crop: Any = card.training.get("crop")
     if card.kind != "semantic" or not isinstance(crop, list | tuple) or len(crop) != 2:
         return None
-    height, width = (int(-(-max(side, LEAST_SIDE) // card.stride) * card.stride / card.scale) for side in crop)
-    return height, width
+    return sides_of(card, (crop[0], crop[1]))
 
 
-class _CutIfHuge:
+class _CutIfHuge(Streaming):
     """Give images to a predictor whole, and to its tiles where they are huge."""
 
     def __init__(self, predictor: Predictor, tiled: Tiled, say: Callable[[str], None] | None) -> None:
@@ -88,15 +102,15 @@ class _CutIfHuge:
         return fingerprint(self.tiled)
 
     def __call__(self, images: Sequence[Image], request: Request = PLAIN) -> list[Segmentation]:
-        scale, images = self.card.scale, [as_image(image) for image in images]
-        huge = [row for row, image in enumerate(images) if image.size[0] * image.size[1] * scale**2 > HUGE]
+        images = [as_image(image) for image in images]
+        huge = [row for row, image in enumerate(images) if self._is_huge(image.size)]
         if not huge:
             return self.predictor(images, request)
         if self._say is not None:
             height, width = images[huge[0]].size
             self._say(
-                f"images as large as {width} x {height} are cut into tiles of {self.tiled.tile[1]} x {self.tiled.tile[0]} with "
-                f"an overlap of {self.tiled.overlap} (--tile sets others, --tile none turns this off)"
+                f"images as large as {width} x {height} are cut into {self.tiled.plan((height, width), request)} "
+                f"(--tile sets other tiles, --tile none turns this off)"
             )
             self._say = None
         found = []
@@ -104,3 +118,13 @@ class _CutIfHuge:
             chosen = self.tiled if row in huge else self.predictor
             found += chosen([image], replace(request, prompts=request.prompts[row : row + 1]))
         return found
+
+    def plan(self, size: Size, request: Request = PLAIN) -> Plan | None:
+        """Say how an image of (H, W) is cut; None where it is not."""
+        return self.tiled.plan(size, request) if self._is_huge(size) else None
+
+    def _is_huge(self, size: Size) -> bool:
+        pixels = size[0] * size[1]
+        if self.tiled.memory is not None and pixels * pixel_bytes(self.card) > self.tiled.memory:
+            return True
+        return pixels * self.card.scale**2 > HUGE

@@ -9,7 +9,7 @@ from pixelwise.core.labels import LabelSet, foreground_of
 from pixelwise.core.predictor import Request
 from pixelwise.core.segmentation import Segmentation
 
-_BLOCK = 2**18  # pixels decided at once: what they need stays in the processor's cache
+BLOCK = 2**18  # pixels decided at once: what they need stays in the processor's cache
 
 
 def class_type(labels: LabelSet) -> type[np.unsignedinteger]:  # type: ignore[type-arg]
@@ -42,6 +42,26 @@ def probabilities_of(found: Segmentation, length: int) -> FloatArray:
     return found.probabilities
 
 
+def decide(probabilities: FloatArray, labels: LabelSet, threshold: float | None = None) -> tuple[IntArray, FloatArray]:
+    """Choose the classes (h, w) of pixels by their probabilities (L, h, w), and give the probability of each one's class.
+
+    A pixel takes its most probable class, the first of equals; with a threshold, the foreground of two where that is more
+    probable than it.
+    """
+    dtype = class_type(labels)
+    if threshold is not None and len(probabilities) == 2:
+        front = foreground_of(labels)
+        is_front = probabilities[front] > threshold
+        chosen = np.where(is_front, front, 1 - front).astype(dtype)
+        return chosen, np.where(is_front, probabilities[front], probabilities[1 - front])
+    classes = np.zeros(probabilities.shape[1:], dtype)
+    highest = probabilities[0].copy()
+    for index in range(1, len(probabilities)):  # several times faster than argmax over the first axis
+        np.copyto(classes, index, where=probabilities[index] > highest)
+        np.maximum(highest, probabilities[index], out=highest)
+    return classes, highest
+
+
 class Decided:
     """A semantic segmentation in the making: probabilities go in from top to bottom.
 
@@ -59,26 +79,13 @@ class Decided:
     def add(self, top: int, probabilities: FloatArray) -> None:
         """Decide the rows from ``top`` on, of which these are the probabilities (L, rows, W)."""
         length, height, width = probabilities.shape
-        step = max(1, _BLOCK // max(width, 1))
+        step = max(1, BLOCK // max(width, 1))
         for first in range(0, height, step):
-            classes, highest = self._decide(probabilities[:, first : first + step])
+            classes, highest = decide(probabilities[:, first : first + step], self._labels, self._threshold)
             self._classes[top + first : top + first + len(classes)] = classes
             flat = classes.ravel().astype(np.intp)
             self._counts += np.bincount(flat, minlength=length)
             self._sums += np.bincount(flat, weights=highest.ravel(), minlength=length)
-
-    def _decide(self, probabilities: FloatArray) -> tuple[IntArray, FloatArray]:
-        if self._threshold is not None and len(probabilities) == 2:
-            front = foreground_of(self._labels)
-            is_front = probabilities[front] > self._threshold
-            chosen = np.where(is_front, front, 1 - front).astype(self._classes.dtype)
-            return chosen, np.where(is_front, probabilities[front], probabilities[1 - front])
-        classes = np.zeros(probabilities.shape[1:], self._classes.dtype)
-        highest = probabilities[0].copy()
-        for index in range(1, len(probabilities)):  # several times faster than argmax over the first axis
-            np.copyto(classes, index, where=probabilities[index] > highest)
-            np.maximum(highest, probabilities[index], out=highest)
-        return classes, highest
 
     def segmentation(self, probabilities: FloatArray | None = None) -> Segmentation:
         """Give the segmentation, with ``probabilities`` (L, H, W) where they are to be kept."""

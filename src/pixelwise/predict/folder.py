@@ -2,39 +2,36 @@
 
 Written for each image: ``<stem>.png`` (class ids of semantic segmentations, segment ids of the others, with a colour table)
 and ``<stem>_overlay.jpg``; once: ``segments.json``, ``segments.csv``, ``labels.json`` (what the ids stand for) and
-``failures.json``. Every file is whole or not there, and no input is ever written over. A run that is stopped, by whatever,
-goes on where it was when it is started again.
+``failures.json``. Of an ``Uncertain``, also ``<stem>_uncertainty.png`` and ``look_first.csv`` (``predict.assessed``). Every
+file is whole or not there, and no input is ever written over. A run that is stopped, by whatever, goes on where it was when it
+is started again.
 """
 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from pixelwise.core.arrays import IntArray
 from pixelwise.core.card import Card
-from pixelwise.core.errors import OptionError, PixelwiseError, StorageError
+from pixelwise.core.errors import OptionError
 from pixelwise.core.files import locked, make_folder, write_json
-from pixelwise.core.image import Image, read_image, write_ids, write_image
-from pixelwise.core.labels import VOID, LabelSet, colour_of, foreground_of
 from pixelwise.core.predictor import Predictor, Request
 from pixelwise.core.prompt import Prompts
-from pixelwise.core.segmentation import Segmentation
+from pixelwise.core.streaming import refuse_following
 from pixelwise.methods.predictor import Method
+from pixelwise.predict.assessed import LIST, Assessed, write_list
 from pixelwise.predict.fingerprint import fingerprint
+from pixelwise.predict.folder_work import FolderWork
 from pixelwise.predict.inputs import Job, find_images, jobs_of
 from pixelwise.predict.journal import Journal, count_segments
 from pixelwise.predict.limited import Limited
-from pixelwise.predict.measure import measure
-from pixelwise.predict.prompted import prompted_stream
+from pixelwise.predict.pictures import stored_labels
+from pixelwise.predict.uncertainty import Uncertain
 
 NO_PROMPTS = Prompts()
-_LONGEST_JPEG = 65_500
 _WRITER = "results 1"  # results of another form than this program's are made again
 
 
@@ -89,6 +86,7 @@ def predict(
     again: bool = False,
     prompts: Prompts = NO_PROMPTS,
     time_limit: float | None = None,
+    threads: int | None = None,
     progress: Callable[[float, int], None] | None = None,
 ) -> Summary:
     """Segment images and write the results to ``out``; a bad image is listed, and the rest go on.
@@ -105,6 +103,7 @@ def predict(
         again: segment every image, whatever is there.
         prompts: what is pointed at in the images; images are then segmented one at a time.
         time_limit: seconds for an image; one whose loops take longer is listed as failed. A single pass is not cut short.
+        threads: that read ahead of the predictor, and that write behind it; what suits the machine if not given, 0 for none.
         progress: called with (images done, images in all); within an image that takes long, with a part of one.
 
     Raises:
@@ -117,13 +116,12 @@ def predict(
         predictor = predictor.for_strokes()
     card, out = predictor.card, Path(out)
     _check(card, threshold, binary)
+    refuse_following(predictor)
     request = Request(threshold=threshold)
-    images, missing = find_images([inputs] if isinstance(inputs, str | Path) else list(inputs), out)
+    images, missing = find_images(inputs, out)
     make_folder(out)
     with locked(out):
-        pointed = [prompts.to_json()] if prompts else []
-        settings = json.dumps([_WRITER, fingerprint(predictor), threshold, binary, *pointed])
-        jobs = jobs_of(images, out, overlay, hashlib.sha256(settings.encode()).hexdigest())
+        jobs = stamped_jobs(predictor, images, out, threshold, binary, overlay, prompts)
         journal = Journal(out, jobs, again)
         _write_labels(card, out, binary)
         failures = [(str(path), reason) for path, reason in missing]
@@ -131,14 +129,37 @@ def predict(
         notes: Counter[str] = Counter()
         if not journal.is_complete:
             done = _Done(progress, len(jobs))
-            limited = Limited(predictor, time_limit, done.within)
+            assessed = Assessed(predictor) if isinstance(predictor, Uncertain) else None
+            limited = Limited(assessed or predictor, time_limit, done.within)
+            at_once = batch if time_limit is None else 1  # a batch that fails is tried again image by image
             with journal:
-                at_once = batch if time_limit is None else 1  # a batch that fails is tried again image by image
-                _segment(limited, request, prompts, jobs, journal, failures, notes, binary, at_once, done)
-            segments = journal.segments
+                work = FolderWork(jobs, journal, binary, threads, done.whole, assessed)
+                outcome = work.run(limited, at_once, request, prompts)
+            segments, notes = journal.segments, outcome.notes
+            failures += outcome.failures.items()
         write_json(out / "failures.json", [{"file": file, "error": error} for file, error in failures])
+        if isinstance(predictor, Uncertain):
+            write_list(out)
+        else:
+            (out / LIST).unlink(missing_ok=True)  # of an earlier run, whose entries are gone
     count = len(jobs) + len(missing) - len(failures)
     return Summary(out, count, segments, tuple(failures), len(journal.done), tuple(notes.items()))
+
+
+def stamped_jobs(
+    predictor: Predictor,
+    images: Sequence[Path],
+    out: Path,
+    threshold: float | None,
+    binary: bool,
+    overlay: bool,
+    prompts: Prompts,
+) -> list[Job]:
+    """Name the results of each image, and stamp it with all that they depend on."""
+    pointed = [prompts.to_json()] if prompts else []
+    settings = json.dumps([_WRITER, fingerprint(predictor), threshold, binary, *pointed])
+    maps = isinstance(predictor, Uncertain)
+    return jobs_of(images, out, overlay, hashlib.sha256(settings.encode()).hexdigest(), maps)
 
 
 class _Done:
@@ -157,41 +178,9 @@ class _Done:
             self._progress(min(self._whole + share, self._total), self._total)
 
 
-def _segment(
-    predictor: Predictor,
-    request: Request,
-    prompts: Prompts,
-    jobs: Sequence[Job],
-    journal: Journal,
-    failures: list[tuple[str, str]],
-    notes: Counter[str],
-    binary: bool,
-    batch: int,
-    done: _Done,
-) -> None:
-    """Segment what is not done, and enter each image in the journal once its pictures are written."""
-    left = [job for job in jobs if job.stamp not in journal.done]
-    written, failed = len(jobs) - len(left), len(failures)
-    for job, image, found in prompted_stream(predictor, _opened(left, failures), batch, request, prompts):
-        try:
-            if isinstance(found, PixelwiseError):
-                raise found
-            names = _write_pictures(journal.folder, job, image, found, binary)
-            entry = {"file": str(job.path), **names, "size": list(image.size), "kind": found.kind}
-            told = {"notes": list(found.notes)} if found.notes else {}
-            journal.add(job, {**entry, **told, "segments": list(measure(image, found))}, image.bands)
-            notes.update(found.notes)
-            written += 1
-        except StorageError:
-            raise  # no space: the rest would fail alike
-        except PixelwiseError as error:
-            failures.append((str(job.path), _reason(job.path, error)))
-        done.whole(written + len(failures) - failed)
-
-
 def _write_labels(card: Card, out: Path, binary: bool) -> None:
     """Say what the values of the PNGs stand for, before the first of them is there."""
-    stored = _stored_labels(card.labels, binary)
+    stored = stored_labels(card.labels, binary)
     about = {"model": card.name, "kind": card.kind, "labels": card.labels.to_json(), "stored": stored.to_json()}
     write_json(out / "labels.json", about)
 
@@ -202,49 +191,3 @@ def _check(card: Card, threshold: float | None, binary: bool) -> None:
         raise OptionError(f"--binary wants a model of one foreground class; '{card.name}' has {what}")
     if threshold is not None and card.kind == "semantic" and len(card.labels) > 2:
         raise OptionError(f"--threshold wants a model of one foreground class; '{card.name}' has {len(card.labels)} classes")
-
-
-def _opened(jobs: Sequence[Job], failures: list[tuple[str, str]]) -> Iterator[tuple[Job, Image]]:
-    for job in jobs:
-        try:
-            yield job, read_image(job.path)
-        except PixelwiseError as error:
-            failures.append((str(job.path), _reason(job.path, error)))
-
-
-def _reason(path: Path, error: PixelwiseError) -> str:
-    return str(error).removeprefix(f"{path}: ")
-
-
-def _write_pictures(out: Path, job: Job, image: Image, found: Segmentation, binary: bool) -> dict[str, str | None]:
-    drawn = job.overlay if job.overlay and 0 < max(found.size) <= _LONGEST_JPEG else None
-    ids, colours = _binary(found) if binary else _ids(found)
-    write_ids(out / job.mask, ids, colours)
-    if drawn is not None:
-        from pixelwise.draw.overlay import overlay
-
-        write_image(out / drawn, overlay(image, found))
-    return {"mask": job.mask, "overlay": drawn}
-
-
-def _ids(found: Segmentation) -> tuple[IntArray, IntArray]:
-    if found.kind == "semantic":
-        return found.class_map(), found.labels.colours
-    colours = np.array([(0, 0, 0), *(colour_of(index) for index in range(min(len(found), 255)))], np.uint8)
-    return found.panoptic_ids(), colours
-
-
-def _binary(found: Segmentation) -> tuple[IntArray, None]:
-    mask = np.zeros(found.size, np.uint8)
-    for index in np.flatnonzero(found.class_ids == foreground_of(found.labels)):
-        mask[found.masks.mask(int(index))] = 255
-    return mask, None
-
-
-def _stored_labels(labels: LabelSet, binary: bool) -> LabelSet:
-    """Say what the values of the PNGs stand for: the predictor's classes, whatever its training data stored."""
-    if not binary:
-        return LabelSet(labels.labels, {**{index: index for index in range(len(labels))}, labels.void: VOID})
-    foreground = foreground_of(labels)
-    other = 1 - foreground if len(labels) == 2 else VOID
-    return LabelSet(labels.labels, {0: other, 255: foreground})

@@ -64,16 +64,21 @@ class Journal:
         self._file: BinaryIO = open(self._path, "ab")  # open as long as the journal is
         return self
 
-    def add(self, job: Job, entry: dict[str, Any], bands: tuple[str, ...]) -> None:
+    @staticmethod
+    def line(job: Job, entry: dict[str, Any], bands: tuple[str, ...]) -> bytes:
+        """Put what is known of an image into the line that ``add`` takes."""
+        text = json.dumps({"stamp": job.stamp, "bands": bands, **entry}, ensure_ascii=False, allow_nan=False)
+        return text.encode("utf-8", "backslashreplace") + b"\n"
+
+    def add(self, job: Job, line: bytes, bands: tuple[str, ...]) -> None:
         """Add an image whose pictures are written.
 
         Raises:
             StorageError: there is no space left.
         """
-        text = json.dumps({"stamp": job.stamp, "bands": bands, **entry}, ensure_ascii=False, allow_nan=False)
         place = self._file.tell()
         try:
-            self._file.write(text.encode("utf-8", "backslashreplace") + b"\n")
+            self._file.write(line)
             self._file.flush()
         except OSError as error:
             raise StorageError(f"{self._path}: cannot be written: {error.strerror}; free some space and start again") from error
@@ -86,7 +91,7 @@ class Journal:
 
     def _has_pictures(self, job: Job, line: bytes) -> bool:
         drawn = job.overlay and b'"overlay": null' not in line.partition(b'"segments": ')[0]  # none of sides too long for JPEG
-        names = [job.mask, *([job.overlay] if drawn else [])]
+        names = [job.mask, *([job.overlay] if drawn else []), *([job.map] if job.map else [])]
         return all((self.folder / name).is_file() for name in names)
 
     def _publish(self) -> None:
@@ -120,9 +125,14 @@ class Journal:
                     yield job, file.readline().rstrip(b"\n")
 
 
+def entries(folder: Path) -> Iterator[dict[str, Any]]:
+    """Read the entries of the ``segments.json`` of ``folder``, one image at a time."""
+    yield from (json.loads(line) for _, _, line in _lines(folder / "segments.json"))
+
+
 def count_segments(folder: Path) -> int:
-    """Count the segments in the ``segments.json`` of ``folder``, one image at a time."""
-    return sum(len(json.loads(line)["segments"]) for _, _, line in _lines(folder / "segments.json"))
+    """Count the segments in the ``segments.json`` of ``folder``."""
+    return sum(len(entry["segments"]) for entry in entries(folder))
 
 
 def _lines(path: Path) -> Iterator[tuple[str, tuple[str, ...], bytes]]:

@@ -9,13 +9,14 @@ from pixelwise.core.errors import OptionError
 from pixelwise.core.image import Image
 from pixelwise.core.predictor import PLAIN, Predictor, Request
 from pixelwise.core.segmentation import Segmentation
+from pixelwise.core.streaming import Streaming
 from pixelwise.methods.effort import effort
 from pixelwise.predict.fingerprint import fingerprint
 
 _APART = 0.2  # seconds between two shares that are told: loops call thousands of times
 
 
-class Limited:
+class Limited(Streaming):
     """Segments images one by one, each within so many seconds; a ``Predictor``.
 
     Methods look at the clock between the rounds of their loops; a single pass of a network or of a library's function is not

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 
 from pixelwise.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
@@ -15,6 +16,8 @@ from pixelwise.core.masks import DisjointMasks
 from pixelwise.core.segmentation import Segmentation
 
 _BLOCK = 2**18  # pixels measured at once: what they need stays in the processor's cache
+_FEW = 24  # segments: as many masks take the time of one pass over all segments
+_CV_BANDS = 4  # whose means OpenCV gives
 _AROUND = ((-1, 0, 2), (1, 0, 2), (0, -1, 2), (0, 1, 2), (-1, -1, 10), (-1, 1, 10), (1, -1, 10), (1, 1, 10))
 _STEPS = np.zeros(50)  # by 1 + 2 for each of four neighbours on the outline + 10 for each diagonal one
 _STEPS[[5, 7, 15, 17, 25, 27]] = 1.0
@@ -31,34 +34,71 @@ class Figures:
         centroids: (S, 2) x, y; NaN for an empty segment.
         perimeters: (S,) in pixels.
         colours: (S, C) the mean of each band, from 0 to 255; NaN for an empty segment.
+        boxes: (S, 4) left, top, right, bottom, exclusive, zeros for an empty segment; None where another pass is needed.
     """
 
     areas: IntArray
     centroids: FloatArray
     perimeters: FloatArray
     colours: FloatArray
+    boxes: IntArray | None = None
 
 
 def figures(ids: IntArray, count: int, pixels: AnyArray) -> Figures:
     """Measure the segments 1 to ``count`` of an id map (H, W) over pixels (H, W, C), in blocks of rows."""
     height, width = ids.shape
-    sums = np.zeros((4 + pixels.shape[2], count + 1))  # pixels, x, y, outline, one row a band
-    across = np.arange(width, dtype=np.float64)
+    bands = pixels.shape[2]
+    sums = np.zeros((4 + bands, count + 1))  # pixels, x, y, outline, one row a band
+    boxes = None
+    if count <= _FEW and pixels.dtype == np.uint8 and bands <= _CV_BANDS:
+        boxes = np.tile([width, height, 0, 0], (count + 1, 1))
     step = max(1, _BLOCK // max(width, 1))
     for top in range(0, height, step):
-        block = ids[top : top + step]
-        flat = block.ravel().astype(np.intp)
-        rows = np.repeat(np.arange(top, top + len(block), dtype=np.float64), width)
-        bands = _on_255(pixels[top : top + step]).reshape(len(flat), -1)
-        for row, values in zip(sums, (None, np.tile(across, len(block)), rows), strict=False):
-            row += np.bincount(flat, values, count + 1)
+        block = ids[top : top + step], count, pixels[top : top + step]
+        part = _by_bins(*block) if boxes is None else _by_masks(*block, boxes, top)
+        sums[:3] += part[:3]
+        sums[2] += top * part[0]
         sums[3] += _outlines(ids, top, min(top + step, height), count)
-        for row, band in zip(sums[4:], bands.T, strict=True):
-            row += np.bincount(flat, band, count + 1)
+        sums[4:] += part[3:]
     sums = sums[:, 1:]
     with np.errstate(invalid="ignore"):  # 0 / 0 of an empty segment
         means = sums / sums[0]
-    return Figures(sums[0].astype(np.int64), means[1:3].T, sums[3], means[4:].T)
+    found = None if boxes is None else np.where(sums[0][:, None] > 0, boxes[1:], 0)
+    return Figures(sums[0].astype(np.int64), means[1:3].T, sums[3], means[4:].T, found)
+
+
+def _by_masks(ids: IntArray, count: int, pixels: AnyArray, boxes: IntArray, top: int) -> FloatArray:
+    """Sum pixels, x, y and each band (3 + C, count + 1) over the segments of a block, one mask at a time: fast for few.
+
+    ``boxes`` (count + 1, 4) are widened, in place, by what the block, whose first row is ``top``, has of each segment.
+    """
+    sums = np.zeros((3 + pixels.shape[2], count + 1))
+    pixels = np.ascontiguousarray(pixels)
+    across, down = np.arange(ids.shape[1], dtype=np.float64), np.arange(ids.shape[0], dtype=np.float64)
+    for index in range(1, count + 1):
+        mask = (ids == index).view(np.uint8)
+        columns = cv2.reduce(mask, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0]
+        area = int(columns.sum())
+        if not area:
+            continue
+        rows = cv2.reduce(mask, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[:, 0]
+        colours = np.array(cv2.mean(pixels, mask)[: pixels.shape[2]])
+        sums[:, index] = area, columns @ across, rows @ down, *np.rint(colours * area)
+        wide, high = np.flatnonzero(columns), np.flatnonzero(rows)
+        first, last = (wide[0], top + high[0]), (wide[-1] + 1, top + high[-1] + 1)
+        boxes[index, :2] = np.minimum(boxes[index, :2], first)
+        boxes[index, 2:] = np.maximum(boxes[index, 2:], last)
+    return sums
+
+
+def _by_bins(ids: IntArray, count: int, pixels: AnyArray) -> FloatArray:
+    """Sum the same in one pass over all segments: as fast for thousands as for ten, and for any depth and number of bands."""
+    height, width = ids.shape
+    flat = ids.ravel().astype(np.intp)
+    across = np.tile(np.arange(width, dtype=np.float64), height)
+    down = np.repeat(np.arange(height, dtype=np.float64), width)
+    bands = _on_255(pixels).reshape(len(flat), -1)
+    return np.stack([np.bincount(flat, values, count + 1) for values in (None, across, down, *bands.T)])
 
 
 def _on_255(pixels: AnyArray) -> AnyArray:
@@ -111,8 +151,9 @@ def measure(image: Image, found: Segmentation) -> Iterator[dict[str, Any]]:
     ``mean_colour`` has one number a band, from 0 to 255.
     """
     masks = found.masks
-    boxes, runs = masks.boxes(), masks.run_lengths()
     together = figures(masks.ids, len(masks), image.pixels) if isinstance(masks, DisjointMasks) else None
+    boxes = masks.boxes() if together is None or together.boxes is None else together.boxes
+    runs = masks.run_lengths()
     for index, (left, top, right, bottom) in enumerate(boxes.tolist()):
         if together is None:
             crop = masks.mask(index)[top:bottom, left:right].astype(np.uint8)

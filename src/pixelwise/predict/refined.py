@@ -10,6 +10,7 @@ from pixelwise.core.errors import OptionError
 from pixelwise.core.image import Image, as_image
 from pixelwise.core.predictor import PLAIN, Predictor, Request
 from pixelwise.core.segmentation import Kind, Segmentation
+from pixelwise.core.streaming import Streaming
 from pixelwise.predict.decision import threshold_of
 from pixelwise.predict.fingerprint import fingerprint
 from pixelwise.predict.portions import portions
@@ -18,7 +19,7 @@ from pixelwise.refine.refiner import Refiner, chain
 _VALUES = 2**26  # probabilities of the images given to the predictor at once
 
 
-class Refined:
+class Refined(Streaming):
     """A predictor whose segmentations go through refiners, from left to right; a ``Predictor``.
 
     >>> from pixelwise.methods.predictor import Method

@@ -8,8 +8,8 @@ import numpy as np
 
 from pixelwise.core.arrays import BoolArray, FloatArray
 from pixelwise.core.errors import OptionError
+from pixelwise.core.resources import usable_cores
 from pixelwise.core.sample import Dataset, Sample
-from pixelwise.train.machine import usable_cores
 
 WeightRule: TypeAlias = Literal["none", "log", "median"]
 

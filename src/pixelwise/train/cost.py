@@ -23,6 +23,7 @@ from pixelwise.core.arrays import Size
 from pixelwise.core.errors import OptionError, TrainingError
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.masks import DisjointMasks
+from pixelwise.core.resources import resident_memory
 from pixelwise.core.segmentation import Kind, Segmentation
 from pixelwise.models import MODELS, checkpoint
 from pixelwise.models.heads.base import Targets
@@ -31,7 +32,7 @@ from pixelwise.models.recompute import frozen_norms
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.train.failures import SINGLE_VALUE, first_line, is_out_of_memory, is_single_value
 from pixelwise.train.loader import Crops, collate
-from pixelwise.train.machine import Machine, resident_memory
+from pixelwise.train.machine import Machine
 
 COPIES = 5  # of the weights: themselves, gradients, the optimiser's two moments, the running average
 _OBJECTS = 8  # in the images that steps are tried on

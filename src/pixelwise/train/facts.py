@@ -14,8 +14,8 @@ import numpy as np
 
 from pixelwise.core.arrays import AnyArray, FloatArray, IntArray, Size
 from pixelwise.core.errors import OptionError
+from pixelwise.core.resources import usable_cores
 from pixelwise.core.sample import Dataset, Sample
-from pixelwise.train.machine import usable_cores
 
 SIZES, PIXELS = 400, 64  # images whose sizes, and whose pixels, are looked at
 

@@ -11,10 +11,10 @@ import torch
 from pixelwise.augment import AugmentOptions
 from pixelwise.core.arrays import FloatArray
 from pixelwise.core.errors import TrainingError
+from pixelwise.core.resources import free_memory, resident_memory
 from pixelwise.core.sample import Dataset
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.train.loop import Loop
-from pixelwise.train.machine import free_memory, resident_memory
 from pixelwise.train.options import TrainOptions
 from pixelwise.train.trial import trial_of
 

@@ -9,6 +9,7 @@ import torch
 from pixelwise.augment import AugmentOptions
 from pixelwise.core.errors import OptionError, TrainingError
 from pixelwise.core.options import to_table
+from pixelwise.core.resources import usable_cores
 from pixelwise.core.sample import Dataset
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.train.balance import class_weights
@@ -18,7 +19,7 @@ from pixelwise.train.facts import look_at
 from pixelwise.train.interrupt import gentle_stop
 from pixelwise.train.loggers import listening
 from pixelwise.train.loop import Loop
-from pixelwise.train.machine import keep_freed_memory, this_machine, usable_cores
+from pixelwise.train.machine import keep_freed_memory, this_machine
 from pixelwise.train.options import DataOptions, Recipe, TrainOptions
 from pixelwise.train.plan import plan
 from pixelwise.train.reporter import Reporter

@@ -12,6 +12,7 @@ from lightning.fabric import Fabric
 
 from pixelwise.augment import AugmentOptions
 from pixelwise.core.errors import OptionError, PixelwiseError, TrainingError
+from pixelwise.core.resources import free_memory, usable_cores
 from pixelwise.core.sample import Dataset
 from pixelwise.models.recompute import frozen_norms, recomputed
 from pixelwise.models.segmenter import Segmenter
@@ -24,7 +25,6 @@ from pixelwise.train.goal import goal_of
 from pixelwise.train.keeper import Keeper
 from pixelwise.train.loader import Batch, Crops, Order, batches
 from pixelwise.train.loggers import Loggers
-from pixelwise.train.machine import free_memory, usable_cores
 from pixelwise.train.optimise import Average, make_optimiser
 from pixelwise.train.options import TrainOptions
 from pixelwise.train.reporter import Reporter, duration

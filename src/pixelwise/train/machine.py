@@ -1,7 +1,6 @@
 """What this machine can do, and the settings that make a CPU train fast on it."""
 
 import ctypes
-import os
 import platform
 import sys
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 
 from pixelwise.core.errors import OptionError
+from pixelwise.core.resources import cpu_has_bf16, free_memory, usable_cores
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
@@ -47,34 +47,7 @@ def this_machine(device: str = "auto") -> Machine:
     if device == "cuda":
         has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
         return Machine("cuda", torch.cuda.get_device_name(), usable_cores(), torch.cuda.mem_get_info()[0], has_bf16)
-    return Machine(device, _processor(), usable_cores(), free_memory(), device == "cpu" and _cpu_has_bf16())
-
-
-def usable_cores() -> int:
-    """Count the cores this process may use, which in a container are fewer than the machine has."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = Path("/sys/fs/cgroup/cpu.max")
-    if quota.is_file():
-        limit, _, period = quota.read_text().strip().partition(" ")
-        if limit.isdigit() and period.isdigit():
-            cores = min(cores, max(1, round(int(limit) / int(period))))
-    return max(cores, 1)
-
-
-def free_memory() -> int:
-    """Give the bytes of main memory that can be had without swapping; 4 GiB where the system does not say."""
-    information = Path("/proc/meminfo")
-    if information.is_file():
-        for line in information.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    return 4 * 2**30
-
-
-def resident_memory() -> int:
-    """Give the bytes of main memory this process holds; 0 where the system does not say."""
-    status = Path("/proc/self/statm")
-    return int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if status.is_file() else 0
+    return Machine(device, _processor(), usable_cores(), free_memory(), device == "cpu" and cpu_has_bf16())
 
 
 def _processor() -> str:
@@ -84,19 +57,6 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
-
-
-def _cpu_has_bf16() -> bool:
-    """Tell whether the CPU reports avx512_bf16, AMX or Arm's bf16: without them bfloat16 is slower than float32."""
-    information = Path("/proc/cpuinfo")
-    if not information.is_file():
-        return False
-    flags = set()
-    for line in information.read_text().splitlines():
-        if line.startswith(("flags", "Features")):
-            flags = set(line.partition(":")[2].split())
-            break
-    return bool(flags & {"avx512_bf16", "amx_bf16", "bf16"})
 
 
 def keep_freed_memory() -> bool:

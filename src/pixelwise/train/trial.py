@@ -8,11 +8,12 @@ import numpy as np
 import torch
 
 from pixelwise.augment import AugmentOptions
+from pixelwise.core.resources import usable_cores
 from pixelwise.core.sample import Dataset
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.train.devices import alone, processes_here, ranks
 from pixelwise.train.loop import Loop
-from pixelwise.train.machine import keep_freed_memory, usable_cores
+from pixelwise.train.machine import keep_freed_memory
 from pixelwise.train.options import TrainOptions
 from pixelwise.train.validate import validate
 

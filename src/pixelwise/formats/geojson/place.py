@@ -15,6 +15,7 @@ import numpy as np
 from pixelwise.core import tiff
 from pixelwise.core.arrays import AnyArray, FloatArray
 from pixelwise.core.errors import DataError, MissingExtra, UnreadableFile
+from pixelwise.core.raster_place import affine_of
 
 WORLD = frozenset({".tfw", ".tifw", ".tiffw", ".jgw", ".jpgw", ".jpegw", ".pgw", ".pngw", ".wld", ".bpw", ".j2w"})
 OTHER = "a system without an EPSG number"
@@ -92,25 +93,10 @@ def _from_tags(picture: Path) -> Place | None:
         with tifffile.TiffFile(picture) as file:
             page: Any = file.pages[0]
             tags = {key: value for key, value in dict(page.geotiff_tags or {}).items() if value is not None}
-        affine = _affine(tags)
+        affine = affine_of(tags)
     except Exception:  # a damaged TIFF raises anything; it is named when the picture is read
         return None
     return None if affine is None else Place(picture, affine, _system(tags))
-
-
-def _affine(tags: Mapping[str, Any]) -> tuple[float, float, float, float, float, float] | None:
-    """Take the transformation, or scale and tie point; half a pixel off where those mean the middle of pixels."""
-    if (matrix := tags.get("ModelTransformation")) is not None:
-        a, b, _, c, d, e, _, f = (float(one) for one in np.asarray(matrix, np.float64).ravel()[:8])
-    elif "ModelPixelScale" in tags and "ModelTiepoint" in tags:
-        across, down = (float(one) for one in np.asarray(tags["ModelPixelScale"], np.float64).ravel()[:2])
-        column, row, _, x, y, _ = (float(one) for one in np.asarray(tags["ModelTiepoint"], np.float64).ravel()[:6])
-        a, b, c, d, e, f = across, 0.0, x - column * across, 0.0, -down, y + row * down
-    else:
-        return None
-    if int(tags.get("GTRasterTypeGeoKey", 1)) == 2:
-        c, f = c - (a + b) / 2, f - (d + e) / 2
-    return a, b, c, d, e, f
 
 
 def _system(tags: Mapping[str, Any]) -> str:

@@ -30,12 +30,15 @@ class Head(nn.Module, ABC):
         takes_two: whether ``loss`` takes a second truth of each image: targets named ``second_…`` beside its own, and the
             ``share`` (N,) that the first of the two counts. MixUp of classes makes them.
         class_weights: (L,) weights of the classes in the loss; None weighs them alike.
+        has_temperature: whether ``reduce`` divides logits by ``temperature``, which the segmenter takes from its card.
     """
 
     ragged: frozenset[str] = frozenset()
     class_rows: tuple[str, ...] = ()
     is_dense: bool = True
     takes_two: bool = False
+    has_temperature: bool = False
+    temperature: float = 1.0
     class_weights: Tensor | None
 
     @abstractmethod

@@ -13,6 +13,7 @@ from pixelwise.core.errors import OptionError
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.predictor import Request
 from pixelwise.core.segmentation import Kind, Segmentation
+from pixelwise.decode import pixel_strips
 from pixelwise.decode.frame import Frame
 from pixelwise.models.heads.base import Head, Targets
 from pixelwise.models.heads.reading import reading_of
@@ -64,6 +65,7 @@ class PixelHead(Head):
     """
 
     class_rows = ("classify.weight", "classify.bias")
+    has_temperature = True
 
     def __init__(
         self,
@@ -138,11 +140,24 @@ class PixelHead(Head):
         """Give what decoding needs at (H, W): the classes, how sure they are, and all probabilities if asked."""
         # softmax takes half the time on class planes, max and sum on pixels
         logits = raw.logits.contiguous() if probabilities else raw.logits
+        if self.temperature != 1:
+            logits = logits.float() / self.temperature  # before they are enlarged: there are fewer
+        if not probabilities and self.reading.wins and _in_strips(logits, size):
+            found = pixel_strips.reduced(logits.float().contiguous().numpy(), size, torch.get_num_threads())
+            return type(found)(*(torch.from_numpy(part) for part in found))  # type: ignore[arg-type]
         return self.reading.reduce(_resized(logits, size), probabilities)
 
     def decode(self, reduced: Any, frames: Sequence[Frame], labels: LabelSet, request: Request) -> list[Segmentation]:
         """Make one segmentation an image, of the head's kind."""
         return self.reading.decode(reduced, frames, labels, request)
+
+
+def _in_strips(logits: Tensor, size: Size) -> bool:
+    """Tell whether NumPy may take the classes: on a CPU, outside any graph that is being recorded."""
+    recorded = torch.jit.is_tracing() or torch.compiler.is_compiling() or torch.onnx.is_in_onnx_export()
+    if recorded or logits.device.type != "cpu" or logits.requires_grad:
+        return False
+    return pixel_strips.fits((logits.shape[-2], logits.shape[-1]), size)
 
 
 def _apart(logits: Tensor, targets: Any) -> tuple[Tensor, Any]:

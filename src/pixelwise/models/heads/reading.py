@@ -28,7 +28,13 @@ from pixelwise.models.losses.pixels import Pixels
 
 
 class Reading(ABC):
-    """One way to read logits; the two below are final."""
+    """One way to read logits; the two below are final.
+
+    Attributes:
+        wins: whether a pixel has the one class of its highest logit.
+    """
+
+    wins: bool = False
 
     @abstractmethod
     def targets(self, truth: Segmentation, wants_distances: bool) -> dict[str, AnyArray]:
@@ -49,6 +55,8 @@ class Reading(ABC):
 
 class OneClass(Reading):
     """Semantic: the classes share a softmax, and a pixel is of the most probable one."""
+
+    wins = True
 
     def __init__(self, void: int) -> None:
         self.void = void
