@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import softmax
 
 from pixelwise.predict.blending import FLOOR, Blend, weights
 from pixelwise.predict.tiling import Tiling
@@ -51,6 +52,7 @@ def test_gaussian_weights_follow_the_formula_and_hann_weights_of_two_tiles_add_u
 @pytest.mark.parametrize("size", [(23, 37), (9, 60), (40, 5)])
 @pytest.mark.parametrize("join", ["gaussian", "hann"])
 def test_blended_tiles_are_the_weighted_mean_of_all_tiles(size, join):
+    """The mean is that of probabilities, and of a Gaussian that of logits."""
     tiling, rng = Tiling((10, 12), 4, join), np.random.default_rng(0)
     rows, columns = tiling.spans(size)
     blend = Blend(2, tiling, rows, columns, range(len(columns)))
@@ -59,12 +61,15 @@ def test_blended_tiles_are_the_weighted_mean_of_all_tiles(size, join):
     places, across = tiling.supports(rows), tiling.supports(columns)
     for row, high in enumerate(rows):
         for column, wide in enumerate(columns):
-            tile = rng.random((2, high.stop - high.start, wide.stop - wide.start)).astype(np.float32)
+            logits = rng.normal(size=(2, high.stop - high.start, wide.stop - wide.start))
+            tile = softmax(logits, axis=0).astype(np.float32)
+            meant = logits if join == "gaussian" else tile
             (top, bottom), (left, right) = places[row], across[column]
-            own = tile[:, top - high.start : bottom - high.start, left - wide.start : right - wide.start]
+            own = meant[:, top - high.start : bottom - high.start, left - wide.start : right - wide.start]
             weight = np.maximum(np.outer(down[row], along[column]), FLOOR if join == "gaussian" else 0)
             wanted[:, top:bottom, left:right] += weight * own
             total[top:bottom, left:right] += weight
             ready = blend.add(row, column, tile)
             found[:, top : top + ready.shape[1], left : left + ready.shape[2]] += ready
-    np.testing.assert_allclose(found, wanted / total, atol=1e-6)
+    mean = wanted / total
+    np.testing.assert_allclose(found, softmax(mean, axis=0) if join == "gaussian" else mean, atol=1e-6)

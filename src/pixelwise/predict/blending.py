@@ -1,5 +1,8 @@
 """Weighted means of the probabilities of overlapping tiles, of which only the seams are held.
 
+``hann`` takes the arithmetic mean. ``gaussian`` takes the geometric one, brought back to a sum of 1: that is the softmax of the
+mean logits, which is what MONAI's sliding window has for a network's logits, so that both choose the same class.
+
 A pixel's weight in a tile is a product of a weight along its row and one along its column; beside the weighted sums of the
 classes, the sum of the weights is held as one more plane. A tile's border that is the image's own has no other tile beyond it,
 and there the sum of the weights makes up for small ones.
@@ -17,6 +20,7 @@ from pixelwise.predict.tiling import Tiling
 
 SIGMA = 0.125  # of the Gaussian, in parts of the tile,
 FLOOR = 1e-3  # and its least weight, of a pixel: both as in MONAI's sliding window, so that results can be compared
+_TINY = 1e-30  # stands for a probability of 0, of which there is no logarithm
 
 
 def weights(tiling: Tiling, laid: Sequence[Span]) -> list[FloatArray]:
@@ -61,6 +65,7 @@ class Blend:
     def __init__(self, classes: int, tiling: Tiling, rows: Sequence[Span], columns: Sequence[Span], panel: range) -> None:
         """Make room for the sums of a panel of columns; ``rows`` and ``columns`` are those of all tiles."""
         self._spans = rows, columns
+        self._is_geometric = tiling.join == "gaussian"
         self._least = FLOOR if tiling.join == "gaussian" else 0.0
         self._rows, self._columns, self._first = tiling.supports(rows), tiling.supports(columns), panel.start
         self._down, self._along = weights(tiling, rows), weights(tiling, columns)
@@ -82,13 +87,16 @@ class Blend:
         down, along = top - self._spans[0][row].start, left - self._spans[1][column].start
         window[-1] += weight
         for sums, each in zip(window[:-1], probabilities, strict=True):
-            own = each[down : down + bottom - top, along : along + right - left]
-            cv2.accumulateProduct(np.ascontiguousarray(own, np.float32), weight, sums)
+            own = np.ascontiguousarray(each[down : down + bottom - top, along : along + right - left], np.float32)
+            cv2.accumulateProduct(np.log(np.maximum(own, _TINY)) if self._is_geometric else own, weight, sums)
         done = (self._rows[row + 1][0] if row + 1 < len(self._rows) else bottom) - top
         ready = (self._columns[column + 1][0] if column + 1 < len(self._columns) else right) - left
         self._below[:, : bottom - top - done, left - self._left : left - self._left + ready] = window[:, done:, :ready]
         found = window[:-1, :done, :ready]
         found /= window[-1, :done, :ready]  # in place: what is finished is not looked at again
+        if self._is_geometric:
+            np.exp(found, out=found)
+            found /= found.sum(axis=0)
         return found
 
     def _move(self, row: int, column: int, window: FloatArray) -> None:
