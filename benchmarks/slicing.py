@@ -6,7 +6,7 @@ trained at, so both are told apart here:
 
 * fitted: the whole image, reduced until its longer side is that of a tile, as a network of a fixed input size is given it;
 * whole: the whole image at the network's own scale;
-* tiles: the same scale, in tiles that overlap; objects are joined over them (``predict/joined.py``);
+* tiles: the same scale, in tiles that overlap; objects are joined over them (``predict/tiles/joined.py``);
 * enlarged: tiles, each shown larger.
 
 Between whole and tiles nothing is gained by size: what is lost there, seams cost. AP is COCO's, so of an image the best 100
@@ -32,9 +32,9 @@ from pixelwise.core.image import Image
 from pixelwise.core.predictor import PLAIN, Predictor, Request
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.curate.split_lists import read_with_lists
-from pixelwise.predict.joined import Joined
 from pixelwise.predict.network import Network
-from pixelwise.predict.tiling import Tiling
+from pixelwise.predict.tiles.joined import Joined
+from pixelwise.predict.tiles.tiling import Tiling
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("PIXELWISE_SHARED_DATA", ROOT / ".." / "shared" / "data")) / "nuclei"

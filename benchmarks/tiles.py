@@ -60,10 +60,10 @@ def prepare(folder: Path, size: tuple[int, int]) -> None:
 def ours(name: str, model: Any, pixels: Any) -> Callable[[], Any]:
     """Give what segments the photograph with ``Tiled``, or with ``blocks`` on MONAI's grid."""
     from pixelwise.core.image import Image
-    from pixelwise.core.raster import ImageRaster
+    from pixelwise.core.rasters.raster import ImageRaster
     from pixelwise.predict.network import Network
-    from pixelwise.predict.strips import Tiling, blocks
     from pixelwise.predict.tiled import Tiled
+    from pixelwise.predict.tiles.strips import Tiling, blocks
 
     predictor, image = Network(model, "cpu", "bf16" if "bf16" in name else "fp32"), Image(pixels)
     if "gaussian" in name:

@@ -7,7 +7,7 @@ import pytest
 
 from pixelwise.cli.app import run
 from pixelwise.core.image import read_ids, write_ids, write_image
-from pixelwise.predict.video_overlay import FilmWriter
+from pixelwise.predict.videos.overlay import FilmWriter
 
 pytest.importorskip("av")
 

@@ -9,7 +9,7 @@ import tifffile
 
 from pixelwise.cli import main
 from pixelwise.core.image import write_image
-from pixelwise.predict import raster as raster_module
+from pixelwise.predict.rasters import raster as raster_module
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import tifffile
 
-from pixelwise.core import raster_files
 from pixelwise.core.errors import DataError, MissingExtra, MissingFile, UnreadableFile
 from pixelwise.core.image import read_image, write_image
-from pixelwise.core.raster_files import open_raster
-from pixelwise.core.raster_place import GeoReference
-from pixelwise.core.raster_salvaged import Salvaged
-from pixelwise.core.raster_values import Coding, check_coding
+from pixelwise.core.rasters import files as raster_files
+from pixelwise.core.rasters.files import open_raster
+from pixelwise.core.rasters.place import GeoReference
+from pixelwise.core.rasters.salvaged import Salvaged
+from pixelwise.core.rasters.values import Coding, check_coding
 
 WINDOWS = [(slice(0, 70), slice(0, 90)), (slice(13, 57), slice(31, 88)), (slice(69, 70), slice(0, 1))]
 

@@ -10,7 +10,7 @@ import pytest
 
 from pixelwise.core.errors import MissingExtra, MissingFile, OptionError, UnreadableFile
 from pixelwise.core.image import write_image
-from pixelwise.core.video import is_video, open_video
+from pixelwise.core.videos.video import is_video, open_video
 
 av = pytest.importorskip("av")
 RATE = 10

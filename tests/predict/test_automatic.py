@@ -10,10 +10,11 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.predictor import PLAIN
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.methods.predictor import Method
-from pixelwise.predict import automatic, tile_choice
+from pixelwise.predict import automatic
 from pixelwise.predict.automatic import arranged, automatic_tile
 from pixelwise.predict.flipped import Flipped
 from pixelwise.predict.tiled import Tiled
+from pixelwise.predict.tiles import choice as tile_choice
 
 LABELS = LabelSet.of(["a", "b"])
 

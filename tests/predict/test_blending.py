@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import softmax
 
-from pixelwise.predict.blending import FLOOR, Blend, weights
-from pixelwise.predict.tiling import Tiling
+from pixelwise.predict.tiles.blending import FLOOR, Blend, weights
+from pixelwise.predict.tiles.tiling import Tiling
 
 
 @st.composite

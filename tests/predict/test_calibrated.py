@@ -12,7 +12,7 @@ from pixelwise.core.segmentation import Segmentation
 from pixelwise.methods.predictor import Method
 from pixelwise.metrics.evaluate import evaluate
 from pixelwise.predict.calibrated import Calibrated, at_temperature, temperature_of, threshold_at
-from pixelwise.predict.sampled import SampledPixels
+from pixelwise.predict.opinions.sampled import SampledPixels
 
 
 def softmax(logits):

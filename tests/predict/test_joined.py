@@ -11,9 +11,9 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.predictor import Request
 from pixelwise.core.prompt import Prompt
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.predict.joined import Joined
-from pixelwise.predict.joined_matching import Rules
-from pixelwise.predict.tiling import Tiling
+from pixelwise.predict.tiles.joined import Joined
+from pixelwise.predict.tiles.matching import Rules
+from pixelwise.predict.tiles.tiling import Tiling
 
 
 def joined(oracle, tile=(40, 50), overlap=12, rules=None, stride=1):

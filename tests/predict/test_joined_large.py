@@ -9,8 +9,8 @@ from placed_objects import Oracle, Places, Scene
 from pixelwise.core import runs
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.metrics import average_precision
-from pixelwise.predict.joined import Joined
-from pixelwise.predict.tiling import Tiling
+from pixelwise.predict.tiles.joined import Joined
+from pixelwise.predict.tiles.tiling import Tiling
 
 _ALL = 100  # objects of a class in an image that average precision looks at
 

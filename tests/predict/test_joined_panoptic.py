@@ -12,8 +12,8 @@ from pixelwise.core.masks import DisjointMasks, OverlappingMasks
 from pixelwise.core.predictor import PLAIN
 from pixelwise.core.runs import encode
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.predict.joined import Joined
-from pixelwise.predict.tiling import Tiling
+from pixelwise.predict.tiles.joined import Joined
+from pixelwise.predict.tiles.tiling import Tiling
 
 LABELS = LabelSet.of(["sky", "water", "ball", "tree"], things=["ball", "tree"])
 

@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 import tifffile
 
-from pixelwise.core import raster_files
 from pixelwise.core.card import Card
 from pixelwise.core.errors import DataError, OptionError, StorageError, TooLarge
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.predictor import PLAIN
+from pixelwise.core.rasters import files as raster_files
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.predict import raster_written
-from pixelwise.predict.raster import predict_raster, tiling_for
-from pixelwise.predict.raster_store import Store
-from pixelwise.predict.tiling import Tiling
+from pixelwise.predict.rasters import written as raster_written
+from pixelwise.predict.rasters.raster import predict_raster, tiling_for
+from pixelwise.predict.rasters.store import Store
+from pixelwise.predict.tiles.tiling import Tiling
 
 LABELS = LabelSet.of(["dark", "middle", "bright"])
 TILING = Tiling((32, 32), 8)

@@ -14,13 +14,13 @@ from pixelwise.core.image import RGB, Image
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.predictor import PLAIN, Request
 from pixelwise.core.prompt import Prompt
-from pixelwise.core.raster import ImageRaster
+from pixelwise.core.rasters.raster import ImageRaster
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.decode.frame import Frame
 from pixelwise.methods.predictor import Method
 from pixelwise.predict.decision import Decided
-from pixelwise.predict.strips import JOINS, Tiling, blocks
 from pixelwise.predict.tiled import Tiled
+from pixelwise.predict.tiles.strips import JOINS, Tiling, blocks
 
 LABELS = LabelSet.of(["a", "b", "c"])
 WANTED = Request(probabilities=True)

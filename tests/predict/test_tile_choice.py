@@ -10,8 +10,8 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.predictor import PLAIN, Request
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.methods.predictor import Method
-from pixelwise.predict.tile_choice import choose, reach_of, size_text, stride_of
 from pixelwise.predict.tiled import Tiled
+from pixelwise.predict.tiles.choice import choose, reach_of, size_text, stride_of
 
 LABELS = LabelSet.of([str(index) for index in range(23)])
 WANTED = Request(probabilities=True)

@@ -12,10 +12,10 @@ from pixelwise.core.predictor import PLAIN, Request
 from pixelwise.core.prompt import Prompt
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.methods.predictor import Method
-from pixelwise.predict import tile_choice
 from pixelwise.predict.decision import Decided
 from pixelwise.predict.flipped import Flipped
 from pixelwise.predict.tiled import Tiled
+from pixelwise.predict.tiles import choice as tile_choice
 
 LABELS = LabelSet.of(["background", "a", "b"])
 TWO = LabelSet.of(["background", "a"])

@@ -12,9 +12,9 @@ from pixelwise.core.segmentation import Segmentation
 from pixelwise.methods.predictor import Method
 from pixelwise.predict.refined import Refined
 from pixelwise.predict.tracked import Tracked
-from pixelwise.predict.tracking_motion import Motion
-from pixelwise.predict.tracking_shapes import Shape, overlaps
-from pixelwise.predict.tracking_tracks import Tracking
+from pixelwise.predict.tracking.motion import Motion
+from pixelwise.predict.tracking.shapes import Shape, overlaps
+from pixelwise.predict.tracking.tracks import Tracking
 from pixelwise.scenes import video
 
 SIZE = (60, 120)

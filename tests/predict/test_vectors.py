@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from pixelwise.core.errors import MissingExtra, OptionError
-from pixelwise.core.raster_place import GeoReference
-from pixelwise.predict.vectors import check_vectors, write_vectors
+from pixelwise.core.rasters.place import GeoReference
+from pixelwise.predict.vectors.vectors import check_vectors, write_vectors
 
 UTM = GeoReference((2.0, 0.0, 500000.0, 0.0, -2.0, 5000000.0), "EPSG:32633", 32633, 1.0)
 DEGREES = GeoReference((0.001, 0.0, 15.0, 0.0, -0.001, 45.0), "EPSG:4326", 4326)

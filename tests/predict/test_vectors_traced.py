@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pixelwise.predict.vectors_simplified import simplified
-from pixelwise.predict.vectors_traced import regions
+from pixelwise.predict.vectors.simplified import simplified
+from pixelwise.predict.vectors.traced import regions
 
 
 def traced(ids, void=0, band=None):

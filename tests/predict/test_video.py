@@ -13,14 +13,14 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.predictor import PLAIN
 from pixelwise.core.prompt import Prompt
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.core.video import Frame, open_video
+from pixelwise.core.videos.video import Frame, open_video
 from pixelwise.formats import read
 from pixelwise.formats.mots.find import Lines
 from pixelwise.methods.predictor import Method
 from pixelwise.predict.refined import Refined
-from pixelwise.predict.video import predict_video
-from pixelwise.predict.video_overlay import FilmWriter
-from pixelwise.predict.video_realtime import Live
+from pixelwise.predict.videos.overlay import FilmWriter
+from pixelwise.predict.videos.realtime import Live
+from pixelwise.predict.videos.video import predict_video
 
 pytest.importorskip("av")
 LABELS = LabelSet.of(["ground", "thing"], things=["thing"])
@@ -251,7 +251,7 @@ def test_frames_dropped_are_told(tmp_path, monkeypatch):
             now[0] += 0.25
             return super()._one(image)
 
-    monkeypatch.setattr(importlib.import_module("pixelwise.predict.video_work"), "Live", Slow)
+    monkeypatch.setattr(importlib.import_module("pixelwise.predict.videos.work"), "Live", Slow)
     summary = predict_video(Lagging(), film(tmp_path / "clip.mp4"), tmp_path / "out", realtime=True)
     assert summary.dropped > 0
     assert summary.count + summary.dropped == 8

@@ -4,7 +4,7 @@ import numpy as np
 
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.predict.voted import voted
+from pixelwise.predict.opinions.voted import voted
 
 LABELS = LabelSet.of(["cell", "rod"])
 SIZE = (12, 12)

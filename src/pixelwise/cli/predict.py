@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pixelwise.core.predictor import Predictor
     from pixelwise.predict.folder import Summary
-    from pixelwise.predict.raster_summary import RasterSummary
+    from pixelwise.predict.rasters.summary import RasterSummary
 
 
 def predict(

@@ -13,10 +13,10 @@ from pixelwise.core.errors import MissingFile, OptionError, PixelwiseError, RunI
 if TYPE_CHECKING:
     from pixelwise.core.predictor import Predictor
     from pixelwise.predict.folder import Summary
-    from pixelwise.predict.raster_summary import RasterSummary
-    from pixelwise.predict.tile_choice import JoinOption
-    from pixelwise.predict.tiling import Tiling
-    from pixelwise.predict.vectors import VectorFormat
+    from pixelwise.predict.rasters.summary import RasterSummary
+    from pixelwise.predict.tiles.choice import JoinOption
+    from pixelwise.predict.tiles.tiling import Tiling
+    from pixelwise.predict.vectors.vectors import VectorFormat
 
 VECTORS = "Of rasters, also write the regions as polygons: gpkg (in the raster's reference system) or geojson (WGS 84)."
 SIMPLIFY = "Make polygons simpler, as long as each keeps this intersection over union, such as 0.95, with its region."
@@ -65,7 +65,7 @@ def parted(inputs: Sequence[str], out: Path, as_pictures: bool) -> Found:
 def _is_raster(path: Path) -> bool:
     from pixelwise.core.errors import TooLarge
     from pixelwise.core.image import read_size
-    from pixelwise.core.raster_files import is_placed
+    from pixelwise.core.rasters.files import is_placed
 
     try:
         if is_placed(path):
@@ -116,7 +116,7 @@ class RasterOptions:
         Raises:
             OptionError: one is not what it should be, or polygons are asked for and there is no raster.
         """
-        from pixelwise.predict.vectors import check_vectors
+        from pixelwise.predict.vectors.vectors import check_vectors
 
         form = check_vectors(vectors, simplify)
         if form is not None and not found.rasters:
@@ -140,7 +140,7 @@ class RasterOptions:
             OptionError: an option does not fit.
             StorageError: the disk is full or cannot be written.
         """
-        from pixelwise.predict.raster_listing import enter_rasters
+        from pixelwise.predict.rasters.listing import enter_rasters
 
         done: list[RasterSummary] = []
         failures: list[tuple[str, str]] = list(self.found.missing)
@@ -169,7 +169,7 @@ class RasterOptions:
 
     def _one(self, predictor: "Predictor", path: Path, name: str, out: Path) -> "RasterSummary":
         from pixelwise.cli.progress import Pace, pace_bar
-        from pixelwise.predict.raster import predict_raster
+        from pixelwise.predict.rasters.raster import predict_raster
 
         with pace_bar(path.name, Pace("megapixels")) as progress:
             return predict_raster(
@@ -186,15 +186,15 @@ class RasterOptions:
             )
 
     def _tiling(self, predictor: "Predictor", path: Path) -> "Tiling":
-        from pixelwise.core.raster_files import open_raster
-        from pixelwise.predict.raster import tiling_for
+        from pixelwise.core.rasters.files import open_raster
+        from pixelwise.predict.rasters.raster import tiling_for
 
         with open_raster(path) as file:
             return tiling_for(predictor, file.size, self.tile, self.overlap, self.join, self.memory)
 
     def tell_plans(self, predictor: "Predictor", as_json: bool) -> None:
         """Print what would be done with each raster; beside a plan of pictures as JSON, on standard error."""
-        from pixelwise.core.raster_files import open_raster
+        from pixelwise.core.rasters.files import open_raster
 
         plans = []
         for path, _ in self.found.rasters:

@@ -14,7 +14,7 @@ from pixelwise.core.errors import OptionError, PixelwiseError, StorageError, nea
 if TYPE_CHECKING:
     from pixelwise.core.predictor import Predictor
     from pixelwise.core.prompt import Prompts
-    from pixelwise.predict.video_summary import VideoSummary
+    from pixelwise.predict.videos.summary import VideoSummary
 
 TRACK = "Videos: follow objects, so that each keeps its number; a folder of images is then a video too."
 SMOOTH = "Videos: steady the classes over time: exponential, or flow (carried along by optical flow)."
@@ -78,7 +78,7 @@ def videos_among(inputs: Sequence[str], options: VideoOptions, **others: object)
     Raises:
         OptionError: videos and images are mixed, something is asked of videos and there is none, or an option is for images.
     """
-    from pixelwise.core.video import is_video
+    from pixelwise.core.videos.video import is_video
 
     videos = [one for one in inputs if is_video(one) or (options.are_stated and Path(one).is_dir())]
     rest = [one for one in inputs if one not in videos]
@@ -121,7 +121,7 @@ def run_videos(
 
     def segment(video: Path, name: str) -> "VideoSummary":
         from pixelwise.cli.progress import Pace, pace_bar
-        from pixelwise.predict.video import predict_video
+        from pixelwise.predict.videos.video import predict_video
 
         with pace_bar(video.name, Pace("frames")) as progress:
             return predict_video(
@@ -192,7 +192,7 @@ def followed_from(mask: Path, predictor: "Predictor") -> "Predictor":
     from pixelwise.core.image import read_ids
     from pixelwise.core.masks import from_dense
     from pixelwise.core.segmentation import Segmentation
-    from pixelwise.predict.video_propagated import OBJECT, FollowsPrompts, Propagated
+    from pixelwise.predict.videos.propagated import OBJECT, FollowsPrompts, Propagated
 
     ids, _ = read_ids(mask)
     numbers = np.unique(ids[ids > 0])
@@ -206,7 +206,7 @@ def followed_from(mask: Path, predictor: "Predictor") -> "Predictor":
 
 def tell_plans(videos: Sequence[Path], out: Path, options: VideoOptions, as_json: bool) -> None:
     """Print what videos say of themselves, and where their results would go."""
-    from pixelwise.core.video import open_video
+    from pixelwise.core.videos.video import open_video
 
     plans = []
     for video, name in zip(videos, names_of(videos), strict=True):

@@ -10,7 +10,7 @@ from pixelwise.core.errors import OptionError
 
 if TYPE_CHECKING:
     from pixelwise.core.predictor import Predictor
-    from pixelwise.predict.tile_choice import JoinOption
+    from pixelwise.predict.tiles.choice import JoinOption
     from pixelwise.refine.refiner import Refiner
 
 TILE = "Cut images into tiles of H,W pixels; auto: only those too large for one pass of a network; none: never."

@@ -22,7 +22,7 @@ from pixelwise.models import checkpoint
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.predict.calibrated import at_temperature, pixels_of, temperature_of, threshold_at
 from pixelwise.predict.network import Network
-from pixelwise.predict.sampled import Progress, SampledPixels
+from pixelwise.predict.opinions.sampled import Progress, SampledPixels
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from pixelwise.core.streaming import Streaming
 from pixelwise.predict.fingerprint import fingerprint
 from pixelwise.predict.flipped import Flipped
 from pixelwise.predict.refined import Refined
-from pixelwise.predict.tile_choice import JoinOption, Plan, pixel_bytes, sides_of
 from pixelwise.predict.tiled import Tiled
+from pixelwise.predict.tiles.choice import JoinOption, Plan, pixel_bytes, sides_of
 from pixelwise.predict.views import Views
 from pixelwise.refine.refiner import Refiner
 

@@ -23,11 +23,11 @@ from pixelwise.core.predictor import PLAIN, Predictor, Request
 from pixelwise.core.sample import Dataset
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.core.streaming import Streaming
-from pixelwise.predict.committee import VALUES, decided, refuse_prompts, require_classes
 from pixelwise.predict.decision import BLOCK, probabilities_of, threshold_of
 from pixelwise.predict.fingerprint import fingerprint
+from pixelwise.predict.opinions.committee import VALUES, decided, refuse_prompts, require_classes
+from pixelwise.predict.opinions.sampled import Progress, SampledPixels, sampled_pixels
 from pixelwise.predict.portions import portions
-from pixelwise.predict.sampled import Progress, SampledPixels, sampled_pixels
 
 NEEDED = "a temperature is of class probabilities, so this cannot be calibrated"
 RANGE = (0.05, 20.0)  # of temperatures looked at

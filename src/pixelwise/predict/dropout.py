@@ -19,10 +19,10 @@ from pixelwise.core.image import Image
 from pixelwise.core.predictor import PLAIN, Around, Predictor, Request
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.core.streaming import Streaming
-from pixelwise.predict.committee import Opinion, refuse_prompts, require_classes, segmented
 from pixelwise.predict.decision import probabilities_of
 from pixelwise.predict.fingerprint import fingerprint
 from pixelwise.predict.network import Network
+from pixelwise.predict.opinions.committee import Opinion, refuse_prompts, require_classes, segmented
 
 PASSES = 8
 _LAYERS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)

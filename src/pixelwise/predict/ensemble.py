@@ -23,12 +23,12 @@ from pixelwise.core.predictor import PLAIN, Predictor, Request
 from pixelwise.core.sample import Dataset, relabelled
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.core.streaming import Streaming, refuse_following
-from pixelwise.predict.committee import Opinion, refuse_prompts, segmented, shares_of
 from pixelwise.predict.decision import probabilities_of
 from pixelwise.predict.fingerprint import fingerprint
-from pixelwise.predict.sampled import Progress, sampled_pixels
-from pixelwise.predict.voted import voted
-from pixelwise.predict.weighing import Goal, weighed_by
+from pixelwise.predict.opinions.committee import Opinion, refuse_prompts, segmented, shares_of
+from pixelwise.predict.opinions.sampled import Progress, sampled_pixels
+from pixelwise.predict.opinions.voted import voted
+from pixelwise.predict.opinions.weighing import Goal, weighed_by
 
 
 class Ensemble(Streaming):

@@ -7,7 +7,7 @@ from pixelwise.core.image import Image
 from pixelwise.core.predictor import PLAIN, Predictor, Request
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.core.streaming import Streaming
-from pixelwise.predict.committee import Opinion, refuse_prompts, require_classes
+from pixelwise.predict.opinions.committee import Opinion, refuse_prompts, require_classes
 from pixelwise.predict.views import View, Views
 
 

@@ -16,9 +16,9 @@ from pixelwise.core.segmentation import Segmentation
 from pixelwise.core.streaming import Picture
 from pixelwise.predict.decision import Decided, decide, probabilities_of, threshold_of
 from pixelwise.predict.fingerprint import fingerprint
-from pixelwise.predict.following import streamed
-from pixelwise.predict.tracking_shapes import thumbnail
-from pixelwise.predict.video_flow import flow_between, grey_of
+from pixelwise.predict.tracking.shapes import thumbnail
+from pixelwise.predict.videos.flow import flow_between, grey_of
+from pixelwise.predict.videos.following import streamed
 
 Form = Literal["exponential", "flow"]
 FORMS: tuple[Form, ...] = get_args(Form)

@@ -16,15 +16,15 @@ from pixelwise.core.card import Card
 from pixelwise.core.errors import OptionError
 from pixelwise.core.image import Image, as_image
 from pixelwise.core.predictor import PLAIN, Predictor, Request
-from pixelwise.core.raster import ImageRaster
+from pixelwise.core.rasters.raster import ImageRaster
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.core.streaming import Streaming
 from pixelwise.predict.decision import class_type
 from pixelwise.predict.fingerprint import fingerprint
-from pixelwise.predict.joined import KINDS, Joined
-from pixelwise.predict.strips import blocks
-from pixelwise.predict.tile_choice import JoinOption, Plan, choose, plan
-from pixelwise.predict.tiling import JOINS, Tiling
+from pixelwise.predict.tiles.choice import JoinOption, Plan, choose, plan
+from pixelwise.predict.tiles.joined import KINDS, Joined
+from pixelwise.predict.tiles.strips import blocks
+from pixelwise.predict.tiles.tiling import JOINS, Tiling
 
 
 class Tiled(Streaming):

@@ -14,9 +14,9 @@ from pixelwise.core.predictor import PLAIN, Predictor, Request
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.core.streaming import Picture
 from pixelwise.predict.fingerprint import fingerprint
-from pixelwise.predict.following import streamed
-from pixelwise.predict.tracking_shapes import thumbnail
-from pixelwise.predict.tracking_tracks import Tracking, Tracks
+from pixelwise.predict.tracking.shapes import thumbnail
+from pixelwise.predict.tracking.tracks import Tracking, Tracks
+from pixelwise.predict.videos.following import streamed
 
 NO_OPTIONS = Tracking()
 _CUT = 0.25  # mean change of grey levels, in [0, 1], from which one frame does not follow the other

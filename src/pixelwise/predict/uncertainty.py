@@ -30,9 +30,9 @@ from pixelwise.core.masks import DisjointMasks
 from pixelwise.core.predictor import PLAIN, Predictor, Request
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.core.streaming import Streaming
-from pixelwise.predict.committee import VALUES, Committee, Opinion, decided, gathered
 from pixelwise.predict.decision import probabilities_of, threshold_of
 from pixelwise.predict.fingerprint import fingerprint
+from pixelwise.predict.opinions.committee import VALUES, Committee, Opinion, decided, gathered
 from pixelwise.predict.portions import portions
 
 Measure = Literal["entropy", "margin", "disagreement"]

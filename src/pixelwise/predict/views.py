@@ -18,10 +18,10 @@ from pixelwise.core.masks import Masks
 from pixelwise.core.predictor import PLAIN, Predictor, Request
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.core.streaming import Streaming
-from pixelwise.predict.committee import VALUES, Opinion, refuse_prompts, require_classes, segmented, shares_of
 from pixelwise.predict.decision import probabilities_of
 from pixelwise.predict.fingerprint import fingerprint
-from pixelwise.predict.voted import voted
+from pixelwise.predict.opinions.committee import VALUES, Opinion, refuse_prompts, require_classes, segmented, shares_of
+from pixelwise.predict.opinions.voted import voted
 
 SCALES = (0.75, 1.0, 1.25)
 _LARGEST = 4.0  # sixteen times the pixels

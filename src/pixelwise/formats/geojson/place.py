@@ -15,7 +15,7 @@ import numpy as np
 from pixelwise.core import tiff
 from pixelwise.core.arrays import AnyArray, FloatArray
 from pixelwise.core.errors import DataError, MissingExtra, UnreadableFile
-from pixelwise.core.raster_place import affine_of
+from pixelwise.core.rasters.place import affine_of
 
 WORLD = frozenset({".tfw", ".tifw", ".tiffw", ".jgw", ".jpgw", ".jpegw", ".pgw", ".pngw", ".wld", ".bpw", ".j2w"})
 OTHER = "a system without an EPSG number"

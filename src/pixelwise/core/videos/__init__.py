@@ -1,0 +1,1 @@
+"""Videos that are read frame by frame."""

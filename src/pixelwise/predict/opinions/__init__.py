@@ -1,0 +1,1 @@
+"""Several opinions of one image, from views or models, put together."""

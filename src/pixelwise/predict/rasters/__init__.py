@@ -1,0 +1,1 @@
+"""Rasters on the earth, or too large for memory, block by block."""

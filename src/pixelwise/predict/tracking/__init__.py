@@ -1,0 +1,1 @@
+"""What tracking objects from frame to frame is made of."""

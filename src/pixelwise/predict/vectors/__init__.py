@@ -1,0 +1,1 @@
+"""Polygons of a raster of ids, traced and simplified in bands of rows."""
