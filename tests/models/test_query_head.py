@@ -45,7 +45,7 @@ def head(kind: Kind = "panoptic", **weights: float) -> QueryHead:
 
 def batch(truths: list[Segmentation], kind: Kind = "panoptic") -> dict[str, object]:
     each = [{name: torch.from_numpy(one) for name, one in targets_of(truth, kind).items()} for truth in truths]
-    ragged = {name: tuple(one[name] for one in each) for name in ("classes", "masks")}
+    ragged = {name: tuple(one[name] for one in each) for name in ("classes", "masks", "inside")}
     return {**ragged, "ignore": torch.stack([one["ignore"] for one in each])}
 
 

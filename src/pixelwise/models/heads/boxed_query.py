@@ -70,7 +70,7 @@ class BoxedQueryHead(Head):
         weights: of the boxes' terms, in the loss and in the assignment.
     """
 
-    ragged = frozenset({"classes", "masks", "boxes"})
+    ragged = frozenset({"classes", "masks", "inside", "boxes"})
     class_rows = ("queries.classify.weight", "queries.classify.bias")
     is_dense = False
 

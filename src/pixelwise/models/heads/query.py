@@ -67,7 +67,7 @@ class QueryHead(Head):
         class_weights: one a class, in the classes' term.
     """
 
-    ragged = frozenset({"classes", "masks"})
+    ragged = frozenset({"classes", "masks", "inside"})
     class_rows = ("classify.weight", "classify.bias")
     is_dense = False
 
@@ -112,7 +112,7 @@ class QueryHead(Head):
 
     def truth(self, targets: Any) -> Truth:
         """Take a batch's targets."""
-        return Truth(targets["classes"], targets["masks"], targets["ignore"], targets["ignore"].shape[-1])
+        return Truth(targets["classes"], targets["masks"], targets["inside"], targets["ignore"], targets["ignore"].shape[-1])
 
     def extent(self, masks: Tensor, truth: Truth) -> Tensor:
         """Give the image's share (x, y) of what the masks lie over."""
@@ -123,13 +123,13 @@ class QueryHead(Head):
     def matched(self, layers: Sequence[Layer], truth: Truth, extent: Tensor) -> list[Pairs]:
         """Assign objects to queries, for each layer; all layers are judged at the same points."""
         costs, weights = [], self.weights
-        for image, (classes, masks) in enumerate(zip(truth.classes, truth.masks, strict=True)):
+        for image, (classes, masks, inside) in enumerate(zip(truth.classes, truth.masks, truth.inside, strict=True)):
             queries = layers[0].masks.shape[1]
             if len(classes) > max(queries, self._told):
                 self._told = len(classes)
                 text = f"an image has {len(classes)} objects and the network {queries} queries: some are taught to no query"
                 warnings.warn(f"{text}; raise it with --set model.queries={len(classes)}", TooFewQueries, stacklevel=2)
-            at = self.points.drawn(layers[0].masks)
+            at = torch.cat([self.points.drawn(layers[0].masks), inside.reshape(1, -1, 2)], dim=1)
             wanted = truth_at(masks, torch.arange(len(classes), device=masks.device), at, truth.width)
             counted = counted_at(truth.ignore, torch.tensor([image], device=masks.device), at)[0]
             found = []

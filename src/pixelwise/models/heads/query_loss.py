@@ -27,10 +27,11 @@ class Layer(NamedTuple):
 
 
 class Truth(NamedTuple):
-    """A batch's objects: classes and packed masks of each image, ignored pixels (N, H, W), and the width in pixels."""
+    """A batch's objects: classes, packed masks and own points of each image, ignored pixels (N, H, W), the width in pixels."""
 
     classes: tuple[Tensor, ...]
     masks: tuple[Tensor, ...]
+    inside: tuple[Tensor, ...]
     ignore: Tensor
     width: int
 
@@ -98,11 +99,13 @@ def mask_sums(layer: Layer, pairs: Pairs, truth: Truth, extent: Tensor, points: 
         none = layer.masks.sum() * 0  # a gradient all the same: processes wait for each other's
         return none, none
     chosen = layer.masks[pairs.images, pairs.queries]
-    at = points.uncertain(chosen.detach(), extent, truth.ignore, pairs.images)
-    logits = masks_at(chosen, at, extent)
+    drawn = points.uncertain(chosen.detach(), extent, truth.ignore, pairs.images)
+    looked_at = (drawn, torch.cat(truth.inside)[pairs.objects])
+    logits = torch.cat([masks_at(chosen, at, extent) for at in looked_at], dim=1)
     with torch.no_grad():
-        wanted = truth_at(torch.cat(truth.masks), pairs.objects, at, truth.width)
-        counted = counted_at(truth.ignore, pairs.images, at)
+        masks = torch.cat(truth.masks)
+        wanted = torch.cat([truth_at(masks, pairs.objects, at, truth.width) for at in looked_at], dim=1)
+        counted = torch.cat([counted_at(truth.ignore, pairs.images, at) for at in looked_at], dim=1)
     return pair_sums(logits, wanted, counted, focal)
 
 
