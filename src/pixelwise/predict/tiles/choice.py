@@ -191,7 +191,7 @@ def _usual(card: Card, reach: int | None) -> tuple[Size, str]:
         return sides_of(card, (side, side)), f"the tile is chosen by the field of view of {2 * reach + 1} pixels"
     if isinstance(crop, list | tuple) and len(crop) == 2:
         return sides_of(card, (crop[0], crop[1])), f"the tile is chosen by the training crop of {crop[1]} x {crop[0]}"
-    return sides_of(card, (1, 1)), "the tile is the usual one, as neither field of view nor training crop is known"
+    return sides_of(card, (1, 1)), "the tile is the usual one, as no training crop is known"
 
 
 def _halved(card: Card, tile: Size) -> Size:
