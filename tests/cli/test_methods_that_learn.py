@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pixelwise.cli.app import run
-from pixelwise.core.image import as_image, write_image
+from pixelwise.core.image import as_image, read_image, write_image
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
@@ -93,6 +93,16 @@ def test_a_choice_is_told_and_written(cells, tmp_path, capsys):
     assert json.loads((tmp_path / "choose.json").read_text())["chosen"] == "otsu"
     assert run([*command, "--network", "1"]) == 2
     assert "--network: give --out too" in capsys.readouterr().err
+
+
+def test_masks_of_0_and_255_are_two_classes_where_methods_are_tried(cells, tmp_path, capsys):
+    for path in (cells / "masks").iterdir():
+        write_image(tmp_path / "masks" / path.name, read_image(path).pixels[:, :, 0] * np.uint8(255))
+        write_image(tmp_path / "images" / path.name, read_image(cells / "images" / path.name).pixels[:, :, 0])
+    assert run(["choose", str(tmp_path), "--methods", "otsu", "--minutes", "1"]) == 0
+    told = capsys.readouterr()
+    assert "choice: otsu" in told.out
+    assert "both are taken for classes" in told.err
 
 
 @pytest.mark.parametrize(

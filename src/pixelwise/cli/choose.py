@@ -44,9 +44,9 @@ def choose(
     network is needed at all.
     """
     from pixelwise.cli.progress import progress_bar
+    from pixelwise.cli.two_values import read_to_try
     from pixelwise.core.errors import OptionError
     from pixelwise.core.files import write_json
-    from pixelwise.curate.split_lists import read_with_lists
     from pixelwise.jobs.choose import NETWORK
     from pixelwise.jobs.choose import choose as choose_for
 
@@ -54,7 +54,7 @@ def choose(
     if methods is not None and not names:
         raise OptionError("--methods: expected names with commas between them, as in --methods otsu,kmeans; or leave it out")
     _check_places(data, out, network)
-    dataset = read_with_lists(data, None, void=void, classes=classes)
+    dataset, void = read_to_try(data, void, classes)
 
     def train(judge: "Judge") -> "Predictor":
         assert network is not None

@@ -37,8 +37,8 @@ def tune(
     A part of the images is searched on; on the others, found and first options are compared, and the gain has an interval.
     """
     from pixelwise.cli.progress import progress_bar
+    from pixelwise.cli.two_values import read_to_try
     from pixelwise.core.errors import OptionError
-    from pixelwise.curate.split_lists import read_with_lists
     from pixelwise.jobs.tune import tune as search
     from pixelwise.load import load
     from pixelwise.methods.predictor import Method
@@ -50,7 +50,7 @@ def tune(
     learns = loaded.is_trained or "model" in loaded.options
     place = out or Path(f"{loaded.name}-tuned" if learns else f"{loaded.name}-tuned.toml")
     check_place(loaded, place)
-    dataset = read_with_lists(data, None, void=void, classes=classes)
+    dataset, _ = read_to_try(data, void, classes)
     with progress_bar(f"tune {loaded.name}") as progress:
         found = search(loaded, dataset, metric, trials=trials, minutes=minutes, seed=seed, progress=progress)
     written = write_method(found.method, place)
