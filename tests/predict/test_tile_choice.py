@@ -44,7 +44,7 @@ def test_without_a_field_of_view_tiles_are_chosen_by_the_crop_and_cut():
 def test_an_overlap_that_covers_the_field_of_view_is_taken_and_cut_whatever_is_requested():
     tiled = Tiled(Given(card(view=(201, 201))))
     plan = tiled.plan((4000, 6000), WANTED)
-    assert (plan.tile, plan.overlap, plan.join) == ((1024, 1024), 200, "cut")
+    assert (tiled.tile, plan.tile, plan.overlap, plan.join) == ((1024, 1024), (992, 960), 200, "cut")
     assert "which cover the field of view of 201 pixels" in plan.reason
     assert tiled.tiling().margin == 100
 
@@ -62,6 +62,14 @@ def test_probabilities_are_blended_unless_a_cut_is_exact():
     assert Tiled(Given(card()), join="gaussian").tiling().join == "gaussian"
 
 
+def test_tiles_that_are_chosen_are_made_even_and_those_given_stay():
+    image = (4000, 6000)
+    even, given = Tiled(Given(card())), Tiled(Given(card()), (1024, 1024))
+    assert (even.plan(image).tile, given.plan(image).tile) == ((928, 992), (1024, 1024))
+    assert even.plan(image).tiles == given.plan(image).tiles
+    assert even.tiling(size=image).tile == even.plan(image).tile
+
+
 def test_an_image_that_fits_is_not_cut():
     assert str(Tiled(Given(card())).plan((1000, 800))).startswith("in one piece")
 
@@ -76,7 +84,7 @@ def test_smaller_limits_take_smaller_tiles_and_then_panels_and_plans_keep_to_the
         panels.append(len(tiled.tiling(WANTED).panels((20_000, 20_000), 23, WANTED)))
         assert f"{panels[-1]} panels" in plan.reason
     assert sizes == sorted(sizes, reverse=True)
-    assert sizes[0] == 1024
+    assert sizes[0] == 992
     assert sizes[-1] < 256
     plain = Tiled(Given(card()), memory=2 * 2**30).plan((20_000, 20_000))
     assert "panels" not in plain.reason

@@ -101,9 +101,10 @@ class Tiled(Streaming):
         """Tell whether an image of this size takes more than one tile."""
         return size[0] > self.tile[0] or size[1] > self.tile[1]
 
-    def tiling(self, request: Request = PLAIN) -> Tiling:
-        """Give the tiles and how they are joined, as ``blocks`` takes them."""
-        return self._choice.tiling(self._choice.join(self.join, request)[0])
+    def tiling(self, request: Request = PLAIN, size: Size | None = None) -> Tiling:
+        """Give the tiles and how they are joined, as ``blocks`` takes them; of an image of (H, W), where that is told."""
+        choice = self._choice if size is None else self._choice.evened(size)
+        return choice.tiling(choice.join(self.join, request)[0])
 
     def plan(self, size: Size, request: Request = PLAIN) -> Plan:
         """Say what will be done with an image of (H, W), what it takes and why; ``str`` of it is one sentence."""
@@ -138,7 +139,7 @@ class Tiled(Streaming):
         classes = np.empty(image.size, class_type(labels))
         probabilities = np.empty((len(labels), *image.size), np.float32) if request.probabilities else None
         counts, sums, has_scores = np.zeros(len(labels)), np.zeros(len(labels)), True
-        for block in blocks(self.predictor, ImageRaster(image), self.tiling(request), request):
+        for block in blocks(self.predictor, ImageRaster(image), self.tiling(request, image.size), request):
             top, left, bottom, right = block.box
             classes[top:bottom, left:right] = block.classes
             if probabilities is not None and block.probabilities is not None:

@@ -120,7 +120,7 @@ def tiling_for(
                 f"the {limit:,} that are read whole; give tiles, as with --tile 1024"
             )
         return Tiling(size, min(1, min(size) - 1))
-    choice = choose(card, tile, overlap, memory)
+    choice = choose(card, tile, overlap, memory).evened(size)
     return choice.tiling(choice.join(join, Request())[0])
 
 

@@ -4,7 +4,7 @@ What a network holds in one pass is not known before it ran. ``PASS`` and ``CLAS
 to hold (a U-Net of EfficientNet-Lite0 in 32 bits), rounded up; plans are estimates of that kind, and say "about".
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 from typing import Literal, TypeAlias
@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 from pixelwise.core.arrays import Size
 from pixelwise.core.card import Card
 from pixelwise.core.errors import OptionError
-from pixelwise.core.grid import check
+from pixelwise.core.grid import check, starts
 from pixelwise.core.predictor import PLAIN, Request
 from pixelwise.predict.tiles.tiling import CALL, Join, Tiling
 
@@ -64,6 +64,7 @@ class Choice:
         reach: how far from a pixel its class can be changed, in pixels of the image; None where that is not known.
         room: what is left of the memory limit for blocks in the making; None without a limit.
         reason: why this tile.
+        least: (height, width) that a tile may be made smaller to for an image of one size.
     """
 
     tile: Size
@@ -73,11 +74,17 @@ class Choice:
     reach: int | None
     room: int | None
     reason: str
+    least: Size
 
     @property
     def covers(self) -> bool:
         """Whether every pixel is decided by a tile that holds all that can change it."""
         return self.reach is not None and 2 * self.reach <= self.overlap
+
+    def evened(self, size: Size) -> "Choice":
+        """Make tiles that were chosen here smaller, as long as (H, W) takes as many: the last ones would share too much."""
+        height, width = (_evened(size[axis], self.tile[axis], self.least[axis], self.overlap, self.stride) for axis in (0, 1))
+        return replace(self, tile=(height, width))
 
     def tiling(self, join: Join) -> Tiling:
         """Give the tiles, joined so."""
@@ -105,7 +112,7 @@ def choose(card: Card, tile: Size | None = None, overlap: int | None = None, mem
     Raises:
         OptionError: tile and overlap do not fit each other, or no tile keeps to the memory limit.
     """
-    stride, reach = stride_of(card), reach_of(card)
+    stride, reach, given = stride_of(card), reach_of(card), tile
     if memory is not None and memory < 1:
         raise OptionError(f"expected a memory limit in bytes, above 0, got {memory}")
     reason = "the tile was given"
@@ -125,7 +132,8 @@ def choose(card: Card, tile: Size | None = None, overlap: int | None = None, mem
             )
         call = max(tile[0] * tile[1], min(CALL, int(memory / 2 / pixel_bytes(card))))
         room = max(1, int(memory - call * pixel_bytes(card)))
-    return Choice(tile, shared, stride if stride <= min(tile) - shared else 1, call, reach, room, reason)
+    least = given or _least(card)
+    return Choice(tile, shared, stride if stride <= min(tile) - shared else 1, call, reach, room, reason, least)
 
 
 def plan(card: Card, choice: Choice, asked: JoinOption, size: Size, request: Request = PLAIN) -> Plan:
@@ -133,6 +141,7 @@ def plan(card: Card, choice: Choice, asked: JoinOption, size: Size, request: Req
     if size[0] <= choice.tile[0] and size[1] <= choice.tile[1]:
         held = int(size[0] * size[1] * pixel_bytes(card))
         return Plan(choice.tile, choice.overlap, "cut", 1, held, "the image fits into one tile")
+    choice = choice.evened(size) if card.kind == "semantic" else choice
     chosen, why = choice.join(asked, request)
     tiling = choice.tiling(chosen)
     if card.kind != "semantic":
@@ -185,13 +194,37 @@ def sides_of(card: Card, crop: Size) -> Size:
 
 
 def _usual(card: Card, reach: int | None) -> tuple[Size, str]:
-    crop = card.training.get("crop")
+    crop = _crop(card)
     if reach is not None:
         side = min(int(8 * reach * card.scale), MOST_SIDE)
         return sides_of(card, (side, side)), f"the tile is chosen by the field of view of {2 * reach + 1} pixels"
-    if isinstance(crop, list | tuple) and len(crop) == 2:
-        return sides_of(card, (crop[0], crop[1])), f"the tile is chosen by the training crop of {crop[1]} x {crop[0]}"
+    if crop is not None:
+        return sides_of(card, crop), f"the tile is chosen by the training crop of {crop[1]} x {crop[0]}"
     return sides_of(card, (1, 1)), "the tile is the usual one, as no training crop is known"
+
+
+def _crop(card: Card) -> Size | None:
+    """Give the training crop, as the network sees it."""
+    crop = card.training.get("crop")
+    return (crop[0], crop[1]) if isinstance(crop, list | tuple) and len(crop) == 2 else None
+
+
+def _least(card: Card) -> Size:
+    """Give the training crop in pixels of the image; (1, 1) where there is none."""
+    height, width = _crop(card) or (1, 1)
+    return ceil(height / card.scale), ceil(width / card.scale)
+
+
+def _evened(length: int, side: int, smallest: int, overlap: int, stride: int) -> int:
+    """Give the smallest side, in steps of the stride, of which a length takes as many tiles as of ``side``.
+
+    >>> _evened(6000, 1024, 1, 128, 32), _evened(900, 1024, 1, 128, 32), _evened(6000, 1024, 1000, 128, 32)
+    (992, 1024, 1024)
+    """
+    count = len(starts(length, side, overlap, stride))
+    least = max(smallest, -(-(length + (count - 1) * overlap) // count))
+    tried = range(max(-(-least // stride) * stride, overlap + stride), side, stride)
+    return next((one for one in tried if len(starts(length, one, overlap, stride)) == count), side) if count > 1 else side
 
 
 def _halved(card: Card, tile: Size) -> Size:
