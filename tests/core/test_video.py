@@ -94,6 +94,18 @@ def test_a_video_cut_off_gives_its_frames_and_then_says_so(tmp_path, name):
     assert 5 < len(frames) < 40
 
 
+def test_a_video_cut_between_two_frames_says_so(tmp_path):
+    film(tmp_path / "a.mp4", 6, options={"movflags": "+faststart"})
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        last = max(entry.pos for entry in container.streams.video[0].index_entries)
+    whole = (tmp_path / "a.mp4").read_bytes()
+    (tmp_path / "a.mp4").write_bytes(whole[:last])
+    frames = []
+    with pytest.raises(UnreadableFile, match="cut off or damaged after"):
+        _all(open_video(tmp_path / "a.mp4").frames(), frames)
+    assert 0 < len(frames) < 6
+
+
 def _all(found, frames):
     for frame in found:
         frames.append(frame)

@@ -79,11 +79,12 @@ class AvVideo:
                 index, before = reading.count, time
                 reading.count += 1
                 yield Frame(index, time, f"{index:06d}", Image(_upright(decoded)))
+            is_cut = _lacks_indexed_bytes(stream, self.path)
         if reading.count == 0:
             raise UnreadableFile(
                 f"{self.path}: expected a video, but it has no frame that can be decoded (0 frames); export it again"
             )
-        is_short = stated is not None and reading.end < stated - max(_LATE, 1.5 * step)
+        is_short = is_cut or (stated is not None and reading.end < stated - max(_LATE, 1.5 * step))
         if is_short or reading.is_broken:
             length = f" of the {stated:.2f} s that it states" if stated is not None else ""
             raise UnreadableFile(
@@ -137,6 +138,12 @@ def _stream(container: Any, path: Path) -> Any:
         found = sorted({stream.type for stream in container.streams}) or ["nothing"]
         raise UnreadableFile(f"{path}: expected a video, found a file of {' and '.join(found)} alone: it has no pictures")
     return container.streams.best("video") or container.streams.video[0]
+
+
+def _lacks_indexed_bytes(stream: Any, path: Path) -> bool:
+    """Tell whether the container's index names bytes behind the end of the file: frames that are not there."""
+    size = path.stat().st_size
+    return any(entry.pos + entry.size > size for entry in stream.index_entries)
 
 
 def _seconds(container: Any, stream: Any) -> float | None:
