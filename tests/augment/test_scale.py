@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from pixelwise.augment.scale import scale_image, scale_truth, scaled, scaled_size
+from pixelwise.augment.scale import scale_truth, scaled
 from pixelwise.core.image import Image
 from pixelwise.core.labels import LabelSet
+from pixelwise.core.scale import scale_image, scaled_size
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.scenes import scenes
 

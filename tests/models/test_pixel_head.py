@@ -109,6 +109,6 @@ def test_a_threshold_moves_the_border_of_two_classes() -> None:
     head = PixelHead(4, LABELS)
     logits = torch.log(torch.tensor([[[[0.9, 0.6, 0.2]], [[0.1, 0.4, 0.8]]]]))
     reduced = head.reduce(PixelRaw(logits), (1, 3), probabilities=True)
-    found = head.decode(reduced, [Frame((1, 3))], LABELS, Request(threshold=0.3))
+    found = head.decoder(reduced, [Frame((1, 3))], LABELS, Request(threshold=0.3))
     assert found[0].class_map().tolist() == [[0, 1, 1]]
     assert found[0].probabilities is None

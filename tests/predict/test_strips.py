@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from pixelwise.augment.scale import scale_image
 from pixelwise.core.card import Card
 from pixelwise.core.errors import OptionError, UnreadableFile
 from pixelwise.core.image import RGB, Image
@@ -15,6 +14,7 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.predictor import PLAIN, Request
 from pixelwise.core.prompt import Prompt
 from pixelwise.core.rasters.raster import ImageRaster
+from pixelwise.core.scale import scale_image
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.decode.frame import Frame
 from pixelwise.methods.predictor import Method

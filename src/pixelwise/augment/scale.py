@@ -1,33 +1,14 @@
-"""Read images and masks at a smaller scale: for huge images, of which a crop of a network's size would show too little."""
+"""Read a data set at a smaller scale: for huge images, of which a crop of a network's size would show too little."""
 
 from dataclasses import dataclass, replace
-
-import cv2
 
 from pixelwise.augment import geometry
 from pixelwise.core.arrays import IntArray, Size
 from pixelwise.core.image import Image
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, ImageSource, Salvaged, Sample, TruthSource
+from pixelwise.core.scale import scale_image, scaled_size
 from pixelwise.core.segmentation import Segmentation
-
-
-def scaled_size(size: Size, scale: float) -> Size:
-    """Give the size of an image at a scale; no side falls below one pixel.
-
-    >>> scaled_size((4000, 6000), 0.176)
-    (704, 1056)
-    """
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
-
-
-def scale_image(image: Image, scale: float) -> Image:
-    """Reduce an image by areas: each new pixel is the mean of those it covers."""
-    if scale == 1:
-        return image
-    height, width = scaled_size(image.size, scale)
-    pixels = cv2.resize(image.pixels, (width, height), interpolation=cv2.INTER_AREA)
-    return replace(image, pixels=pixels[:, :, None] if pixels.ndim == 2 else pixels)
 
 
 def scale_truth(truth: Segmentation, scale: float) -> Segmentation:

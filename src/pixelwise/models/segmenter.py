@@ -53,8 +53,8 @@ class Segmenter(nn.Module):
         """Segment images (N, C, H, W) of one size; ``frames`` say what each was before it was laid into the batch."""
         wants = request.probabilities or request.threshold is not None
         reduced = self.head.reduce(self(images), (images.shape[-2], images.shape[-1]), wants)
-        arrays = type(reduced)(*(_to_numpy(part) for part in reduced))
-        return self.head.decode(arrays, frames, self.card.labels, request)
+        arrays = [_to_numpy(part) for part in reduced]
+        return self.head.decoder(arrays, frames, self.card.labels, request)
 
 
 def _cut(raw: Any, size: Size, padded: Size) -> Any:

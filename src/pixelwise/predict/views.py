@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 
 from pixelwise.augment import geometry
-from pixelwise.augment.scale import scale_image, scaled_size
 from pixelwise.core.arrays import FloatArray, Size
 from pixelwise.core.card import Card
 from pixelwise.core.errors import OptionError
 from pixelwise.core.image import Image, as_image
 from pixelwise.core.masks import Masks
 from pixelwise.core.predictor import PLAIN, Predictor, Request
+from pixelwise.core.scale import scale_image, scaled_size
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.core.streaming import Streaming
 from pixelwise.predict.decision import probabilities_of

@@ -7,10 +7,8 @@ from typing import Any, NamedTuple, TypeAlias
 from torch import Tensor, nn
 
 from pixelwise.core.arrays import AnyArray, Size
-from pixelwise.core.labels import LabelSet
-from pixelwise.core.predictor import Request
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.decode.frame import Frame
+from pixelwise.decode.decoders import Decoder
 
 Targets: TypeAlias = dict[str, Tensor | tuple[Tensor, ...]]  # of a batch, by name
 
@@ -61,6 +59,7 @@ class Head(nn.Module, ABC):
     def reduce(self, raw: Any, size: Size, probabilities: bool = False) -> NamedTuple:
         """Shrink raw output to what decoding needs; part of an exported graph."""
 
+    @property
     @abstractmethod
-    def decode(self, reduced: Any, frames: Sequence[Frame], labels: LabelSet, request: Request) -> list[Segmentation]:
-        """Make segmentations of arrays as ``reduce`` gives them, by the function of ``pixelwise.decode`` of this kind."""
+    def decoder(self) -> Decoder:
+        """The function of ``pixelwise.decode`` that makes segmentations of arrays as ``reduce`` gives them."""

@@ -10,7 +10,6 @@ background apart, so that fine-tuning keeps rows by name.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,12 +17,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pixelwise.core.arrays import AnyArray, Size
-from pixelwise.core.labels import LabelSet
-from pixelwise.core.predictor import Request
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.decode import box as decoding
 from pixelwise.decode.box import BoxReduced
-from pixelwise.decode.frame import Frame
+from pixelwise.decode.decoders import Decoder
 from pixelwise.models.heads.base import Head, Targets
 from pixelwise.models.heads.box_geometry import best_apart, clipped, decoded, encoded, has_sides
 from pixelwise.models.heads.box_layers import BoxLayers, BoxPredictor
@@ -204,9 +200,10 @@ class BoxHead(Head):
         """Give detections with masks in [0, 1]; there are no probabilities of pixels."""
         return BoxReduced(raw.boxes, raw.classes, raw.scores, raw.masks.sigmoid(), raw.counts)  # type: ignore[arg-type]
 
-    def decode(self, reduced: Any, frames: Sequence[Frame], labels: LabelSet, request: Request) -> list[Segmentation]:
-        """Make one instance segmentation an image."""
-        return decoding.decode(BoxReduced(*reduced), frames, labels, request, self.options.aligned)
+    @property
+    def decoder(self) -> Decoder:
+        """One instance segmentation an image."""
+        return Decoder("box", {"aligned": self.options.aligned})
 
 
 def _laid_out(values: Tensor, shape: Sequence[int], places: tuple[Tensor, Tensor]) -> Tensor:

@@ -14,10 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from pixelwise.core.arrays import AnyArray, Size
-from pixelwise.core.labels import LabelSet
-from pixelwise.core.predictor import Request
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.decode.frame import Frame
+from pixelwise.decode.decoders import Decoder
 from pixelwise.decode.query import QueryReduced
 from pixelwise.models.heads.base import Head, Targets
 from pixelwise.models.heads.query import QueryHead
@@ -165,9 +163,10 @@ class BoxedQueryHead(Head):
         """Give the classes' probabilities and the masks; boxes follow from masks."""
         return self.queries.reduce(raw, size, probabilities)
 
-    def decode(self, reduced: Any, frames: Sequence[Frame], labels: LabelSet, request: Request) -> list[Segmentation]:
-        """Make one segmentation an image, of the head's kind."""
-        return self.queries.decode(reduced, frames, labels, request)
+    @property
+    def decoder(self) -> Decoder:
+        """That of the queries."""
+        return self.queries.decoder
 
 
 def _corners(boxes: Tensor) -> Tensor:

@@ -11,10 +11,9 @@ from torch import Tensor, nn
 from pixelwise.core.arrays import AnyArray, Size
 from pixelwise.core.errors import OptionError
 from pixelwise.core.labels import LabelSet
-from pixelwise.core.predictor import Request
 from pixelwise.core.segmentation import Kind, Segmentation
 from pixelwise.decode import pixel_strips
-from pixelwise.decode.frame import Frame
+from pixelwise.decode.decoders import Decoder
 from pixelwise.models.heads.base import Head, Targets
 from pixelwise.models.heads.reading import reading_of
 from pixelwise.models.losses import weighted
@@ -147,9 +146,10 @@ class PixelHead(Head):
             return type(found)(*(torch.from_numpy(part) for part in found))  # type: ignore[arg-type]
         return self.reading.reduce(_resized(logits, size), probabilities)
 
-    def decode(self, reduced: Any, frames: Sequence[Frame], labels: LabelSet, request: Request) -> list[Segmentation]:
-        """Make one segmentation an image, of the head's kind."""
-        return self.reading.decode(reduced, frames, labels, request)
+    @property
+    def decoder(self) -> Decoder:
+        """One segmentation an image, of the head's kind."""
+        return self.reading.decoder
 
 
 def _in_strips(logits: Tensor, size: Size) -> bool:

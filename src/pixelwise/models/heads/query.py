@@ -6,6 +6,7 @@ means in the decoding. The network before it gives the queries' features after e
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import torch
@@ -14,10 +15,8 @@ from torch import Tensor, nn
 from pixelwise.core.arrays import AnyArray, Size
 from pixelwise.core.errors import OptionError
 from pixelwise.core.labels import LabelSet
-from pixelwise.core.predictor import Request
 from pixelwise.core.segmentation import Kind, Segmentation
-from pixelwise.decode import query
-from pixelwise.decode.frame import Frame
+from pixelwise.decode.decoders import Decoder
 from pixelwise.decode.query import QueryReduced, Rules
 from pixelwise.models.heads.base import Head, Targets
 from pixelwise.models.heads.query_loss import Layer, Truth, Weights, class_sums, ignored_shares, mask_sums, ratios
@@ -180,9 +179,10 @@ class QueryHead(Head):
             raw.classes.float().softmax(-1), raw.masks.float(), padded.expand(len(raw.masks), 2)
         )
 
-    def decode(self, reduced: Any, frames: Sequence[Frame], labels: LabelSet, request: Request) -> list[Segmentation]:
-        """Make one segmentation an image, of the head's kind."""
-        return query.decode(reduced, frames, labels, request, self.kind, self.rules)
+    @property
+    def decoder(self) -> Decoder:
+        """One segmentation an image, of the head's kind."""
+        return Decoder("query", {"kind": self.kind, **asdict(self.rules)})
 
     def _padded(self, side: int) -> int:
         return -(-side // self.stride) * self.stride

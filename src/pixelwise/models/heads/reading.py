@@ -4,7 +4,6 @@ The pixel head holds one of the two, chosen by the kind of segmentation; the net
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,10 +13,8 @@ from torch import Tensor
 from pixelwise.core.arrays import AnyArray
 from pixelwise.core.errors import OptionError
 from pixelwise.core.labels import LabelSet
-from pixelwise.core.predictor import Request
 from pixelwise.core.segmentation import Kind, Segmentation
-from pixelwise.decode import multilabel, pixel
-from pixelwise.decode.frame import Frame
+from pixelwise.decode.decoders import Decoder
 from pixelwise.decode.multilabel import MultilabelReduced
 from pixelwise.decode.pixel import PixelReduced
 from pixelwise.models.heads.base import Targets
@@ -32,9 +29,11 @@ class Reading(ABC):
 
     Attributes:
         wins: whether a pixel has the one class of its highest logit.
+        decoder: what makes segmentations of arrays as ``reduce`` gives them.
     """
 
     wins: bool = False
+    decoder: Decoder
 
     @abstractmethod
     def targets(self, truth: Segmentation, wants_distances: bool) -> dict[str, AnyArray]:
@@ -48,15 +47,12 @@ class Reading(ABC):
     def reduce(self, logits: Tensor, probabilities: bool) -> NamedTuple:
         """Shrink logits at full size to what decoding needs."""
 
-    @abstractmethod
-    def decode(self, reduced: Any, frames: Sequence[Frame], labels: LabelSet, request: Request) -> list[Segmentation]:
-        """Make segmentations of arrays as ``reduce`` gives them."""
-
 
 class OneClass(Reading):
     """Semantic: the classes share a softmax, and a pixel is of the most probable one."""
 
     wins = True
+    decoder = Decoder("pixel")
 
     def __init__(self, void: int) -> None:
         self.void = void
@@ -88,10 +84,6 @@ class OneClass(Reading):
         pixels = torch.zeros(count, length, device=logits.device).scatter_add(1, flat, torch.ones_like(flat, dtype=sums.dtype))
         return PixelReduced(classes, sums / pixels.clamp_min(1), spread)  # type: ignore[arg-type]
 
-    def decode(self, reduced: Any, frames: Sequence[Frame], labels: LabelSet, request: Request) -> list[Segmentation]:
-        """Make one semantic segmentation an image."""
-        return pixel.decode(PixelReduced(*(np.asarray(part) for part in reduced)), frames, labels, request)
-
 
 class AnyClasses(Reading):
     """Multilabel: each class has a sigmoid of its own, and a pixel is of every class more probable than not.
@@ -99,6 +91,8 @@ class AnyClasses(Reading):
     What is not labelled: a pixel under no segment is of none of the classes, and counts. Only what lies under a segment
     marked as crowd does not count, and that for its class alone.
     """
+
+    decoder = Decoder("multilabel")
 
     def targets(self, truth: Segmentation, wants_distances: bool) -> dict[str, AnyArray]:
         """Give (L, H, W): 1 where a pixel is of the class, 0 where it is not, ``UNKNOWN`` where that is not labelled.
@@ -124,10 +118,6 @@ class AnyClasses(Reading):
         pixels = members.sum(dim=(2, 3))
         confidence = (spread * members).sum(dim=(2, 3)) / pixels.clamp_min(1)
         return MultilabelReduced(members, confidence, spread if probabilities else spread[:, :0])  # type: ignore[arg-type]
-
-    def decode(self, reduced: Any, frames: Sequence[Frame], labels: LabelSet, request: Request) -> list[Segmentation]:
-        """Make one multilabel segmentation an image."""
-        return multilabel.decode(MultilabelReduced(*(np.asarray(part) for part in reduced)), frames, labels, request)
 
 
 def reading_of(kind: Kind, labels: LabelSet) -> Reading:
