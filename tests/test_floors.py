@@ -27,7 +27,8 @@ FLOORS = {
     5: ("load",),
     6: ("serve", "jobs"),
     7: ("workbench",),
-    8: ("cli", "__main__"),
+    8: ("cli",),
+    9: ("__main__",),
 }
 FLOOR = {owner: floor for floor, owners in FLOORS.items() for owner in owners}
 

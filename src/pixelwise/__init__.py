@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pixelwise.core.segmentation import Segmentation
     from pixelwise.core.streaming import stream
     from pixelwise.formats import read
+    from pixelwise.jobs.export import export
     from pixelwise.load import load
     from pixelwise.metrics.evaluate import evaluate
     from pixelwise.predict.calibrated import Calibrated
@@ -55,6 +56,7 @@ _PLACES = {
     "Uncertain": "pixelwise.predict.uncertainty",
     "Views": "pixelwise.predict.views",
     "evaluate": "pixelwise.metrics.evaluate",
+    "export": "pixelwise.jobs.export",
     "fit": "pixelwise.train",
     "load": "pixelwise.load",
     "predict": "pixelwise.predict.folder",
@@ -84,6 +86,7 @@ __all__ = [
     "Uncertain",
     "Views",
     "evaluate",
+    "export",
     "fit",
     "load",
     "predict",

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from pixelwise.cli.scoring import page_metrics
-from pixelwise.cli.subject import with_held_out
 from pixelwise.core.errors import OptionError
 from pixelwise.core.image import as_image
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.sample import Dataset, ImageFile, Sample
+from pixelwise.curate.held_out import with_held_out
 from pixelwise.scenes import scenes
 
 DRAWN = scenes(6, (32, 32))

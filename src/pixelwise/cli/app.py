@@ -42,7 +42,22 @@ app = typer.Typer(
 
 
 def _register() -> None:
-    from pixelwise.cli import calibrate, choose, compare, data, demo, evaluate, listing, predict, show, train, tune
+    from pixelwise.cli import (
+        bench,
+        calibrate,
+        choose,
+        compare,
+        data,
+        demo,
+        evaluate,
+        export,
+        listing,
+        predict,
+        serve,
+        show,
+        train,
+        tune,
+    )
 
     app.add_typer(data.app, name="data")
     app.command("demo")(demo.demo)
@@ -52,7 +67,10 @@ def _register() -> None:
     app.command("calibrate")(calibrate.calibrate)
     app.command("tune")(tune.tune)
     app.command("choose")(choose.choose)
+    app.command("export")(export.export)
+    app.command("bench")(bench.bench)
     app.command("predict")(predict.predict)
+    app.command("serve")(serve.serve)
     app.command("show")(show.show)
     app.command("list")(listing.list_rows)
 

@@ -2,7 +2,6 @@
 
 import json
 import sys
-import tomllib
 from pathlib import Path
 from typing import Annotated
 
@@ -28,12 +27,13 @@ def calibrate(
     from pixelwise.cli.progress import progress_bar
     from pixelwise.cli.subject import choose_split, read_to_score
     from pixelwise.core.errors import MissingFile, OptionError
+    from pixelwise.curate.held_out import data_of
     from pixelwise.jobs.calibrate import calibrate as fit_temperature
 
     if not run.exists():
         raise MissingFile(f"{run}: expected a run folder or a checkpoint, found nothing there")
     if data is None:
-        stated = _data_of(run)
+        stated = data_of(run)
         if not stated.get("path"):
             raise OptionError(
                 f"{run}: its recipe does not say what data it was trained on; give it: pixelwise calibrate {run} DATA"
@@ -57,13 +57,3 @@ def calibrate(
         print(f"failed: {name}: {error}", file=sys.stderr)
     if found.failures:
         raise typer.Exit(1)
-
-
-def _data_of(run: Path) -> dict[str, str]:
-    """Read what a run's recipe says of its data; nothing where it has none."""
-    recipe = (run if run.is_dir() else run.parent) / "recipe.toml"
-    try:
-        table = tomllib.loads(recipe.read_text(encoding="utf-8")).get("data", {}) if recipe.is_file() else {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        return {}  # DATA is asked for, as without a recipe
-    return {name: value for name, value in table.items() if isinstance(value, str)} if isinstance(table, dict) else {}

@@ -7,14 +7,14 @@ import typer
 
 from pixelwise.core.errors import UnknownName, nearest
 
-WHAT = ("models", "methods", "formats", "metrics", "encoders", "refiners")
+WHAT = ("models", "methods", "formats", "metrics", "encoders", "refiners", "exporters")
 
 
 def list_rows(
     what: Annotated[str, typer.Argument(help=f"One of {', '.join(WHAT)}.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
-    """List models, methods, formats, metrics, encoders or refiners."""
+    """List models, methods, formats, metrics, encoders, refiners or exporters."""
     import json
 
     if what not in WHAT:
@@ -168,6 +168,8 @@ def _table(what: str):  # type: ignore[no-untyped-def]  # each branch imports on
         from pixelwise.methods import METHODS as TABLE
     elif what == "refiners":
         from pixelwise.refine import REFINERS as TABLE
+    elif what == "exporters":
+        from pixelwise.export import EXPORTERS as TABLE
     elif what == "formats":
         from pixelwise.formats import FORMATS as TABLE
     else:

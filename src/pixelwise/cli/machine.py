@@ -23,7 +23,7 @@ def loaded_on(model: str, device: str, precision: str, compiled: str, pace: "Pac
     from pixelwise.methods.predictor import Method
 
     found = load(model, device, precision)
-    if isinstance(found, Method):  # nothing in it could be compiled, and torch is not loaded for it
+    if isinstance(found, Method) or "torch" not in sys.modules:  # nothing in it could be compiled, so torch stays unloaded
         return found
     from pixelwise.predict.compiled import compiling
 

@@ -4,9 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from pixelwise.core.errors import OptionError
-from pixelwise.core.prompt import Prompt, Prompts, read_prompts
+from pixelwise.core.prompt import Prompts, objects_of, read_prompts
 
 PROMPTS = "A JSON file of points, boxes, scribbles and polygons, for every image or by image name."
 BOX = "A box around an object, in pixels: left,top,right,bottom. May be given several times."
@@ -25,17 +26,9 @@ def prompts_of(file: Path | None, boxes: Sequence[str], points: Sequence[str]) -
     stated = Prompts() if file is None else read_prompts(file)
     if file is not None and not stated:
         raise OptionError(f"{file}: expected prompts, found none in it")
-    objects = [Prompt(box=_numbers("--box", text, "left,top,right,bottom", 4)) for text in boxes]  # type: ignore[arg-type]
-    places = [_point(text) for text in points]
-    inner, outer = [one for one in places if one[2]], tuple(one for one in places if not one[2])
-    if len(objects) == 1:
-        objects = [replace(objects[0], points=tuple(inner))]
-    else:
-        objects += [Prompt(points=(one,)) for one in inner]
-    if outer:
-        objects = objects or [Prompt()]
-        objects[0] = replace(objects[0], points=objects[0].points + outer)
-    return replace(stated, everywhere=stated.everywhere + tuple(objects))
+    sides: list[Any] = [_numbers("--box", text, "left,top,right,bottom", 4) for text in boxes]
+    objects = objects_of(sides, [_point(text) for text in points])
+    return replace(stated, everywhere=stated.everywhere + objects)
 
 
 def _point(text: str) -> tuple[float, float, bool]:

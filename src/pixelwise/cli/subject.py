@@ -77,68 +77,11 @@ def read_to_score(
     data: Path, lists: Path | None, *runs: Path, void: str | None = None, classes: str | None = None
 ) -> "Dataset":
     """Read the data to score on: with the splits of list files where they are given, else with what the runs kept aside."""
+    from pixelwise.curate.held_out import with_held_out
     from pixelwise.curate.split_lists import read_with_lists
 
     dataset = read_with_lists(data, lists, void=void, classes=classes)
     return dataset if lists is not None else with_held_out(dataset, *runs)
-
-
-def with_held_out(dataset: "Dataset", *runs: Path) -> "Dataset":
-    """Name the samples that all the runs kept aside for validation ``val``, where the data has no such split of its own.
-
-    A fold of a cross-validation, or a run with list files, was trained on other splits than the data's: what it kept aside is
-    then ``val`` all the same.
-
-    Raises:
-        OptionError: the runs kept different samples aside, and none of them in common.
-    """
-    from pixelwise.core.errors import OptionError
-    from pixelwise.core.sample import Dataset
-
-    kept = [rows for run in runs if (rows := _kept_aside(dataset, run))]
-    with_lists = any(_training(run).get("lists") for run in runs)
-    if dataset.splits and not with_lists and not any(_training(run).get("fold") for run in runs):
-        return dataset
-    if not kept:
-        return dataset
-    held = sorted(set.intersection(*kept))
-    if not held:
-        raise OptionError(
-            f"{dataset.name}: the runs kept different images aside, so each was trained on those of the other; score them on "
-            f"data that neither has seen"
-        )
-    tested = set.intersection(*(_rows_named(dataset, run, "test_names") for run in runs))
-    own = () if with_lists else dataset.splits.get("test", ())  # with lists, the data's own may have been trained on
-    test = {"test": kept_apart} if (kept_apart := own or sorted(tested)) else {}
-    seen = set(range(len(dataset))) - {*held, *test.get("test", ())}
-    notes = list(dataset.notes)
-    if any(rows != kept[0] for rows in kept):
-        notes.append(f"the runs kept different images aside; val are the {len(held)} that none was trained on")
-    return Dataset(
-        dataset.samples, dataset.labels, dataset.kind, {"train": sorted(seen), "val": held, **test}, dataset.name, notes
-    )
-
-
-def _kept_aside(dataset: "Dataset", run: Path) -> set[int]:
-    """Find the rows of the samples a run kept aside; none where it was trained on other data."""
-    return _rows_named(dataset, run, "val_names")
-
-
-def _rows_named(dataset: "Dataset", run: Path, key: str) -> set[int]:
-    """Find the rows of the samples a run's card names; none where not all of them are there."""
-    listed = _training(run).get(key)
-    names = set(map(str, listed)) if isinstance(listed, list) else set()
-    rows = {row for row, sample in enumerate(dataset) if sample.name in names}
-    return rows if len(rows) == len(names) else set()
-
-
-def _training(run: Path) -> Mapping[str, object]:
-    """Read what a run's card says of its training; nothing where it has no card."""
-    from pixelwise.core.files import read_json
-
-    card = read_json(run / "card.json") if (run / "card.json").is_file() else None
-    training = card.get("training") if isinstance(card, dict) else None
-    return training if isinstance(training, dict) else {}
 
 
 def choose_split(dataset: "Dataset", name: str | None) -> Chosen:

@@ -17,6 +17,7 @@ One tree; each leaf also derives from the built-in a caller would expect::
     │   └── PlaceTaken       (FileExistsError)      a place to write to that holds something else
     ├── TransferError        (ConnectionError)      a server that cannot be reached or does not give the file
     ├── CheckpointError      (ValueError)           a model file that is truncated, foreign or unsafe
+    ├── ExportError          (RuntimeError)         a model that cannot be exported, or whose export does not do the same
     ├── RunInUse             (FileExistsError)      a run folder that holds another run
     ├── TrainingError        (RuntimeError)         a loss that is not finite, no images to train on
     └── OutOfTime            (TimeoutError)         work that the time limit cut short
@@ -83,6 +84,10 @@ class TransferError(PixelwiseError, ConnectionError):
 
 class CheckpointError(PixelwiseError, ValueError):
     """Report a model file that is truncated, foreign or unsafe."""
+
+
+class ExportError(PixelwiseError, RuntimeError):
+    """Report a model that cannot be exported to a target, or an exported one that does not do the same."""
 
 
 class RunInUse(PixelwiseError, FileExistsError):

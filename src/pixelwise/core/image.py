@@ -220,13 +220,23 @@ def write_ids(path: Path, ids: IntArray, colours: IntArray | None = None) -> Non
         DataError: an id is negative or above 65535.
         StorageError: the file cannot be written.
     """
+    content = encode_id_map(ids, colours, str(path))
+    with replacing(Path(path)) as temporary:
+        temporary.write_bytes(content)
+
+
+def encode_id_map(ids: IntArray, colours: IntArray | None = None, where: str = "id map") -> bytes:
+    """Give the bytes that ``write_ids`` writes; a message begins with ``where``.
+
+    Raises:
+        DataError: an id is negative or above 65535.
+    """
     if ids.ndim != 2 or ids.dtype.kind not in "iub":
-        raise DataError(f"{path}: expected integer ids (H, W), got {ids.shape} {ids.dtype}")
+        raise DataError(f"{where}: expected integer ids (H, W), got {ids.shape} {ids.dtype}")
     low, high = (int(ids.min()), int(ids.max())) if ids.size else (0, 0)
     if low < 0 or high > 65535:
-        raise DataError(f"{path}: a PNG holds ids 0..65535, found {low}..{high}")
-    with replacing(Path(path)) as temporary:
-        temporary.write_bytes(encode_ids(np.asarray(ids, np.uint8 if high < 256 else np.uint16), colours))
+        raise DataError(f"{where}: a PNG holds ids 0..65535, found {low}..{high}")
+    return encode_ids(np.asarray(ids, np.uint8 if high < 256 else np.uint16), colours)
 
 
 def write_image(path: Path, pixels: AnyArray, quality: int = 95) -> None:

@@ -24,12 +24,14 @@ def plain_size(path: Path) -> Size | None:
             os.close(file)
     except OSError:
         return None
-    return _size_in(head) if head.startswith(b"\xff\xd8\xff") else None
+    return size_in(head)
 
 
-def _size_in(head: bytes) -> Size | None:
-    """Walk over the segments of a header: 0xFF, a marker, and the length of what follows with its own two bytes."""
-    place = 2
+def size_in(head: bytes) -> Size | None:
+    """Give (H, W) of a plain JPEG that begins with ``head``; None for all else."""
+    if not head.startswith(b"\xff\xd8\xff"):
+        return None
+    place = 2  # of a segment: 0xFF, a marker, and the length of what follows with its own two bytes
     while place + 10 <= len(head) and head[place] == 0xFF:
         marker, length = head[place + 1], int.from_bytes(head[place + 2 : place + 4])
         if marker in _FRAMES:

@@ -210,6 +210,28 @@ class Prompts:
         return [everywhere, by_name] if everywhere and by_name else by_name or everywhere
 
 
+def objects_of(
+    boxes: Sequence[tuple[float, float, float, float]], points: Sequence[tuple[float, float, bool]]
+) -> tuple[Prompt, ...]:
+    """Make objects of boxes and points (x, y, inside) given one by one: an object for each box and each point inside.
+
+    With a single box, all points belong to its object. Points outside belong to the first object.
+
+    >>> [len(one.points) for one in objects_of([(0, 0, 9, 9)], [(1, 1, True), (8, 8, False)])]
+    [2]
+    """
+    objects = [Prompt(box=box) for box in boxes]
+    inner, outer = tuple(one for one in points if one[2]), tuple(one for one in points if not one[2])
+    if len(objects) == 1:
+        objects = [Prompt(points=inner, box=boxes[0])]
+    else:
+        objects += [Prompt(points=(one,)) for one in inner]
+    if outer:
+        objects = objects or [Prompt()]
+        objects[0] = Prompt(points=objects[0].points + outer, box=objects[0].box)
+    return tuple(objects)
+
+
 def read_prompts(path: Path) -> Prompts:
     """Read a JSON file of prompts: a list of objects, or a list for each image by its name.
 

@@ -52,7 +52,7 @@ def read_header(path: Path) -> TiffHeader:
     import tifffile  # on first use: most data is JPEG and PNG
 
     try:
-        with tifffile.TiffFile(path) as file:
+        with path.open("rb") as opened, tifffile.TiffFile(opened) as file:  # by its path it would not find a nameless file
             page: Any = file.pages[0]
             ends = [start + count for start, count in zip(page.dataoffsets, page.databytecounts, strict=True)]
             found = TiffHeader(
@@ -85,7 +85,7 @@ def read_stored(path: Path, header: TiffHeader) -> AnyArray:
     import tifffile
 
     try:
-        with tifffile.TiffFile(path) as file:
+        with path.open("rb") as opened, tifffile.TiffFile(opened) as file:
             stored = np.asarray(file.pages[0].asarray())
     except Exception as error:
         if "imagecodecs" in str(error):  # the data may be whole, but tifffile alone cannot decode it

@@ -16,7 +16,8 @@ class MultilabelReduced(NamedTuple):
     """What a pixel head of kind multilabel leaves of a batch.
 
     Attributes:
-        members: (N, L, H, W) whether a pixel is of a class: where its probability is above 0.5.
+        members: (N, L, H, W) whether a pixel is of a class: where its probability is above 0.5; (N, 0, H, W) if that is to be
+            seen from the probabilities.
         confidence: (N, L) mean probability of each class over the pixels it has; 0 where it has none.
         probabilities: (N, L, H, W), or (N, 0, H, W) where they were not asked for.
     """
@@ -40,11 +41,12 @@ def decode(reduced: MultilabelReduced, frames: Sequence[Frame], labels: LabelSet
         raise ValueError(f"expected probabilities of {len(labels)} classes, got {reduced.probabilities.shape[1]}")
     found = []
     for index, frame in enumerate(frames):
-        members = frame.undone(reduced.members[index])
         probabilities = frame.undone(reduced.probabilities[index])
-        scores = reduced.confidence[index].astype(np.float64)
-        if request.threshold is not None:
-            members = probabilities > request.threshold
+        if request.threshold is None and reduced.members.shape[1] == len(labels):
+            members = frame.undone(reduced.members[index])
+            scores = reduced.confidence[index].astype(np.float64)
+        else:
+            members = probabilities > (0.5 if request.threshold is None else request.threshold)
             scores = np.array([_mean(each, of) for each, of in zip(probabilities, members, strict=True)])
         present = np.flatnonzero(members.any(axis=(1, 2)))
         found.append(

@@ -22,7 +22,8 @@ class PixelReduced(NamedTuple):
 
     Attributes:
         classes: (N, H, W) the most probable class.
-        confidence: (N, L) mean probability of each class over the pixels it won; 0 where it won none.
+        confidence: (N, L) mean probability of each class over the pixels it won, 0 where it won none; or (N, H, W) the
+            probability of each pixel's class, of which the means are taken here.
         probabilities: (N, L, H, W), or (N, 0, H, W) where they were not asked for.
     """
 
@@ -47,7 +48,10 @@ def decode(reduced: PixelReduced, frames: Sequence[Frame], labels: LabelSet, req
     for index, frame in enumerate(frames):
         classes = frame.undone(reduced.classes[index])
         probabilities = frame.undone(reduced.probabilities[index])
-        scores = reduced.confidence[index].astype(np.float64)
+        if reduced.confidence.ndim == 3:
+            scores = _means(frame.undone(reduced.confidence[index]), classes, len(labels))
+        else:
+            scores = reduced.confidence[index].astype(np.float64)
         if has_threshold:
             front = foreground_of(labels)
             classes = np.where(probabilities[front] > request.threshold, front, 1 - front).astype(np.uint8)
@@ -57,6 +61,13 @@ def decode(reduced: PixelReduced, frames: Sequence[Frame], labels: LabelSet, req
         classes = classes.astype(_dtype(labels), copy=False)
         found.append(Segmentation.from_class_map(classes, labels, np.clip(scores, 0, 1), kept))
     return found
+
+
+def _means(values: FloatArray, classes: IntArray, length: int) -> FloatArray:
+    """Give the mean (L,) of the values at each class's pixels; 0 for a class that has none."""
+    flat = classes.ravel()
+    sums, pixels = np.bincount(flat, values.ravel(), length), np.bincount(flat, minlength=length)
+    return np.asarray(sums / np.maximum(pixels, 1))
 
 
 def highest(logits: FloatArray) -> IntArray:

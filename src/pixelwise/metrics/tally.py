@@ -86,30 +86,59 @@ def tally(
 
     ``failures`` may grow while ``results`` is read; ``group`` is as in ``Bootstrap``.
     """
-    pending: dict[str, list[Any]] = {family: [] for family in families}
-    single: dict[str, list[Any]] = {name: [] for name, module in families.items() if not hasattr(module, "resampled")}
-    rows: list[dict[str, Any]] = []
-    groups: list[Hashable] = []
-    counter = Counter(truths, families)
+    sums = Sums(truths, families, failures, group)
     for row, result in results:
-        sample = truths.dataset[row]
+        sums.add(row, result)
+    return sums.tally()
+
+
+class Sums:
+    """Adds up image by image what ``tally`` gives: two predictors can be counted in turns, while an image is at hand.
+
+    ``failures`` grows by what cannot be counted; ``group`` is as in ``Bootstrap``.
+    """
+
+    def __init__(self, truths: Truths, families: Families, failures: list[tuple[str, str]], group: str | None = None) -> None:
+        self._truths, self._families, self._failures, self._group = truths, families, failures, group
+        self._pending: dict[str, list[Any]] = {family: [] for family in families}
+        self._single: dict[str, list[Any]] = {name: [] for name, module in families.items() if not hasattr(module, "resampled")}
+        self._rows: list[dict[str, Any]] = []
+        self._groups: list[Hashable] = []
+        self._counter = Counter(truths, families)
+
+    def add(self, row: int, result: Predicted | PixelwiseError) -> None:
+        """Count what was predicted of the sample at ``row``."""
+        sample = self._truths.dataset[row]
         try:
-            counts = counter.count(row, result)
+            counts = self._counter.count(row, result)
         except PixelwiseError as error:
-            failures.append((sample.name, str(error)))
-            continue
-        groups.append(group_of(sample, group))
-        scores = {key: value for family, module in families.items() for key, value in module.score(counts[family]).items()}
-        rows.append({"name": sample.name, **{key: value for key, value in scores.items() if not key.endswith("_per_image")}})
+            self._failures.append((sample.name, str(error)))
+            return
+        self._groups.append(group_of(sample, self._group))
+        scores = {key: value for name, module in self._families.items() for key, value in module.score(counts[name]).items()}
+        kept = {key: value for key, value in scores.items() if not key.endswith("_per_image")}
+        self._rows.append({"name": sample.name, **kept})
         for family, one in counts.items():
-            if family in single:
-                single[family].append(one)
-            pending[family].append(one)
-            if len(pending[family]) >= _MERGE:
-                pending[family] = [sum(pending[family])]
-    summed = {family: sum(each) for family, each in pending.items() if each}
-    names = tuple(row["name"] for row in rows)
-    return Tally(truths.labels, names, tuple(groups), summed, single, tuple(rows), tuple(failures), counter.blank)
+            if family in self._single:
+                self._single[family].append(one)
+            self._pending[family].append(one)
+            if len(self._pending[family]) >= _MERGE:
+                self._pending[family] = [sum(self._pending[family])]
+
+    def tally(self) -> Tally:
+        """Give what was counted."""
+        summed = {family: sum(each) for family, each in self._pending.items() if each}
+        names = tuple(row["name"] for row in self._rows)
+        return Tally(
+            self._truths.labels,
+            names,
+            tuple(self._groups),
+            summed,
+            self._single,
+            tuple(self._rows),
+            tuple(self._failures),
+            self._counter.blank,
+        )
 
 
 class Counter:

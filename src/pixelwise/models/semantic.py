@@ -18,6 +18,7 @@ from pixelwise.core.segmentation import Kind
 from pixelwise.models.encoders import Encoder, build_encoder
 from pixelwise.models.heads.pixel import Auxiliary, PixelFeatures, PixelHead
 from pixelwise.models.network import Network
+from pixelwise.models.region_means import with_region_means
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.steady_norm import with_steady_norms
 
@@ -108,7 +109,7 @@ class EncoderDecoder(Network):
         self.places = _places(encoder)
         self.supervised = supervised
         initialize_decoder(decoder)
-        self.decoder = with_steady_norms(decoder)
+        self.decoder = with_region_means(with_steady_norms(decoder))
 
     def forward(self, images: Tensor) -> PixelFeatures:
         """Give the decoder's features (N, C, h, w)."""

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pixelwise.core.arrays import Size
+from pixelwise.models.recorded import is_recorded
 
 
 class Pooled(NamedTuple):
@@ -33,7 +34,7 @@ def unpooled(values: Tensor, places: Tensor, size: Size) -> Tensor:
     """
     count, channels = values.shape[:2]
     height, width = size
-    if values.is_contiguous(memory_format=torch.channels_last) and not values.is_contiguous():
+    if not is_recorded() and values.is_contiguous(memory_format=torch.channels_last) and not values.is_contiguous():
         rows = [each.permute(0, 2, 3, 1).flatten(1, 2) for each in (values, places)]
         plane = values.new_zeros(count, height * width, channels).scatter(1, rows[1], rows[0])
         return plane.view(count, height, width, channels).permute(0, 3, 1, 2)

@@ -20,7 +20,7 @@ def write_pictures(out: Path, job: Job, image: Image, found: Segmentation, binar
         StorageError: the folder cannot be written.
     """
     drawn = job.overlay if job.overlay and 0 < max(found.size) <= _LONGEST_JPEG else None
-    ids, colours = _binary(found) if binary else _ids(found)
+    ids, colours = _binary(found) if binary else coloured_ids(found)
     write_ids(out / job.mask, ids, colours)
     if drawn is not None:
         from pixelwise.draw.overlay import overlay
@@ -29,7 +29,8 @@ def write_pictures(out: Path, job: Job, image: Image, found: Segmentation, binar
     return {"mask": job.mask, "overlay": drawn}
 
 
-def _ids(found: Segmentation) -> tuple[IntArray, IntArray]:
+def coloured_ids(found: Segmentation) -> tuple[IntArray, IntArray]:
+    """Give the ids (H, W) of the id map, classes of a semantic segmentation and else segments, and its table of colours."""
     if found.kind == "semantic":
         return found.class_map(), found.labels.colours
     colours = np.array([(0, 0, 0), *(colour_of(index) for index in range(min(len(found), 255)))], np.uint8)

@@ -216,17 +216,22 @@ def _disagreements(
         yield mean, _unit((_entropy(mean)[0] - own) / np.float32(most)) if most > 0 else np.zeros_like(own)
 
 
-def _of_classes(found: Segmentation, pixels: FloatArray) -> Assessment:
+def segment_uncertainty(found: Segmentation, pixels: FloatArray) -> FloatArray:
+    """Give the number (S,) of each segment, where that of each pixel (H, W) is known."""
+    if found.kind != "semantic":
+        return _bits(np.ones(len(found)) if found.scores is None else np.clip(np.asarray(found.scores, np.float64), 0, 1))
     masks = found.masks
     assert isinstance(masks, DisjointMasks)  # as semantic ones are
     sums = np.bincount(masks.ids.ravel(), pixels.ravel(), masks.count + 1)[1:]
-    segments = sums / np.maximum(masks.areas(), 1)
-    return Assessment(found, pixels, segments)
+    return np.asarray(sums / np.maximum(masks.areas(), 1))
+
+
+def _of_classes(found: Segmentation, pixels: FloatArray) -> Assessment:
+    return Assessment(found, pixels, segment_uncertainty(found, pixels))
 
 
 def _of_objects(found: Segmentation) -> Assessment:
-    scores = np.ones(len(found)) if found.scores is None else np.clip(np.asarray(found.scores, np.float64), 0, 1)
-    segments = _bits(scores)
+    segments = segment_uncertainty(found, np.zeros(0, np.float32))  # their scores alone tell
     pixels = np.zeros(found.size, np.float32)
     for index, one in enumerate(segments):
         np.maximum(pixels, np.float32(one), out=pixels, where=found.masks.mask(index))

@@ -1,5 +1,6 @@
 """TIFFs read by windows without GDAL: only the tiles or strips that a window touches are decoded, with tifffile."""
 
+import io
 import math
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -122,6 +123,25 @@ class TiffFile:
         while len(self._kept) > 1 and sum(each.nbytes for each in self._kept.values()) > CACHE:
             self._kept.popitem(last=False)
         return piece
+
+
+def place_in(content: bytes) -> GeoReference | None:
+    """Read where the first page of a TIFF lies; None of what is no TIFF, says nothing of that, or is not stored upright.
+
+    Raises:
+        UnreadableFile: its header is damaged.
+    """
+    if content[:4] not in tiff.MAGIC:
+        return None
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(io.BytesIO(content)) as file:
+            page: Any = file.pages[0]
+            place = _place_of(page)
+            return place if place.is_placed and int(page.tags.valueof(274, 1)) == 1 else None
+    except Exception as error:  # tifffile raises whatever damaged bytes lead to
+        raise UnreadableFile(f"the TIFF's header is damaged ({error}); export the image again") from error
 
 
 def _coding_of(page: Any) -> Coding:

@@ -57,7 +57,11 @@ class Head(nn.Module, ABC):
 
     @abstractmethod
     def reduce(self, raw: Any, size: Size, probabilities: bool = False) -> NamedTuple:
-        """Shrink raw output to what decoding needs; part of an exported graph."""
+        """Shrink raw output to what decoding needs."""
+
+    def exported(self, raw: Any, size: Size, probabilities: bool = False) -> NamedTuple:
+        """Reduce as an exported graph does, for the same decoder; of dense heads ``size`` holds the padding too."""
+        return self.reduce(raw, size, probabilities)
 
     @property
     @abstractmethod

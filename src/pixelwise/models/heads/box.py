@@ -2,7 +2,8 @@
 
 In training it takes a sample of each image's proposals, mostly background, and learns class, box and mask from them. In
 prediction it classifies all proposals, keeps the best of those that overlap, and cuts masks for these alone. Layers and rules
-are torchvision's; what differs is stated here. Shapes depend on the input's size alone, so that the graph can be exported.
+are torchvision's; what differs is stated here. Shapes depend on the input's size alone, and in an exported graph what is worked
+off as well: all proposals that there can be, and as many detections.
 Crowds are no background. Masks are learnt from crops. And the layers that have a row a class have one for each class only,
 background apart, so that fine-tuning keeps rows by name.
 
@@ -21,13 +22,15 @@ from pixelwise.core.segmentation import Segmentation
 from pixelwise.decode.box import BoxReduced
 from pixelwise.decode.decoders import Decoder
 from pixelwise.models.heads.base import Head, Targets
-from pixelwise.models.heads.box_geometry import best_apart, clipped, decoded, encoded, has_sides
+from pixelwise.models.heads.box_apart import best_apart
+from pixelwise.models.heads.box_geometry import clipped, decoded, encoded, has_sides
 from pixelwise.models.heads.box_layers import BoxLayers, BoxPredictor
 from pixelwise.models.heads.box_masks import crops, projected
 from pixelwise.models.heads.box_matching import matched, sampled
 from pixelwise.models.heads.box_pooling import PyramidPooling
 from pixelwise.models.heads.box_proposals import BETA, Proposer, Slid
 from pixelwise.models.heads.box_raw import BoxOptions, BoxRaw, Drawn, LearntRaw
+from pixelwise.models.heads.box_rows import Rows
 from pixelwise.models.heads.box_terms import TERMS
 from pixelwise.models.losses.whole import over_batch
 
@@ -85,7 +88,7 @@ class BoxHead(Head):
     def forward(self, features: Sequence[Tensor], size: Size, targets: Targets | None = None) -> BoxRaw | LearntRaw:
         """Give detections; with targets, what the loss is computed from instead."""
         slid = self.proposer(features)
-        proposals, scores = self.proposer.propose(slid, features, size, targets is not None)
+        proposals, scores = self.proposer.propose(slid, size, targets is not None)
         if targets is None:
             return self._detect(features, proposals, scores, size)
         return self._learn(features, slid, self._draw(proposals, scores, targets))
@@ -119,30 +122,27 @@ class BoxHead(Head):
         return logits[every, classes].float()
 
     def _detect(self, features: Sequence[Tensor], proposals: Tensor, proposal_scores: Tensor, size: Size) -> BoxRaw:
-        image, row = torch.where(proposal_scores >= 0)
-        given = proposals[image, row]
-        logits, shifts = self.predictor(self.box_layers(self.box_pooling(features, given, image)))
-        boxes = clipped(decoded(shifts, given[:, None], WEIGHTS), size)
-        every_score = _laid_out(logits.softmax(dim=1)[:, : self.count], proposal_scores.shape, (image, row))
-        every_box = _laid_out(boxes, proposal_scores.shape, (image, row))
-        found = [self._best(*pair, size) for pair in zip(every_box, every_score, strict=True)]
-        best_boxes, best_classes, best_scores = (torch.stack(part) for part in zip(*found, strict=True))
-        image, row = torch.where(best_scores > 0)
-        masks = self._mask_logits(features, best_boxes[image, row], image, best_classes[image, row])
-        every_mask = _laid_out(masks, best_scores.shape, (image, row))
+        rows = Rows.of(proposal_scores >= 0)
+        given = rows.taken(proposals)
+        logits, shifts = self.predictor(self.box_layers(self.box_pooling(features, given, rows.images)))
+        boxes = rows.laid_out(clipped(decoded(shifts, given[:, None], WEIGHTS), size))
+        scores = rows.laid_out(logits.softmax(dim=1)[:, : self.count])
+        best_boxes, best_classes, best_scores = self._best(boxes, scores)
+        rows = Rows.of(best_scores > 0)
+        masks = self._mask_logits(features, rows.taken(best_boxes), rows.images, rows.taken(best_classes))
         counts = (best_scores > 0).sum(dim=1)
-        return BoxRaw(proposals, proposal_scores, best_boxes, best_classes, best_scores, every_mask, counts)
+        return BoxRaw(proposals, proposal_scores, best_boxes, best_classes, best_scores, rows.laid_out(masks), counts)
 
-    def _best(self, boxes: Tensor, scores: Tensor, size: Size) -> tuple[Tensor, Tensor, Tensor]:
-        """Keep the best of one image's boxes (P, L, 4) with scores (P, L), of which those of a class do not overlap."""
-        flat_boxes, flat_scores = boxes.reshape(-1, 4), scores.reshape(-1)
-        chosen = torch.where((flat_scores > self.options.score) & has_sides(flat_boxes, LEAST_SIDE))[0]
-        apart = (chosen % self.count * (max(size) + 1))[:, None].to(boxes.dtype)  # boxes of two classes never overlap
-        kept = best_apart(flat_boxes[chosen] + apart, flat_scores[chosen], self.options.overlap)
-        left = torch.zeros_like(flat_scores).index_put((chosen,), flat_scores[chosen] * kept)
-        top, index = left.topk(min(self.options.detections, len(left)))
+    def _best(self, boxes: Tensor, scores: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Keep the best of each image's boxes (N, P, L, 4) with scores (N, P, L), of which those of a class do not overlap."""
+        is_one = (scores > self.options.score) & has_sides(boxes, LEAST_SIDE)
+        values = torch.where(is_one, scores, 0.0)
+        kept = best_apart(boxes.transpose(1, 2), values.transpose(1, 2), self.options.overlap).transpose(1, 2)
+        left = torch.where(kept, values, 0.0).flatten(1)
+        top, index = left.topk(min(self.options.detections, left.shape[1]), dim=1)
         is_one = top > 0
-        return torch.where(is_one[:, None], flat_boxes[index], 0.0), torch.where(is_one, index % self.count, 0), top
+        found = boxes.flatten(1, 2).gather(1, index[..., None].expand(-1, -1, 4))
+        return torch.where(is_one[..., None], found, 0.0), torch.where(is_one, index % self.count, 0), top
 
     def targets(self, truth: Segmentation) -> dict[str, AnyArray]:
         """Give ``boxes`` (T, 4), ``classes`` (T,), ``masks`` and ``places`` as ``crops`` does, and ``crowds`` (C, 4).
@@ -204,11 +204,6 @@ class BoxHead(Head):
     def decoder(self) -> Decoder:
         """One instance segmentation an image."""
         return Decoder("box", {"aligned": self.options.aligned})
-
-
-def _laid_out(values: Tensor, shape: Sequence[int], places: tuple[Tensor, Tensor]) -> Tensor:
-    """Put rows (K, …) into their places of (*shape, …), with 0 elsewhere."""
-    return values.new_zeros(*shape, *values.shape[1:]).index_put(places, values)
 
 
 def _rows(parts: Sequence[Tensor], images: Tensor, rows: Tensor) -> Tensor:

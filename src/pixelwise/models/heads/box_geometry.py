@@ -54,16 +54,3 @@ def share_inside(boxes: Tensor, regions: Tensor) -> Tensor:
     high = torch.minimum(boxes[:, None, 2:], regions[None, :, 2:])
     shared = (high - low).clamp(min=0).prod(dim=2).amax(dim=1)
     return shared / (boxes[:, 2:] - boxes[:, :2]).prod(dim=1).clamp(min=1e-6)
-
-
-def best_apart(boxes: Tensor, scores: Tensor, overlap: float) -> Tensor:
-    """Mark the boxes (B, 4) that no better one overlaps by more than an IoU of ``overlap``; they lie at 0 or above.
-
-    Two boxes far from all others go along: an exported graph takes for granted that torchvision's ``nms`` keeps two.
-    """
-    from torchvision.ops import nms
-
-    far = torch.tensor([[-2.0, -2.0, -1.0, -1.0], [-4.0, -4.0, -3.0, -3.0]], dtype=boxes.dtype, device=boxes.device)
-    kept = nms(torch.cat([far, boxes]), torch.cat([scores.new_zeros(2), scores]), overlap)
-    marks = torch.zeros(boxes.shape[0] + 2, dtype=torch.bool, device=boxes.device)
-    return marks.index_fill(0, kept, True)[2:]

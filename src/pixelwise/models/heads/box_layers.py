@@ -71,4 +71,4 @@ class BoxPredictor(nn.Module):
         """Give logits and shifts, in 32 bits."""
         logits = torch.cat([self.classify(values), self.background(values)], dim=1)
         shifts = F.linear(values, self.shifts.flatten(0, 1), self.shift_bias.flatten())
-        return logits.float(), shifts.reshape(values.shape[0], -1, 4).float()
+        return logits.float(), shifts.unflatten(1, (-1, 4)).float()

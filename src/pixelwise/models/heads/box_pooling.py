@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from pixelwise.models.recorded import is_recorded, repeated
+
 CANONICAL = 224.0  # pixels: a box of such sides is cut out of the level of stride 16
 
 
@@ -27,14 +29,17 @@ class PyramidPooling(nn.Module):
     def levels_of(self, boxes: Tensor) -> Tensor:
         """Choose a level (R,) for each box."""
         sides = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1).clamp(min=0).sqrt()
-        octaves = torch.floor(torch.log2(sides / CANONICAL * 16 / self.strides[0]) + 1e-6)
-        return octaves.clamp(0, len(self.strides) - 1).to(torch.int64)  # log2(0) is -inf, which is clamped as well
+        least = [CANONICAL / 16 * self.strides[0] * 2 ** (level - 1e-6) for level in range(1, len(self.strides))]
+        return sum((sides >= side for side in least), start=torch.zeros_like(sides, dtype=torch.int64))
 
     def forward(self, pyramid: Sequence[Tensor], boxes: Tensor, images: Tensor) -> Tensor:
         """Cut boxes (R, 4) in pixels out of their images (R,) of the batch."""
+        levels = self.levels_of(boxes)
+        return (self._from_stack if is_recorded() else self._by_level)(pyramid, boxes, images, levels)
+
+    def _by_level(self, pyramid: Sequence[Tensor], boxes: Tensor, images: Tensor, levels: Tensor) -> Tensor:
         from torchvision.ops import roi_align
 
-        levels = self.levels_of(boxes)
         rois = torch.cat([images[:, None].to(boxes.dtype), boxes], dim=1)
         found = boxes.new_zeros(boxes.shape[0], pyramid[0].shape[1], self.side, self.side)
         for level, stride in enumerate(self.strides):
@@ -43,3 +48,18 @@ class PyramidPooling(nn.Module):
             cut = roi_align(features, rois[chosen], self.side, 1 / stride, 2, self.aligned)
             found = found.index_put((chosen,), cut)
         return found
+
+    def _from_stack(self, pyramid: Sequence[Tensor], boxes: Tensor, images: Tensor, levels: Tensor) -> Tensor:
+        """Cut all boxes at once out of a stack of the levels, so that no shape depends on how many boxes a level has.
+
+        Levels become as large as the finest by repeating their edges. What is cut is the same, but for boxes narrower than a
+        cell at the right or the lower border where ``aligned`` is False: they reach beyond it, and find the edge and not 0.
+        """
+        from torchvision.ops import roi_align
+
+        count, _, height, width = pyramid[0].shape
+        size = (height, width)
+        stack = torch.cat([pyramid[0].float(), *(repeated(level.float(), size) for level in pyramid[1 : len(self.strides)])])
+        scale = torch.tensor([1 / stride for stride in self.strides], device=boxes.device)[levels]
+        place = (levels * count + images).to(boxes.dtype)
+        return roi_align(stack, torch.cat([place[:, None], boxes * scale[:, None]], dim=1), self.side, 1.0, 2, self.aligned)

@@ -17,9 +17,11 @@ from torch import Tensor, nn
 
 from pixelwise.core.arrays import Size
 from pixelwise.core.errors import OptionError
-from pixelwise.models.heads.box_geometry import best_apart, clipped, decoded, encoded, has_sides
+from pixelwise.models.heads.box_apart import best_apart
+from pixelwise.models.heads.box_geometry import clipped, decoded, encoded, has_sides
 from pixelwise.models.heads.box_matching import matched, sampled
 from pixelwise.models.losses.whole import over_batch
+from pixelwise.models.recorded import varies
 
 LEAST_SIDE = 1e-3  # pixels: a proposal with a shorter side is none
 WEIGHTS = (1.0, 1.0, 1.0, 1.0)
@@ -50,7 +52,7 @@ class ProposalOptions:
 
 
 class Slid(NamedTuple):
-    """What the network gives for the A anchors of an image, level after level.
+    """What the network gives for the A anchors of each level of an image.
 
     Attributes:
         objectness: (N, A) logits.
@@ -58,9 +60,9 @@ class Slid(NamedTuple):
         anchors: (A, 4).
     """
 
-    objectness: Tensor
-    shifts: Tensor
-    anchors: Tensor
+    objectness: tuple[Tensor, ...]
+    shifts: tuple[Tensor, ...]
+    anchors: tuple[Tensor, ...]
 
 
 class Proposer(nn.Module):
@@ -95,9 +97,9 @@ class Proposer(nn.Module):
         objectness, shifts = self.layers(list(pyramid))
         places = [level.shape[-2:] for level in pyramid]
         return Slid(
-            torch.cat([one.permute(0, 2, 3, 1).flatten(1) for one in objectness], dim=1).float(),
-            torch.cat([_rows_of_four(one) for one in shifts], dim=1).float(),
-            torch.cat([self._anchors(level, size) for level, size in enumerate(places)]),
+            tuple(one.permute(0, 2, 3, 1).flatten(1).float() for one in objectness),
+            tuple(_rows_of_four(one).float() for one in shifts),
+            tuple(self._anchors(level, size) for level, size in enumerate(places)),
         )
 
     def _anchors(self, level: int, size: Sequence[int]) -> Tensor:
@@ -109,22 +111,20 @@ class Proposer(nn.Module):
         return (corners + self.cells[level]).reshape(-1, 4)
 
     @torch.no_grad()
-    def propose(self, slid: Slid, pyramid: Sequence[Tensor], size: Size, trains: bool) -> tuple[Tensor, Tensor]:
+    def propose(self, slid: Slid, size: Size, trains: bool) -> tuple[Tensor, Tensor]:
         """Give the best boxes (N, P, 4) within images of ``size``, best first, and their scores (N, P).
 
         Of boxes from one level that overlap, the best is kept. Rows with the score -1 are no proposals.
         """
         options, which = self.options, 0 if trains else 1
-        lengths = [level.shape[-2] * level.shape[-1] * self.cells.shape[1] for level in pyramid]
         scores, boxes = [], []
-        for first, length in zip(_starts(lengths), lengths, strict=True):
-            part = slice(first, first + length)
-            best, index = slid.objectness[:, part].topk(min(options.candidates[which], length), dim=1)
-            shifts = slid.shifts[:, part].gather(1, index[..., None].expand(-1, -1, 4))
-            found = clipped(decoded(shifts, slid.anchors[part][index], WEIGHTS), size)
-            values = best.sigmoid()
-            kept = torch.stack([best_apart(*pair, options.overlap) for pair in zip(found, values, strict=True)])
-            scores.append(torch.where(kept & has_sides(found, LEAST_SIDE), values, -1.0))
+        for objectness, shifts, anchors in zip(*slid, strict=True):
+            best, index = _highest(objectness, options.candidates[which])
+            moved = decoded(shifts.gather(1, index[..., None].expand(-1, -1, 4)), anchors[index], WEIGHTS)
+            found = clipped(moved, size)
+            values = torch.where(has_sides(found, LEAST_SIDE), best.sigmoid(), -1.0)
+            kept = best_apart(found[:, None], values[:, None], options.overlap)[:, 0]
+            scores.append(torch.where(kept, values, -1.0))
             boxes.append(found)
         every = torch.cat(scores, dim=1)
         top, index = every.topk(min(options.kept[which], every.shape[1]), dim=1)
@@ -133,19 +133,21 @@ class Proposer(nn.Module):
     def losses(self, slid: Slid, objects: Sequence[Tensor], crowds: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Give the losses of objectness and of boxes, over anchors drawn in each image."""
         count = self.options.anchors
+        objectness, moves = (torch.cat(part, dim=1) for part in (slid.objectness, slid.shifts))
+        anchors = torch.cat(slid.anchors)
         logits, states, shifts, goals = [], [], [], []
         for index, (boxes, crowd) in enumerate(zip(objects, crowds, strict=True)):
-            found = matched(slid.anchors, boxes, crowd, 0.3, 0.7, nearest=True)
+            found = matched(anchors, boxes, crowd, 0.3, 0.7, nearest=True)
             positive, negative = sampled(found.states, count, 0.5)
-            logits.append(slid.objectness[index, torch.cat([positive, negative])])
+            logits.append(objectness[index, torch.cat([positive, negative])])
             states.append(torch.cat([torch.ones_like(positive), torch.zeros_like(negative)]))
-            shifts.append(slid.shifts[index, positive])
-            goals.append(encoded(boxes[found.objects[positive]], slid.anchors[positive], WEIGHTS))
+            shifts.append(moves[index, positive])
+            goals.append(encoded(boxes[found.objects[positive]], anchors[positive], WEIGHTS))
         every = torch.cat(logits)
-        anchors = over_batch(every.new_tensor(float(len(every)))).clamp(min=1)
+        drawn = over_batch(every.new_tensor(float(len(every)))).clamp(min=1)
         found_ones = F.binary_cross_entropy_with_logits(every, torch.cat(states).to(every.dtype), reduction="sum")
         moved = F.smooth_l1_loss(torch.cat(shifts), torch.cat(goals), beta=BETA, reduction="sum")
-        return over_batch(found_ones) / anchors, over_batch(moved) / anchors
+        return over_batch(found_ones) / drawn, over_batch(moved) / drawn
 
 
 def _cell_anchors(sizes: Sequence[float], ratios: Sequence[float]) -> Tensor:
@@ -157,9 +159,17 @@ def _cell_anchors(sizes: Sequence[float], ratios: Sequence[float]) -> Tensor:
 
 def _rows_of_four(shifts: Tensor) -> Tensor:
     """Lay (N, A * 4, h, w) out as (N, h * w * A, 4)."""
-    count, _, height, width = shifts.shape
-    return shifts.reshape(count, -1, 4, height, width).permute(0, 3, 4, 1, 2).reshape(count, -1, 4)
+    return shifts.unflatten(1, (-1, 4)).permute(0, 3, 4, 1, 2).flatten(1, 3)
 
 
-def _starts(lengths: Sequence[int]) -> list[int]:
-    return [sum(lengths[:place]) for place in range(len(lengths))]
+def _highest(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Give the ``count`` highest of values (N, A), or all of them, and where they are.
+
+    Where a graph is recorded in which A may vary, there are always as many: what fills them up is -inf, at some place.
+    """
+    length = values.shape[1]
+    if not varies(length):
+        best = values.topk(min(count, length), dim=1)
+        return best.values, best.indices
+    best = F.pad(values, (0, count), value=-torch.inf).topk(count, dim=1)
+    return best.values, best.indices.clamp(max=length - 1)

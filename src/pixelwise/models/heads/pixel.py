@@ -146,6 +146,10 @@ class PixelHead(Head):
             return type(found)(*(torch.from_numpy(part) for part in found))  # type: ignore[arg-type]
         return self.reading.reduce(_resized(logits, size), probabilities)
 
+    def exported(self, raw: PixelRaw, size: Size, probabilities: bool = False) -> NamedTuple:
+        """Give what decoding needs with nothing averaged over pixels, as some of them are padding."""
+        return self.reading.exported(_resized(raw.logits.float() / self.temperature, size), probabilities)
+
     @property
     def decoder(self) -> Decoder:
         """One segmentation an image, of the head's kind."""

@@ -174,9 +174,10 @@ class QueryHead(Head):
 
     def reduce(self, raw: Any, size: Size, probabilities: bool = False) -> QueryReduced:
         """Give the classes' probabilities, and the masks as they are: at full size they would be a hundred times as large."""
-        padded = torch.tensor([self._padded(size[0]), self._padded(size[1])], device=raw.masks.device)
+        count, device = raw.masks.shape[0], raw.masks.device
+        padded = [torch.full((count,), self._padded(side), dtype=torch.int64, device=device) for side in size]
         return QueryReduced(  # type: ignore[arg-type]
-            raw.classes.float().softmax(-1), raw.masks.float(), padded.expand(len(raw.masks), 2)
+            raw.classes.float().softmax(-1), raw.masks.float(), torch.stack(padded, dim=1)
         )
 
     @property
@@ -185,4 +186,4 @@ class QueryHead(Head):
         return Decoder("query", {"kind": self.kind, **asdict(self.rules)})
 
     def _padded(self, side: int) -> int:
-        return -(-side // self.stride) * self.stride
+        return (side + self.stride - 1) // self.stride * self.stride  # of numbers below 0, exporters round the quotient up

@@ -47,6 +47,10 @@ class Reading(ABC):
     def reduce(self, logits: Tensor, probabilities: bool) -> NamedTuple:
         """Shrink logits at full size to what decoding needs."""
 
+    @abstractmethod
+    def exported(self, logits: Tensor, probabilities: bool) -> NamedTuple:
+        """Do so for an exported graph: nothing is averaged over pixels, as some of them are padding."""
+
 
 class OneClass(Reading):
     """Semantic: the classes share a softmax, and a pixel is of the most probable one."""
@@ -71,18 +75,21 @@ class OneClass(Reading):
 
     def reduce(self, logits: Tensor, probabilities: bool) -> PixelReduced:
         """Give the class of every pixel, the mean probability of each class, and all probabilities if asked."""
-        top, classes = logits.max(dim=1)  # on CPUs several times faster than argmax
-        if probabilities:
-            spread = logits.softmax(dim=1)
-            highest = spread.gather(1, classes.unsqueeze(1)).squeeze(1)
-        else:
-            spread = logits[:, :0]
-            highest = 1 / (logits - top.unsqueeze(1)).exp_().sum(dim=1)  # softmax at the winner alone
+        classes, highest, spread = self.exported(logits, probabilities)
         count, length = logits.shape[:2]
         flat = classes.reshape(count, -1)
         sums = torch.zeros(count, length, device=logits.device).scatter_add(1, flat, highest.reshape(count, -1))
         pixels = torch.zeros(count, length, device=logits.device).scatter_add(1, flat, torch.ones_like(flat, dtype=sums.dtype))
-        return PixelReduced(classes, sums / pixels.clamp_min(1), spread)  # type: ignore[arg-type]
+        return PixelReduced(classes, sums / pixels.clamp_min(1), spread)
+
+    def exported(self, logits: Tensor, probabilities: bool) -> Any:
+        """Give the class of every pixel, its probability, and all probabilities if asked."""
+        top, classes = logits.max(dim=1)  # on CPUs several times faster than argmax
+        if probabilities:
+            spread = logits.softmax(dim=1)
+            return PixelReduced(classes, spread.gather(1, classes.unsqueeze(1)).squeeze(1), spread)  # type: ignore[arg-type]
+        highest = 1 / (logits - top.unsqueeze(1)).exp().sum(dim=1)  # softmax at the winner alone
+        return PixelReduced(classes, highest, logits[:, :0])  # type: ignore[arg-type]
 
 
 class AnyClasses(Reading):
@@ -118,6 +125,10 @@ class AnyClasses(Reading):
         pixels = members.sum(dim=(2, 3))
         confidence = (spread * members).sum(dim=(2, 3)) / pixels.clamp_min(1)
         return MultilabelReduced(members, confidence, spread if probabilities else spread[:, :0])  # type: ignore[arg-type]
+
+    def exported(self, logits: Tensor, probabilities: bool) -> Any:
+        """Give all probabilities, which the rest follows from."""
+        return MultilabelReduced(logits[:, :0], logits[:, :0, 0, 0], logits.sigmoid())  # type: ignore[arg-type]
 
 
 def reading_of(kind: Kind, labels: LabelSet) -> Reading:

@@ -196,7 +196,7 @@ class Detr(QueryNetwork):
         places = model.position_embedding(shape=deepest.shape, device=images.device, dtype=deepest.dtype).flatten(2)
         places = places.transpose(1, 2)
         memory = model.encoder(inputs_embeds=flat, spatial_position_embeddings=places).last_hidden_state
-        asked = model.query_position_embeddings.weight.expand(len(images), -1, -1)
+        asked = model.query_position_embeddings.weight.expand(images.shape[0], -1, -1)
         found = model.decoder(
             inputs_embeds=asked * 0,
             spatial_position_embeddings=places,
@@ -205,7 +205,7 @@ class Detr(QueryNetwork):
             output_hidden_states=True,
         )
         last = found.last_hidden_state
-        attention = self.model.bbox_attention(last, memory.transpose(1, 2).unflatten(2, deepest.shape[-2:]))
+        attention = self.model.bbox_attention(last, memory.transpose(1, 2).unflatten(2, tuple(deepest.shape[-2:])))
         masks = self.model.mask_head(deepest, attention, fpn_features=stages[-2::-1])
         earlier = map(model.decoder.layernorm, found.hidden_states[1:-1])  # the first is what goes in
-        return BoxedFeatures((*earlier, last), masks.view(len(images), -1, *masks.shape[-2:]))
+        return BoxedFeatures((*earlier, last), masks.unflatten(0, (images.shape[0], asked.shape[1])))

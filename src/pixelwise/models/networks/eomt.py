@@ -28,6 +28,7 @@ from pixelwise.models.about import About
 from pixelwise.models.heads.query import QueryFeatures, QueryHead
 from pixelwise.models.heads.query_loss import Weights
 from pixelwise.models.heads.query_points import Points
+from pixelwise.models.recorded import holds
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.semantic import Input
 from pixelwise.models.universal import KINDS, TRAINING, Parts, QueryNetwork, lower_bound, require, require_widths, segmenter
@@ -172,7 +173,7 @@ class Eomt(QueryNetwork):
         for index, layer in enumerate(model.layers):
             allowed = None
             if index == first:
-                tokens = torch.cat([model.query.weight.expand(len(tokens), -1, -1), tokens], dim=1)
+                tokens = torch.cat([model.query.weight.expand(tokens.shape[0], -1, -1), tokens], dim=1)
             if index >= first and is_masked:
                 found.append(self._predicted(tokens, grid))
                 allowed = self._attention(found[-1][1], grid, tokens)
@@ -186,11 +187,11 @@ class Eomt(QueryNetwork):
         own = self.model.embeddings
         positions = own.position_embeddings.weight
         side = math.isqrt(len(positions))
-        if grid != (side, side):
+        if not all(holds(cells == side) for cells in grid):
             square = positions.T.reshape(1, -1, side, side)
             positions = F.interpolate(square.float(), size=grid, mode="bicubic").to(square.dtype)[0].flatten(1).T
         patches = own.patch_embeddings(images) + positions
-        before = [one.expand(len(images), -1, -1) for one in (own.cls_token, own.register_tokens)]
+        before = [one.expand(images.shape[0], -1, -1) for one in (own.cls_token, own.register_tokens)]
         embedded: Tensor = own.dropout(torch.cat([*before, patches], dim=1))
         return embedded
 
@@ -208,6 +209,5 @@ class Eomt(QueryNetwork):
         seen = F.interpolate(masks.float(), size=grid, mode="bilinear").flatten(2) > 0
         if self.training and self.masking < 1:
             seen = seen | (torch.rand(seen.shape[:2], device=seen.device) > self.masking)[..., None]
-        hidden = torch.zeros(len(tokens), length, length, device=tokens.device)
-        hidden[:, :count, length - seen.shape[-1] :] = torch.where(seen, 0.0, NO_MASK)
-        return hidden[:, None]
+        before = count + self.model.embeddings.num_prefix_tokens
+        return F.pad(torch.where(seen, 0.0, NO_MASK), (before, 0, 0, length - count))[:, None]

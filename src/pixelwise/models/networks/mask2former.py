@@ -7,7 +7,7 @@ its targets and the decoding are our query head. The deformable attention is in 
     arXiv 2112.01527. With a ResNet-50 51.9 PQ and 43.7 AP on COCO; with a Swin-L 57.8 and 50.1.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,10 +19,12 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind
 from pixelwise.decode.query import Rules
 from pixelwise.models.about import About
+from pixelwise.models.deformable_pixels import Pixels, pixels_of
 from pixelwise.models.fine_masks import FineMasks, Finest, levels_for
 from pixelwise.models.heads.query import QueryFeatures, QueryHead
 from pixelwise.models.heads.query_loss import Weights
 from pixelwise.models.heads.query_points import Points
+from pixelwise.models.recorded import is_recorded
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.semantic import Input
 from pixelwise.models.universal import (
@@ -188,13 +190,20 @@ class Mask2Former(PixelLevelNetwork):
         """Give the queries (N, Q, C) and the masks (N, Q, h, w) of each layer."""
         stages = self.model.pixel_level_module.encoder
         features = stages(images).feature_maps if self.fine is None else stages.pyramid(images)
-        pixels = self.model.pixel_level_module.decoder(features[-len(STRIDES) :])
+        pixels = self._pixels(features[-len(STRIDES) :])
         module = self.model.transformer_module
-        found = module(pixels.multi_scale_features, pixels.mask_features, output_hidden_states=True)
+        found = module(pixels.levels, pixels.finest, output_hidden_states=True)
         queries = tuple(one.transpose(0, 1) for one in found.intermediate_hidden_states)
         masks = tuple(found.masks_queries_logits)
         if self.fine is not None:
-            finest = self.fine(pixels.mask_features, features[-len(STRIDES) - 1], images)
+            finest = self.fine(pixels.finest, features[-len(STRIDES) - 1], images)
             embedded = map(module.decoder.mask_predictor.mask_embedder, queries)
             masks = tuple(self.fine.masks(one, mask, finest) for one, mask in zip(embedded, masks, strict=True))
         return QueryFeatures(queries, masks)
+
+    def _pixels(self, features: Sequence[Tensor]) -> Pixels:
+        decoder = self.model.pixel_level_module.decoder
+        if is_recorded():
+            return pixels_of(decoder, decoder.lateral_convolutions, decoder.output_convolutions, features)
+        found = decoder(features)
+        return Pixels(found.multi_scale_features, found.mask_features)

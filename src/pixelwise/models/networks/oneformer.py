@@ -23,9 +23,11 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind
 from pixelwise.decode.query import Rules
 from pixelwise.models.about import About
+from pixelwise.models.deformable_pixels import Pixels, pixels_of
 from pixelwise.models.heads.query import QueryFeatures, QueryHead
 from pixelwise.models.heads.query_loss import Weights
 from pixelwise.models.heads.query_points import Points
+from pixelwise.models.recorded import is_recorded
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.semantic import Input
 from pixelwise.models.universal import (
@@ -206,13 +208,20 @@ class OneFormer(PixelLevelNetwork):
 
     def forward(self, images: Tensor) -> QueryFeatures:
         """Give the queries (N, Q, C) and the masks (N, Q, h, w) of each layer."""
-        found = self.model(images, self.task.expand(len(images), -1), return_dict=True)  # type: ignore[operator]
+        pixels = self._pixels(images)
+        task = self.model.task_encoder(self.task.expand(images.shape[0], -1))  # type: ignore[operator]
+        found = self.model.transformer_module(pixels.levels, pixels.finest, task, output_attentions=False)
         layers = [
-            *(
-                (one["class_queries_logits"], one["masks_queries_logits"])
-                for one in found.transformer_decoder_auxiliary_predictions
-            ),
-            (found.transformer_decoder_class_predictions, found.transformer_decoder_mask_predictions),
+            *((one["class_queries_logits"], one["masks_queries_logits"]) for one in found.auxiliary_predictions),
+            (found.prediction_class, found.prediction_masks),
         ]
         queries, masks = zip(*layers, strict=True)
         return QueryFeatures(queries, masks)
+
+    def _pixels(self, images: Tensor) -> Pixels:
+        module = self.model.pixel_level_module
+        if is_recorded():
+            decoder = module.decoder
+            return pixels_of(decoder, decoder.lateral_convs, decoder.output_convs, module.encoder(images).feature_maps)
+        found = module(images)
+        return Pixels(tuple(found.decoder_features), found.decoder_last_feature)

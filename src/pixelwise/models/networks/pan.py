@@ -9,14 +9,15 @@ deepest features three times more, so features smaller than 8 x 8 are repeated a
 
 from typing import Literal
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pixelwise.core.arrays import Size
 from pixelwise.core.image import RGB
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind
 from pixelwise.models.about import About
 from pixelwise.models.heads.pixel import PixelHead
+from pixelwise.models.recorded import cells, cut, repeated, varies
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.semantic import KINDS, EncoderDecoder, Input, encoder_for, pyramid_channels, require, segmenter
 
@@ -88,18 +89,16 @@ class _Enlarging(nn.Module):
 
     def forward(self, features: list[Tensor]) -> Tensor:
         height, width = features[-1].shape[-2:]
-        bottom, right = max(0, LEAST - height), max(0, LEAST - width)
-        if not bottom and not right:
+        if not varies(height) and not varies(width) and min(height, width) >= LEAST:
             found: Tensor = self.decoder(features)
             return found
-        finest = features[2].shape[-2:]
-        enlarged = [_repeated(one, one.shape[-2] // height * bottom, one.shape[-1] // width * right) for one in features]
-        return self.decoder(enlarged)[..., : finest[0], : finest[1]]  # type: ignore[no-any-return]
+        finest = (features[2].shape[-2], features[2].shape[-1])
+        rows, columns = cells(height, 1, LEAST), cells(width, 1, LEAST)  # in a graph for any size, enlarged even if by nothing
+        enlarged = [_repeated(one, (one.shape[-2] // height * rows, one.shape[-1] // width * columns)) for one in features]
+        return cut(self.decoder(enlarged), finest)
 
 
-def _repeated(values: Tensor, bottom: int, right: int) -> Tensor:
+def _repeated(values: Tensor, size: Size) -> Tensor:
     """Repeat the last row and column; a tensor without channels only grows."""
-    count, channels, height, width = values.shape
-    if not channels:
-        return values.new_zeros(count, 0, height + bottom, width + right)
-    return F.pad(values, (0, right, 0, bottom), mode="replicate")
+    count, channels = values.shape[:2]
+    return repeated(values, size) if channels else values.new_zeros(count, 0, *size)

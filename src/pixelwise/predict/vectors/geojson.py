@@ -6,7 +6,7 @@ Polygons over the 180th meridian are not parted there.
 import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
@@ -28,26 +28,35 @@ def write_geojson(path: Path, features: "Iterable[Feature]", place: GeoReference
         MissingExtra: rasterio is needed to find longitude and latitude; ``named`` is the file told of.
         DataError: the raster's reference system cannot be converted.
     """
-    convert = _converter(place, named)
+    with open(path, "w", encoding="utf-8") as file:
+        return put_geojson(file, features, place, together, str(named))
+
+
+def put_geojson(file: TextIO, features: "Iterable[Feature]", place: GeoReference, together: bool, where: str) -> int:
+    """Write features to an open file, as ``write_geojson`` does; a message begins with ``where``.
+
+    Raises:
+        MissingExtra, DataError: as ``write_geojson``.
+    """
+    convert = _converter(place, where)
     count, held, corners = 0, [], 0
     about = {} if place.is_placed and place.crs else {"coordinates": _unplaced(place)}
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(json.dumps({"type": "FeatureCollection", **about}, ensure_ascii=False)[:-1] + ', "features": [')
+    file.write(json.dumps({"type": "FeatureCollection", **about}, ensure_ascii=False)[:-1] + ', "features": [')
 
-        def write_held() -> None:
-            nonlocal count
-            for line in _lines(held, place, convert, together):
-                file.write((",\n" if count else "\n") + line)
-                count += 1
+    def write_held() -> None:
+        nonlocal count
+        for line in _lines(held, place, convert, together):
+            file.write((",\n" if count else "\n") + line)
+            count += 1
 
-        for feature in features:
-            held.append(feature)
-            corners += sum(len(ring) for rings in feature.polygons for ring in rings)
-            if corners >= _AT_ONCE:
-                write_held()
-                held, corners = [], 0
-        write_held()
-        file.write("\n]}\n")
+    for feature in features:
+        held.append(feature)
+        corners += sum(len(ring) for rings in feature.polygons for ring in rings)
+        if corners >= _AT_ONCE:
+            write_held()
+            held, corners = [], 0
+    write_held()
+    file.write("\n]}\n")
     return count
 
 
@@ -57,19 +66,19 @@ def _unplaced(place: GeoReference) -> str:
     return "in pixels of a raster that states no place: columns to the right, rows down"
 
 
-def _converter(place: GeoReference, named: Path) -> Callable[[FloatArray], FloatArray] | None:
+def _converter(place: GeoReference, where: str) -> Callable[[FloatArray], FloatArray] | None:
     if not (place.is_placed and place.crs) or place.epsg == 4326:
         return None
     try:
         from rasterio.warp import transform
     except ImportError:
-        raise MissingExtra("rasterio", "geo", f"{named}: longitude and latitude of a raster in {place.crs}") from None
+        raise MissingExtra("rasterio", "geo", f"{where}: longitude and latitude of a raster in {place.crs}") from None
 
     def convert(points: FloatArray) -> FloatArray:
         try:
             x, y = transform(place.crs, "EPSG:4326", points[:, 0], points[:, 1])
         except Exception as error:  # GDAL raises errors of its own for systems it does not know
-            raise DataError(f"{named}: longitude and latitude cannot be found: {error}; write gpkg instead") from None
+            raise DataError(f"{where}: longitude and latitude cannot be found: {error}; write gpkg instead") from None
         return np.stack([np.asarray(x, np.float64), np.asarray(y, np.float64)], axis=1)
 
     return convert
@@ -79,10 +88,8 @@ def _lines(
     features: "Sequence[Feature]", place: GeoReference, convert: Callable[[FloatArray], FloatArray] | None, together: bool
 ) -> Iterable[str]:
     rings = [ring for feature in features for polygon in feature.polygons for ring in polygon]
-    if not rings:
-        return
-    points = place.to_map(np.concatenate(rings).astype(np.float64))
-    points = np.round(points if convert is None else convert(points), _DIGITS if place.is_placed else 0)
+    points = place.to_map(np.concatenate([*rings, np.zeros((0, 2))]).astype(np.float64))
+    points = np.round(points if convert is None or not len(points) else convert(points), _DIGITS if place.is_placed else 0)
     found = iter(np.split(points, np.cumsum([len(ring) for ring in rings])[:-1]))
     for feature in features:
         polygons = [[_closed(next(found), index == 0) for index in range(len(polygon))] for polygon in feature.polygons]

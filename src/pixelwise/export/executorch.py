@@ -1,0 +1,69 @@
+"""ExecuTorch (``.pte``): a program for phones and boards, its layers given to XNNPACK; of one size and batch.
+
+The sheet lies inside as a constant method: a method named ``pixelwise`` that takes nothing and gives the bytes of its JSON.
+"""
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pixelwise.core.errors import ExportError, MissingExtra
+from pixelwise.core.files import make_folder, write_bytes
+from pixelwise.export.graph import Graph
+from pixelwise.export.made import versions
+from pixelwise.export.one_size import first_line, program_of, with_one_size
+from pixelwise.export.sheet import KEY, Sheet
+
+SUFFIX = ".pte"
+PRECISIONS = ("fp32",)
+
+
+def export(graph: Graph, sheet: Sheet, path: Path, opset: int | None = None) -> Sheet:
+    """Write a graph to ``path``; give the sheet that lies inside. There is no opset to choose.
+
+    Raises:
+        ExportError: torch or ExecuTorch cannot turn the network into a program.
+        MissingExtra: executorch is not installed.
+    """
+    sheet = with_one_size(sheet)
+    with _quiet():
+        try:
+            from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+            from executorch.exir import to_edge_transform_and_lower
+        except ImportError:
+            raise MissingExtra("executorch", extra="executorch", purpose="exporting to ExecuTorch") from None
+        made = {**sheet.made, **versions(torch=torch), "executorch": version("executorch"), "backend": "XNNPACK"}
+        sheet = replace(sheet, made=made)
+        program = program_of(graph, graph.example(sheet.input), sheet.card.name)
+        inside = torch.frombuffer(bytearray(sheet.to_text().encode()), dtype=torch.uint8)
+        try:
+            lowered: Any = to_edge_transform_and_lower(
+                program, partitioner=[XnnpackPartitioner()], constant_methods={KEY: inside}
+            )
+            content = lowered.to_executorch().buffer
+        except Exception as error:  # its passes raise anything
+            raise ExportError(f"ExecuTorch cannot take the graph of '{sheet.card.name}': {first_line(error)}") from error
+    make_folder(path.parent)
+    write_bytes(path, content)
+    return sheet
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the libraries' talk about their own internals off the screen."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,29 @@
+"""TorchScript files."""
+
+from pathlib import Path
+
+import torch
+
+from pixelwise.core.errors import CheckpointError, OptionError
+from pixelwise.export.artefact import Opened
+from pixelwise.export.sessions.torch_export import TorchSession
+from pixelwise.export.sheet import KEY, Sheet
+
+
+def open_file(path: Path, device: str = "auto", precision: str = "auto") -> Opened:
+    """Open a file. TorchScript holds code, of a language of its own: load no file whose maker is not known.
+
+    Raises:
+        CheckpointError: the file is no TorchScript, or damaged.
+        OptionError: another precision than its own is wanted.
+    """
+    if precision not in ("auto", "fp32"):
+        raise OptionError(f"{path}: runs in fp32, as it was exported")
+    place = "cpu" if device == "auto" else device
+    extra = {KEY: ""}
+    try:
+        recorded = torch.jit.load(str(path), map_location=place, _extra_files=extra)
+    except (RuntimeError, ValueError) as error:
+        raise CheckpointError(f"{path}: expected TorchScript, but: {str(error).strip().splitlines()[0][:300]}") from None
+    text = extra[KEY].decode() if isinstance(extra[KEY], bytes) else extra[KEY]
+    return Opened(TorchSession(recorded, place), Sheet.from_text(text, str(path)) if text else None)

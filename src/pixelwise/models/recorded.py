@@ -1,0 +1,76 @@
+"""What code does while a graph is recorded for an exporter, in place of what it does eagerly.
+
+A graph's shapes must not depend on what is in the images, and where images may have any size, not on a question about it: the
+exporter would take the answer for that of all sizes, or give up as it cannot prove it. So as many objects are worked off as
+there can be, padding is done even where there is none to do, and both padding and cutting it off are taking rows by number.
+"""
+
+import torch
+from torch import Tensor
+
+from pixelwise.core.arrays import Size
+
+LEAST = 2  # cells along a side that a graph for images of any size has: libraries ask whether there is more than one
+_MOST = 2**20  # more than any image has
+
+
+def is_recorded() -> bool:
+    """Tell whether what runs now is recorded by ``torch.export``, ``torch.jit.trace`` or ONNX's exporter.
+
+    ``torch.compile`` is none of them: it goes back to eager code where a shape depends on the data.
+    """
+    return torch.compiler.is_exporting() or torch.jit.is_tracing() or torch.onnx.is_in_onnx_export()
+
+
+def varies(side: int) -> bool:
+    """Tell whether a side stands in a graph as a symbol: the graph takes images of any size."""
+    return isinstance(side, torch.SymInt)
+
+
+def holds(claim: bool) -> bool:
+    """Tell whether a claim about sizes is true; of symbols, whether it is known to be true of all sizes.
+
+    Asked plainly, an exporter takes the answer for the example it records with, and holds all images to it.
+    """
+    if isinstance(claim, torch.SymBool):
+        from torch.fx.experimental.symbolic_shapes import statically_known_true
+
+        return bool(statically_known_true(claim))
+    return bool(claim)
+
+
+def cells(side: int, stride: int, least: int = 1) -> int:
+    """Give how many cells of ``stride`` pixels cover ``side``, at least ``least``; in a graph, a number of its own.
+
+    Of a rounded quotient of a side the exporter can prove next to nothing; of a number of its own it knows the bounds.
+
+    >>> cells(65, 32), cells(64, 32, least=8)
+    (3, 8)
+    """
+    if not varies(side):
+        return max(least, -(-side // stride))
+    found = torch.full((), torch.sym_max(least, (side + stride - 1) // stride), dtype=torch.int64).item()
+    torch._check(found >= least)
+    torch._check(found <= _MOST)
+    return found  # type: ignore[return-value]  # a symbol, which counts as a number
+
+
+def repeated(values: Tensor, size: Size) -> Tensor:
+    """Bring values (N, C, h, w) to (N, C, H, W), no smaller, by repeating the last row and the last column.
+
+    >>> repeated(torch.tensor([[[[1.0, 2.0]]]]), (2, 3)).tolist()
+    [[[[1.0, 2.0, 2.0], [1.0, 2.0, 2.0]]]]
+    """
+    given = (values.shape[-2], values.shape[-1])
+    rows, columns = (torch.arange(side, device=values.device).clamp(max=own - 1) for side, own in zip(size, given, strict=True))
+    return values.index_select(2, rows).index_select(3, columns)
+
+
+def cut(values: Tensor, size: Size) -> Tensor:
+    """Give the first rows and columns of values (N, C, H, W): (N, C, h, w).
+
+    >>> cut(torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]]), (1, 2)).tolist()
+    [[[[1.0, 2.0]]]]
+    """
+    rows, columns = (torch.arange(side, device=values.device) for side in size)
+    return values.index_select(2, rows).index_select(3, columns)

@@ -1,0 +1,1 @@
+"""The service over HTTP: the application, its routes, and the connections it is reached by."""
