@@ -4,6 +4,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ from pixelwise.predict.fingerprint import fingerprint
 from pixelwise.predict.folder import predict
 from pixelwise.predict.limited import Limited
 from pixelwise.predict.remote import Remote, RemoteOptions, encoded
+from pixelwise.predict.remote_http import Unreachable
 from pixelwise.serve.models import Models, Served
 
 LABELS = LabelSet.of(["dark", "bright"])
@@ -204,6 +206,17 @@ def test_an_error_of_one_image_ends_the_others(here: Here) -> None:
     here.faults.append(lambda handler: reply(handler, 429, b"", Retry_After="60"))
     with pytest.raises(TransferError, match="the model failed"):
         there([IMAGES[0]] * 2)
+
+
+def test_an_interruption_breaks_off_what_is_under_way(here: Here) -> None:
+    connections, hung = remote(here)._connections, threading.Event()
+    here.faults.append(lambda _: hung.set() or not here.over.wait(20))
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(connections.ask, "POST", "/v1/models/levels/predict", b"", {})
+        assert hung.wait(20)
+        connections.cut()
+        with pytest.raises(Unreachable):
+            asked.result(timeout=20)
 
 
 def test_a_server_that_is_not_there_is_told() -> None:

@@ -60,6 +60,13 @@ def test_no_try_is_begun_when_the_time_is_over() -> None:
         tried([busy("4")] * 9, 10)
 
 
+def test_nobody_is_asked_again_when_nobody_waits() -> None:
+    asked = []
+    with pytest.raises(TransferError, match="another image failed"):
+        Patience(1000, sleep=lambda _: True).tried(lambda: asked.append(1) or busy("5"), "there")
+    assert len(asked) == 1
+
+
 def test_a_connection_that_fails_is_tried_again_and_an_error_of_the_model_is_not() -> None:
     assert tried([Unreachable("gone"), GOOD], 1)[1] == GOOD
     assert tried([Reply(500, {}, b"")], 1)[1].status == 500

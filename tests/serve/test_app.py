@@ -16,9 +16,12 @@ httpx = pytest.importorskip("httpx")
 from small_models import Halves, Inside, grey, png, run, until  # noqa: E402
 
 from pixelwise.serve import service as serving  # noqa: E402
+from pixelwise.serve.clients import Clients  # noqa: E402
 from pixelwise.serve.http.app import create_app  # noqa: E402
+from pixelwise.serve.limits import Budget  # noqa: E402
 from pixelwise.serve.models import Models, Served  # noqa: E402
 from pixelwise.serve.options import ServeOptions  # noqa: E402
+from pixelwise.serve.refusal import Refusal  # noqa: E402
 from pixelwise.serve.service import Service  # noqa: E402
 from pixelwise.serve.telemetry import Telemetry  # noqa: E402
 
@@ -240,13 +243,35 @@ def test_a_body_that_does_not_come_is_not_waited_for() -> None:
     assert (b"connection", b"close") in start["headers"]
 
 
-def test_bodies_are_held_up_to_a_number_of_bytes() -> None:
-    async def much(messages: Any) -> None:
-        await messages.put(body(bytes(60), more=True))
-        await messages.put(body(bytes(60), more=True))
+def test_bodies_are_held_up_to_a_number_of_bytes_of_all_requests() -> None:
+    budget, statuses = Budget(100), []
 
-    start, _ = run(by_hand(ready(upload_bytes=100, max_bytes=100), much))
-    assert start["status"] in (413, 429)
+    async def read(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await receive()
+            statuses.append(200)
+        except Refusal as refusal:
+            statuses.append(refusal.status)
+
+    async def receive() -> dict[str, Any]:
+        return body(bytes(60), more=True)
+
+    async def send(message: Any) -> None: ...
+
+    async def two() -> None:
+        around = Clients(lambda *asgi: around_again(*asgi), 60, budget, lambda: False)
+        again = Clients(read, 60, budget, lambda: False)
+
+        async def around_again(scope: Any, receive: Any, send: Any) -> None:
+            await read(scope, receive, send)
+            await again(scope, receive, send)
+
+        await around({"type": "http"}, receive, send)
+        await again({"type": "http"}, receive, send)
+
+    run(two())
+    assert statuses == [200, 429, 200]
+    assert (budget.held, budget.holders) == (0, 0)
 
 
 def test_a_client_that_leaves_takes_its_image_out_of_the_queue() -> None:

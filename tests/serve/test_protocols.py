@@ -397,6 +397,11 @@ def test_torchserve_describes_a_model(server: TestClient) -> None:
     assert server.get("/models/otsu/9").status_code == 404
 
 
+def test_a_version_stands_in_the_path_alone(server: TestClient) -> None:
+    assert server.get("/v2/models/otsu?version=9").status_code == 200
+    assert server.post("/predictions/otsu?version=1", content=png()).json()["type"] == "UnknownFieldException"
+
+
 def test_no_answer_names_a_place_on_the_servers_disk(server: TestClient) -> None:
     for path in ("/models/otsu", "/v2/models/otsu"):
         assert "/" not in json.dumps(server.get(path).json()).replace("image/", "")

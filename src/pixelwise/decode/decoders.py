@@ -11,7 +11,7 @@ from pixelwise.core.errors import CheckpointError, UnknownName, nearest
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.predictor import Request
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.decode import box, multilabel, pixel, query
+from pixelwise.decode import box, multilabel, pixel, planes, query
 from pixelwise.decode.frame import Frame
 
 
@@ -29,6 +29,7 @@ DECODERS: Mapping[str, _Row] = MappingProxyType(
         "box": _Row(box.BoxReduced, box.decode),
         "multilabel": _Row(multilabel.MultilabelReduced, multilabel.decode),
         "pixel": _Row(pixel.PixelReduced, pixel.decode),
+        "planes": _Row(planes.PlanesReduced, planes.decode),
         "query": _Row(query.QueryReduced, _query),
     }
 )

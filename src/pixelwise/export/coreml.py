@@ -36,10 +36,10 @@ class _Planes(nn.Module):
 
     def __init__(self, graph: Graph) -> None:
         super().__init__()
-        self.graph = graph
+        self.inside = graph
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        found = self.graph((image / 255).permute(0, 2, 3, 1))
+        found = self.inside((image / 255).permute(0, 2, 3, 1))
         return tuple(part if part.is_floating_point() else part.to(torch.int32) for part in found)
 
 

@@ -83,7 +83,7 @@ class Environment:
 
     def _make(self, say: Callable[[str], None]) -> None:
         say(
-            f"{self.name}: making an environment of its own in {self.folder} (about {self.megabytes:,} MB, some minutes; once): "
+            f"{self.name}: making an environment in {self.folder} (about {self.megabytes:,} MB, some minutes, once): "
             f"{' '.join(self.packages)}"
         )
         started = time.monotonic()
@@ -129,7 +129,7 @@ class Environment:
 
 
 def quiet() -> dict[str, str]:
-    """Give this process's environment variables without what would lead another Python astray, and TensorFlow told to be still."""
+    """Give the environment variables of this process, less those meant for its own Python, and TensorFlow kept quiet."""
     kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
     return {**kept, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONIOENCODING": "utf-8"}
 

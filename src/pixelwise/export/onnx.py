@@ -1,8 +1,10 @@
 """ONNX: one file, through torch's exporter of graphs; read by ONNX Runtime, OpenVINO and many more."""
 
+import contextlib
 import io
+import logging
 import warnings
-from contextlib import redirect_stdout
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from pixelwise.export.sheet import KEY, Sheet
 SUFFIX = ".onnx"
 PRECISIONS = ("fp32",)
 OPSET = 20
+_TALKERS = ("onnxscript", "onnx_ir", "torch.onnx", "torch.export")
 
 
 def export(graph: Graph, sheet: Sheet, path: Path, opset: int | None = None) -> Sheet:
@@ -51,8 +54,7 @@ def _program(graph: Graph, sheet: Sheet, opset: int) -> Any:
 
     given = sheet.input
     try:
-        with torch.no_grad(), warnings.catch_warnings(), redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")  # of torch's own internals
+        with torch.no_grad(), _silence():
             program = torch.onnx.export(
                 graph.eval(),
                 (graph.example(given),),
@@ -72,6 +74,21 @@ def _program(graph: Graph, sheet: Sheet, opset: int) -> Any:
             + ("; a fixed size may do: --size H,W" if given.size is None else "")
         ) from error
     return program.model_proto  # type: ignore[union-attr]
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Keep what torch and onnxscript print of their own internals from the reader, for whom nothing follows from it."""
+    before = {name: logging.getLogger(name).level for name in _TALKERS}
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        for name in _TALKERS:
+            logging.getLogger(name).setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for name, level in before.items():
+                logging.getLogger(name).setLevel(level)
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,8 +1,8 @@
 """Bicubic resizing without aliasing, for ONNX: the product with two matrices.
 
 Vision transformers bring their learned positions to the image's size this way. ONNX has an attribute for it that OpenVINO reads
-past; so the weights are computed in the graph, from the two sizes, as Keys' kernel [1] stretched over the pixels that one stands
-for.
+past; so the weights are computed in the graph, from the two sizes: Keys' kernel [1], as wide as the coarser of the two grids
+wants it.
 
 [1] Keys: Cubic convolution interpolation for digital image processing, IEEE TASSP 29 (6), 1981, with a = -1/2.
 """
@@ -16,7 +16,7 @@ from onnxscript.onnx_types import FLOAT, INT64
 def resized(
     values: FLOAT, output_size: INT64, align_corners: bool, scales_h: float | None = None, scales_w: float | None = None
 ) -> FLOAT:
-    """Resize values (N, C, H, W) to ``output_size`` (h, w), as ``torch._upsample_bicubic2d_aa`` does; corners are not aligned."""
+    """Resize values (N, C, H, W) to ``output_size`` (h, w), as torch does, corners not aligned."""
     shape = op.Shape(values)
     down, across = (_weights(_at(shape, axis + 2), _at(output_size, axis)) for axis in (0, 1))
     return op.MatMul(op.MatMul(down, values), op.Transpose(across, perm=[1, 0]))
@@ -40,7 +40,7 @@ def _weights(given: Any, wanted: Any) -> Any:
 
 
 def _pixels(count: Any) -> Any:
-    """Give the middles of pixels: 0.5, 1.5 …"""
+    """Give the middles of so many pixels: 0.5, 1.5 and on."""
     whole = op.Range(op.Constant(value_int=0), count, op.Constant(value_int=1))
     return op.Add(op.Cast(whole, to=FLOAT.dtype), _number(0.5))
 

@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-from pixelwise.core.errors import CheckpointError
-from pixelwise.core.files import read_json
 from pixelwise.export.artefact import Artefact
+from pixelwise.export.foreign import read_beside
 from pixelwise.export.sessions import SESSIONS
-from pixelwise.export.sheet import Sheet
 
 
 def is_exported(path: Path) -> bool:
@@ -25,17 +23,5 @@ def open_exported(path: Path, device: str = "auto", precision: str = "auto") -> 
         OptionError: the runtime has no such device or precision.
     """
     opened = SESSIONS[path.suffix].open_file(path, device, precision)
-    sheet = opened.sheet or _beside(path)
+    sheet = opened.sheet or read_beside(path)
     return Artefact(opened.session, sheet, path)
-
-
-def _beside(path: Path) -> Sheet:
-    card = path.with_name(path.name + ".card.json")
-    if not card.is_file():
-        raise CheckpointError(
-            f"{path}: holds a graph, but no description of its classes and its input, as it was not exported by pixelwise; "
-            f"write one beside it: {card.name}, as docs/export.md shows"
-        )
-    import json
-
-    return Sheet.from_text(json.dumps(read_json(card, 2**24)), str(card))

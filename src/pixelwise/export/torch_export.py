@@ -33,7 +33,8 @@ def export(graph: Graph, sheet: Sheet, path: Path, opset: int | None = None) -> 
         reason = str(error).strip().splitlines()[0][:300]
         raise ExportError(f"the network '{sheet.card.name}' cannot be written as a torch program: {reason}") from error
     make_folder(path.parent)
-    with replacing(path) as unfinished:
+    with replacing(path) as unfinished, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about weights that share storage, which are all written
         named = unfinished.with_suffix(SUFFIX)  # torch wants the ending
         torch.export.save(program, named, extra_files={KEY: sheet.to_text()})
         named.replace(unfinished)

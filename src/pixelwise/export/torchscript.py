@@ -37,6 +37,7 @@ def export(graph: Graph, sheet: Sheet, path: Path, opset: int | None = None) -> 
         reason = str(error).strip().splitlines()[0][:300]
         raise ExportError(f"the network '{sheet.card.name}' cannot be recorded as TorchScript: {reason}") from error
     make_folder(path.parent)
-    with replacing(path) as unfinished:
+    with replacing(path) as unfinished, warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # that torch.export follows it, which the docstring says
         torch.jit.save(recorded, str(unfinished), _extra_files={KEY: sheet.to_text()})
     return sheet

@@ -189,7 +189,7 @@ def export_each(
             found.append(Exported(target, problem=str(error)))
         except Exception as error:  # exporters and runtimes raise anything
             first = next(iter(str(error).strip().splitlines()), "")[:300]
-            found.append(Exported(target, problem=f"its exporter failed: {type(error).__name__}: {first}"))
+            found.append(Exported(target, problem=f"the exporter or the runtime failed: {type(error).__name__}: {first}"))
     return found
 
 

@@ -27,32 +27,40 @@ def fewer_bits(path: Path, precision: str, keep: Sequence[str], material: Materi
     """
     if precision in ("fp32", "bf16"):
         return ()
-    model = _read(path)
     if precision == "fp16":
-        _write(halved(model) if path.suffix == ".onnx" else model, path, half=True)
+        if path.suffix == ".onnx":  # OpenVINO's exporter has halved the weights itself
+            _write(halved(_read(path)), path)
         return ()
     artefact = _opened(path)
     inputs = inputs_of(artefact, material.ranges)
     control = _control(artefact, material.watched, most)
-    _write(quantised(model, inputs, keep=keep, control=control), path, half=False)
+    _write(quantised(_read(path), inputs, keep=keep, control=control), path)
     watched = (
         f"the score was watched on {len(material.watched)} more" if control and material.watched else "no score was watched"
     )
     return (f"8 bits: the ranges of values are of {len(inputs)} images, {watched}",)
 
 
+class _Noted(Exception):
+    """Carry what a graph is handed."""
+
+    def __init__(self, images: AnyArray) -> None:
+        super().__init__()
+        self.images = images
+
+
 def inputs_of(artefact: Artefact, samples: Dataset) -> list[AnyArray]:
     """Give what the graph of an exported model is handed for each image that can be read."""
-    taken: list[AnyArray] = []
 
     def note(images: AnyArray) -> Sequence[AnyArray]:
-        taken.append(images)
-        return artefact.session(images)
+        raise _Noted(images)
 
-    noting = Artefact(note, artefact.sheet, artefact.path)
+    noting, taken = Artefact(note, artefact.sheet, artefact.path), []
     for sample in samples:
         try:
             noting([sample.image])
+        except _Noted as noted:
+            taken.append(noted.images)
         except PixelwiseError:  # the next image will do; that none does, the quantiser says
             continue
     return taken
@@ -109,7 +117,7 @@ def _read(path: Path) -> Any:
         raise MissingExtra(error.name or "onnx", extra="export", purpose="a model of fewer bits") from None
 
 
-def _write(model: Any, path: Path, half: bool) -> None:
+def _write(model: Any, path: Path) -> None:
     if path.suffix == ".onnx":
         import onnx
 
@@ -118,7 +126,7 @@ def _write(model: Any, path: Path, half: bool) -> None:
     import openvino
 
     place = path.with_name(f"fewer_{path.name}")  # its weights are read from the file that is replaced
-    openvino.save_model(model, place, compress_to_fp16=half)
+    openvino.save_model(model, place, compress_to_fp16=False)
     del model
     for suffix in (".xml", ".bin"):
         place.with_suffix(suffix).replace(path.with_suffix(suffix))

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from pixelwise.core.arrays import Size
 
-LEAST = 2  # cells along a side that a graph for images of any size has: libraries ask whether there is more than one
 _MOST = 2**20  # more than any image has
 
 

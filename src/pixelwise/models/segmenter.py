@@ -15,7 +15,6 @@ from pixelwise.core.segmentation import Segmentation
 from pixelwise.decode.frame import Frame
 from pixelwise.models.heads.base import Head, Targets
 from pixelwise.models.network import Network
-from pixelwise.models.recorded import LEAST, cells, cut, holds, repeated, varies
 
 
 class Segmenter(nn.Module):
@@ -37,23 +36,14 @@ class Segmenter(nn.Module):
     def forward(self, images: Tensor, targets: Targets | None = None) -> NamedTuple:
         """Give raw output; with targets it may also hold what only the loss needs."""
         size = (images.shape[-2], images.shape[-1])
-        values = (images - self.mean) / self.deviation  # type: ignore[operator]
-        if not all(holds(side % self.card.stride == 0) for side in size) and any(map(varies, size)):
-            return self._of_any_size(values, size)
         bottom, right = -size[0] % self.card.stride, -size[1] % self.card.stride
+        values = (images - self.mean) / self.deviation  # type: ignore[operator]
         if bottom or right:
             values = F.pad(values, (0, right, 0, bottom), mode="replicate")
         raw = self.head(self.network(values), size, targets)
         if not self.head.is_dense or not (bottom or right):
             return raw
         return _cut(raw, size, (size[0] + bottom, size[1] + right))
-
-    def _of_any_size(self, values: Tensor, size: Size) -> NamedTuple:
-        """Give raw output for normalised values in a graph, which pads whether or not there is something to pad."""
-        stride = self.card.stride
-        padded = (cells(size[0], stride, LEAST) * stride, cells(size[1], stride, LEAST) * stride)
-        raw = self.head(self.network(repeated(values, padded)), size)
-        return _cut(raw, size, padded) if self.head.is_dense else raw
 
     def loss(self, images: Tensor, targets: Targets) -> dict[str, Tensor]:
         """Give the head's named, weighted loss terms."""
@@ -76,9 +66,9 @@ def _cut(raw: Any, size: Size, padded: Size) -> Any:
     parts = []
     for part in raw:
         if isinstance(part, Tensor) and part.ndim == 4:
-            if not all(holds(own == side) for own, side in zip(part.shape[-2:], padded, strict=True)):
+            if part.shape[-2:] != torch.Size(padded):
                 part = F.interpolate(part.float(), size=padded, mode="bilinear", align_corners=False)
-            part = cut(part, size) if any(map(varies, padded)) else part[..., : size[0], : size[1]]
+            part = part[..., : size[0], : size[1]]
         parts.append(part)
     return type(raw)(*parts)
 

@@ -118,6 +118,9 @@ class Remote(Streaming):
             begun = [pool.submit(self._one, image, prompts, request, over) for image, prompts in rows]
             try:
                 return [one.result() for one in begun]
+            except KeyboardInterrupt:
+                self._connections.cut()
+                raise
             finally:
                 over.set()  # after an error or an interruption: pauses end, and what has not begun does not begin
                 pool.shutdown(wait=False, cancel_futures=True)

@@ -94,7 +94,7 @@ class Patience:
 
     Attributes:
         seconds: from the first try to the beginning of the last.
-        now, sleep, draw: the clock, the waiting, and random numbers from 0 to 1.
+        now, sleep, draw: the clock, the waiting, which ends all when it gives True, and random numbers from 0 to 1.
     """
 
     seconds: float
@@ -106,7 +106,7 @@ class Patience:
         """Work until the answer is none that passes, with pauses that grow and that no two clients share.
 
         Raises:
-            TransferError: the time is over.
+            TransferError: the time is over, or nobody waits for the answer any more.
         """
         began, tries = self.now(), 0
         while True:
@@ -126,7 +126,8 @@ class Patience:
                 raise TransferError(
                     f"{where}: the server cannot help now: {why} (asked {times}); is it running? try again later"
                 )
-            self.sleep(pause)
+            if self.sleep(pause):
+                raise TransferError(f"{where}: not asked again, as another image failed")
 
 
 def retry_after(reply: Reply) -> float:
@@ -145,6 +146,8 @@ class Connections:
     def __init__(self, address: Address, timeout: float, most_bytes: int) -> None:
         self._address, self._timeout, self._most = address, timeout, most_bytes
         self._idle: deque[http.client.HTTPConnection] = deque()
+        self._busy: set[http.client.HTTPConnection] = set()
+        self._cuts = 0
         self._context = ssl.create_default_context() if address.scheme == "https" else None
 
     def ask(self, method: str, target: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
@@ -154,15 +157,17 @@ class Connections:
             Unreachable: the server cannot be reached, breaks off or falls silent.
             TransferError: it cannot be trusted, is not there at all, or answers too much.
         """
+        cuts = self._cuts
         while True:
             connection = self._kept()
             is_kept, connection = connection is not None, connection or self._new()
             deadline = time.monotonic() + self._timeout
+            self._busy.add(connection)
             try:
                 reply = self._exchange(connection, method, target, body, headers, deadline)
             except _GONE as error:
                 connection.close()
-                if not is_kept:
+                if not is_kept or cuts != self._cuts:
                     raise Unreachable(f"it closes the connection ({_reason(error)})") from None
             except TransferError:
                 connection.close()
@@ -172,6 +177,16 @@ class Connections:
                 raise self._fault(error) from None
             else:
                 return reply
+            finally:
+                self._busy.discard(connection)
+
+    def cut(self) -> None:
+        """Break off what is under way, so that whoever interrupted it need not wait."""
+        self._cuts += 1
+        for connection in list(self._busy):
+            if (opened := connection.sock) is not None:
+                with contextlib.suppress(OSError):  # it has ended by itself
+                    opened.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close what is kept."""

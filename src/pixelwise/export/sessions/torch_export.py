@@ -10,6 +10,7 @@ from pixelwise.core.arrays import AnyArray
 from pixelwise.core.errors import CheckpointError, OptionError
 from pixelwise.export.artefact import Opened
 from pixelwise.export.sheet import KEY, Sheet
+from pixelwise.models.heads import box_apart
 
 
 class TorchSession:
@@ -33,6 +34,7 @@ def open_file(path: Path, device: str = "auto", precision: str = "auto") -> Open
         OptionError: another device or precision than its own is wanted.
     """
     _as_made(path, device, precision)
+    box_apart.register()  # what networks with boxes call
     extra = {KEY: ""}
     try:
         program = torch.export.load(path, extra_files=extra)

@@ -1,5 +1,6 @@
 """TorchScript files."""
 
+import warnings
 from pathlib import Path
 
 import torch
@@ -8,6 +9,7 @@ from pixelwise.core.errors import CheckpointError, OptionError
 from pixelwise.export.artefact import Opened
 from pixelwise.export.sessions.torch_export import TorchSession
 from pixelwise.export.sheet import KEY, Sheet
+from pixelwise.models.heads import box_apart
 
 
 def open_file(path: Path, device: str = "auto", precision: str = "auto") -> Opened:
@@ -20,9 +22,12 @@ def open_file(path: Path, device: str = "auto", precision: str = "auto") -> Open
     if precision not in ("auto", "fp32"):
         raise OptionError(f"{path}: runs in fp32, as it was exported")
     place = "cpu" if device == "auto" else device
+    box_apart.register()  # what networks with boxes call
     extra = {KEY: ""}
     try:
-        recorded = torch.jit.load(str(path), map_location=place, _extra_files=extra)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # that torch.export follows it
+            recorded = torch.jit.load(str(path), map_location=place, _extra_files=extra)
     except (RuntimeError, ValueError) as error:
         raise CheckpointError(f"{path}: expected TorchScript, but: {str(error).strip().splitlines()[0][:300]}") from None
     text = extra[KEY].decode() if isinstance(extra[KEY], bytes) else extra[KEY]

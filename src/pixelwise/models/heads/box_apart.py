@@ -41,3 +41,10 @@ def _operator(boxes: Tensor, scores: Tensor, overlap: float) -> Tensor:
 @_operator.register_fake
 def _(boxes: Tensor, scores: Tensor, overlap: float) -> Tensor:
     return torch.empty_like(scores, dtype=torch.bool)
+
+
+def register() -> None:
+    """Make torch know the operators that the graph of a box head calls: the one here, and torchvision's."""
+    import torchvision.ops
+
+    assert torchvision.ops.roi_align

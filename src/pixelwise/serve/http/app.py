@@ -43,7 +43,7 @@ def create_app(service: Service, options: ServeOptions) -> FastAPI:
     app.include_router(routes.router(service, options))
     app.include_router(cards.router(service, options), responses=openapi.refusals(404))
     for protocol in (inference_v2, sagemaker, torchserve):
-        app.include_router(protocol.router(service, options))
+        app.include_router(protocol.router(service, options), responses=openapi.of_protocols())
     app.add_exception_handler(Refusal, _refused)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, _of_http)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, _of_validation)  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ from typing import Any
 
 from pixelwise.serve.options import ServeOptions
 
+LINGER = 1.0  # seconds that a server which ends listens on open connections for a request that is on its way
 MOST_HEAD = 2**16  # bytes before a request begins: of its own head, or of what is sent ahead of its turn
 _ANSWERS = {
     408: b"Request Timeout",
@@ -26,6 +27,7 @@ class Connection(asyncio.Protocol):
         self._head: asyncio.TimerHandle | None = None
         self._look: asyncio.TimerHandle | None = None
         self._unsent = self._ahead = 0
+        self._is_ending = False
 
     def connection_made(self, transport: Any) -> None:
         """Begin, or turn away what is one too many."""
@@ -33,6 +35,8 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         is_full = len(self._connections) >= self._options.connections
         self._inner.connection_made(transport)
+        self._connections.discard(self._inner)  # uvicorn asks those in this set to end, which is done below
+        self._connections.add(self)
         self._look_later()
         if is_full:
             self._end(503)
@@ -51,6 +55,8 @@ class Connection(asyncio.Protocol):
         if self._inner.cycle is not before:
             self._ahead = 0
             self._stop_waiting()
+            if self._is_ending:
+                self._inner.shutdown()
         elif not is_body and (self._is_waiting or not self._inner.cycle.more_body):
             self._ahead += len(data)
             if self._ahead > MOST_HEAD:
@@ -74,7 +80,20 @@ class Connection(asyncio.Protocol):
         self._stop_waiting()
         if self._look is not None:
             self._look.cancel()
+        self._connections.discard(self)
         self._inner.connection_lost(error)
+
+    def shutdown(self) -> None:
+        """End after the answer that is under way; without one, after a moment in which a request may still come.
+
+        A request may be on its way from a client that does not know yet, and closing at once would lose it.
+        """
+        self._is_ending = True
+        if self._is_waiting:
+            self._stop_waiting()
+            self._head = self._loop.call_later(LINGER, self._transport.close)
+        else:
+            self._inner.shutdown()
 
     @property
     def _is_waiting(self) -> bool:

@@ -97,6 +97,13 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {**_refused({status: _REFUSALS[status] for status in sorted({401, 414, 421, 431, *statuses})})}
 
 
+def of_protocols() -> dict[int | str, dict[str, Any]]:
+    """Describe the refusals of routes that other servers' clients call: each protocol has an error of its own form."""
+    content = {"application/json": {"schema": {"type": "object"}}}
+    statuses = {**_REFUSALS, 406: "No form of answer is of the type that Accept states."}
+    return {status: {"description": why, "content": content} for status, why in sorted(statuses.items())}
+
+
 def _refused(statuses: Mapping[int, str]) -> dict[int, dict[str, Any]]:
     error = {
         "type": "object",

@@ -74,24 +74,54 @@ async def run(
         timeout_graceful_shutdown=math.ceil(options.drain_seconds),
     )
     server = uvicorn.Server(config)
+    spare = listener.dup()
     serving = asyncio.create_task(server.serve([listener]))
     while not server.started and not serving.done():
         await asyncio.sleep(0.01)
     if server.started:
-        loop = asyncio.get_running_loop()
+        loop, ending = asyncio.get_running_loop(), asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):  # in place of uvicorn's own, which close at once
-            loop.add_signal_handler(number, functools.partial(_stop, server, service, options.grace_seconds))
+            loop.add_signal_handler(number, _stop, server, service, options.grace_seconds, ending)
         started()
+        await asyncio.wait({serving, (told := asyncio.create_task(ending.wait()))}, return_when=asyncio.FIRST_COMPLETED)
+        told.cancel()
+        await _take_last(server, spare, functools.partial(_connection, options, config, server.server_state, {}))
     await serving
     return not server.force_exit and service.is_idle
 
 
-def _stop(server: Any, service: Service, grace: float) -> None:
+def _stop(server: Any, service: Service, grace: float, ending: asyncio.Event) -> None:
+    """Act on a signal: retire at the first and end after a while, at the second one end at once."""
+
+    def end() -> None:
+        server.should_exit = True
+        ending.set()
+
     if service.is_ready:
         service.retire()
-        asyncio.get_running_loop().call_later(grace, setattr, server, "should_exit", True)
+        asyncio.get_running_loop().call_later(grace, end)
     else:
-        server.should_exit = server.force_exit = True
+        server.force_exit = True
+        end()
+
+
+async def _take_last(server: Any, spare: socket.socket, connect: Callable[[], Connection]) -> None:
+    """Take the connections that came while the server stopped listening: the system has let them in, and would cut them off.
+
+    The address stays open until then, as ``spare`` is the same socket once more.
+    """
+    loop = asyncio.get_running_loop()
+    with spare:
+        spare.setblocking(False)
+        while any(one.is_serving() for one in server.servers):
+            await asyncio.sleep(0.01)
+        while True:
+            try:
+                accepted, _ = spare.accept()
+            except BlockingIOError:
+                return
+            _, connection = await loop.connect_accepted_socket(connect, accepted)
+            connection.shutdown()
 
 
 def _connection(options: ServeOptions, config: Any, server_state: Any, app_state: Any, _loop: Any = None) -> Connection:

@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from fastapi import Request
+from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
 from pixelwise.serve import logs
 from pixelwise.serve.refusal import Refusal
+
+_BINARY = {"type": "string", "format": "binary"}
 
 
 async def whole_body(request: Request) -> bytes:
@@ -29,6 +31,12 @@ def media_type(request: Request) -> str:
 def request_id(request: Request) -> str:
     """Give the id under which the request stands in the log; none where no log is kept."""
     return str(getattr(request.state, "request_id", ""))
+
+
+def giving(what: str, *kinds: str) -> dict[str, Any]:
+    """Describe a route's good answer, of one of several types of content, as OpenAPI has it."""
+    content = {kind: {"schema": {} if kind.endswith("json") else _BINARY} for kind in kinds}
+    return {"response_class": Response, "responses": {200: {"description": what, "content": content}}}
 
 
 def refused(refusal: Refusal, body: dict[str, Any] | None = None) -> JSONResponse:

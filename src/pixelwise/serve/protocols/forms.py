@@ -7,6 +7,7 @@ BY_TYPE = {  # the form of each type of content; several forms are JSON, and the
     "application/geo+json": "geojson",
     "image/png": "ids",
 }
+BY_NAME = ("application/zip", "application/vnd.pixelwise.segmentation")  # types of forms that a field alone names
 _MOST_TYPES = 20
 
 

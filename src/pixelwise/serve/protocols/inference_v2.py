@@ -20,7 +20,7 @@ from pixelwise.core.image import Image
 from pixelwise.serve.answered import Answered
 from pixelwise.serve.models import Models, Served
 from pixelwise.serve.options import ServeOptions
-from pixelwise.serve.protocols.exchange import refused, request_id, whole_body
+from pixelwise.serve.protocols.exchange import giving, refused, request_id, whole_body
 from pixelwise.serve.protocols.images import check_pixels, counted, four_axes, images_of, predict_all
 from pixelwise.serve.protocols.outputs import ALWAYS, described, output
 from pixelwise.serve.protocols.tensors import LENGTH_HEADER, Message, Tensor, read_message, write_message
@@ -29,6 +29,7 @@ from pixelwise.serve.service import Service
 from pixelwise.serve.wishes import Wishes
 
 INPUT = "image"
+_BYTES = "application/octet-stream"
 _PIXELS = ("UINT8", "UINT16", "FP32")
 _SCHEDULING = frozenset({"priority", "timeout"})  # for servers that have classes of requests; the deadline here is the server's
 _Endpoint: TypeAlias = Callable[..., Awaitable[Response]]
@@ -38,15 +39,23 @@ def router(service: Service, options: ServeOptions) -> APIRouter:
     """Make the routes under ``/v2``."""
     routes = APIRouter(prefix="/v2", tags=["Open Inference Protocol v2"])
     endpoints = _Endpoints(service, options)
-    routes.get("/health/live", summary="Tell that the server runs")(endpoints.live)
-    routes.get("/health/ready", summary="Tell whether the server takes requests")(endpoints.ready)
-    routes.get("", summary="Describe the server")(endpoints.server)
-    routes.get("/models", summary="List the models")(endpoints.models)
-    for version in ("", "/versions/{version}"):
-        model = "/models/{name}" + version
-        routes.get(model, summary="Describe a model")(endpoints.model)
-        routes.get(model + "/ready", summary="Tell whether a model takes requests")(endpoints.model_ready)
-        routes.post(model + "/infer", summary="Segment images", openapi_extra=_BODY)(endpoints.infer)
+    asked: list[tuple[str, _Endpoint, str]] = [
+        ("/health/live", endpoints.live, "Tell that the server runs"),
+        ("/health/ready", endpoints.ready, "Tell whether the server takes requests"),
+        ("", endpoints.server, "Describe the server"),
+        ("/models", endpoints.models, "List the models"),
+    ]
+    found = giving("The outputs: JSON, and behind it bytes where they are wanted.", "application/json", _BYTES)
+    of_versions = (endpoints.model_version, endpoints.version_ready, endpoints.infer_version)
+    for path, (describe, ready, infer) in {
+        "/models/{name}": (endpoints.model, endpoints.model_ready, endpoints.infer),
+        "/models/{name}/versions/{version}": of_versions,
+    }.items():
+        asked.append((path, describe, "Describe a model"))
+        asked.append((f"{path}/ready", ready, "Tell whether a model takes requests"))
+        routes.post(f"{path}/infer", summary="Segment images", openapi_extra=_BODY, **found)(infer)
+    for path, endpoint, what in asked:
+        routes.get(path, summary=what, **giving(f"{what}.", "application/json"))(endpoint)
     return routes
 
 
@@ -72,23 +81,44 @@ class _Endpoints:
         """List the models' names."""
         return JSONResponse({"models": list(self._service.models)})
 
-    async def model(self, name: str, version: str | None = None) -> Response:
+    async def model(self, name: str) -> Response:
         """Describe a model: its versions, its input and its outputs."""
+        return self._described(name, None)
+
+    async def model_version(self, name: str, version: str) -> Response:
+        """Describe a version of a model."""
+        return self._described(name, version)
+
+    async def model_ready(self, name: str) -> Response:
+        """Tell whether a model takes requests."""
+        return self._readiness(name, None)
+
+    async def version_ready(self, name: str, version: str) -> Response:
+        """Tell whether a version of a model takes requests."""
+        return self._readiness(name, version)
+
+    async def infer(self, request: Request, name: str) -> Response:
+        """Segment images by the last version of a model."""
+        return await self._answered(request, name, None)
+
+    async def infer_version(self, request: Request, name: str, version: str) -> Response:
+        """Segment images by a version of a model."""
+        return await self._answered(request, name, version)
+
+    def _described(self, name: str, version: str | None) -> Response:
         try:
             return JSONResponse(_description(self._service.models, self._service.models.named(name, version)))
         except Refusal as refusal:
             return _error(refusal)
 
-    async def model_ready(self, name: str, version: str | None = None) -> Response:
-        """Tell whether a model takes requests."""
+    def _readiness(self, name: str, version: str | None) -> Response:
         try:
             served, is_ready = self._service.models.named(name, version), self._service.is_ready
         except Refusal as refusal:
             return _error(refusal)
         return JSONResponse({"name": served.name, "ready": is_ready}, 200 if is_ready else 503)
 
-    async def infer(self, request: Request, name: str, version: str | None = None) -> Response:
-        """Segment images."""
+    async def _answered(self, request: Request, name: str, version: str | None) -> Response:
         try:
             return await self._infer(request, name, version)
         except Refusal as refusal:
@@ -105,7 +135,7 @@ class _Endpoints:
         content, length = await asyncio.to_thread(_written, message, wanted, answers)
         if length is None:
             return Response(content, media_type="application/json")
-        return Response(content, media_type="application/octet-stream", headers={LENGTH_HEADER: str(length)})
+        return Response(content, media_type=_BYTES, headers={LENGTH_HEADER: str(length)})
 
 
 def _description(models: Models, served: Served) -> dict[str, Any]:
@@ -197,7 +227,7 @@ _BODY = {
                     },
                 }
             },
-            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            _BYTES: {"schema": {"type": "string", "format": "binary"}},
         },
     }
 }

@@ -22,8 +22,8 @@ from pixelwise.core.image import Image
 from pixelwise.serve.answered import Answered
 from pixelwise.serve.models import Served
 from pixelwise.serve.options import ServeOptions
-from pixelwise.serve.protocols.exchange import media_type, refused, request_id, whole_body
-from pixelwise.serve.protocols.forms import accepted_form
+from pixelwise.serve.protocols.exchange import giving, media_type, refused, request_id, whole_body
+from pixelwise.serve.protocols.forms import BY_NAME, BY_TYPE, accepted_form
 from pixelwise.serve.protocols.images import from_base64, from_npy, images_of, predict_all
 from pixelwise.serve.protocols.outputs import output
 from pixelwise.serve.refusal import Refusal
@@ -39,12 +39,15 @@ def router(service: Service, options: ServeOptions) -> APIRouter:
     """Make the routes ``/ping`` and ``/invocations``."""
     routes = APIRouter(tags=["SageMaker"])
 
-    @routes.get("/ping", summary="Tell whether the server takes requests (SageMaker, TorchServe)")
+    found = giving("The segmentation, of a type that Accept names.", *BY_TYPE, *BY_NAME, NPY)
+    told = giving("Requests are taken.", "application/json")
+
+    @routes.get("/ping", summary="Tell whether the server takes requests (SageMaker, TorchServe)", **told)
     async def ping() -> Response:
         is_ready = service.is_ready
         return JSONResponse({"status": "Healthy" if is_ready else "Unhealthy"}, 200 if is_ready else 503)
 
-    @routes.post("/invocations", summary="Segment an image (SageMaker)", openapi_extra=_BODY)
+    @routes.post("/invocations", summary="Segment an image (SageMaker)", openapi_extra=_BODY, **found)
     async def invocations(request: Request) -> Response:
         try:
             return await _answer(service, options, request)

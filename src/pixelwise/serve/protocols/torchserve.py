@@ -17,8 +17,8 @@ from pixelwise import __version__
 from pixelwise.serve.http.body import from_form
 from pixelwise.serve.models import Served
 from pixelwise.serve.options import ServeOptions
-from pixelwise.serve.protocols.exchange import media_type, refused, request_id, whole_body
-from pixelwise.serve.protocols.forms import accepted_form
+from pixelwise.serve.protocols.exchange import giving, media_type, refused, request_id, whole_body
+from pixelwise.serve.protocols.forms import BY_NAME, BY_TYPE, accepted_form
 from pixelwise.serve.protocols.images import predict_all
 from pixelwise.serve.refusal import Refusal
 from pixelwise.serve.service import Service
@@ -32,12 +32,13 @@ def router(service: Service, options: ServeOptions) -> APIRouter:
     """Make the routes ``/predictions/…`` and ``/models…``."""
     routes = APIRouter(tags=["TorchServe"])
 
-    async def predictions(request: Request, name: str, version: str | None = None) -> Response:
-        """Segment an image."""
-        try:
-            return await _answer(service, request, service.models.named(name, version))
-        except Refusal as refusal:
-            return _error(refusal)
+    async def predictions(request: Request, name: str) -> Response:
+        """Segment an image by the last version of a model."""
+        return await _answered(service, request, name, None)
+
+    async def predictions_of_version(request: Request, name: str, version: str) -> Response:
+        """Segment an image by a version of a model."""
+        return await _answered(service, request, name, version)
 
     async def models(limit: str = "", next_page_token: str = "") -> Response:
         """List the models."""
@@ -46,20 +47,40 @@ def router(service: Service, options: ServeOptions) -> APIRouter:
         except Refusal as refusal:
             return _error(refusal)
 
-    async def model(name: str, version: str | None = None) -> Response:
-        """Describe a model: one version of it, or with ``all`` each of them."""
-        try:
-            versions = service.models[name].values() if version == "all" and name in service.models else ()
-            described = versions or [service.models.named(name, None if version == "all" else version)]
-            return JSONResponse([_description(one, service, options) for one in described])
-        except Refusal as refusal:
-            return _error(refusal)
+    async def model(name: str) -> Response:
+        """Describe the last version of a model."""
+        return _described(service, options, name, None)
 
-    for tail in ("", "/{version}"):
-        routes.post(f"/predictions/{{name}}{tail}", summary="Segment an image (TorchServe)", openapi_extra=_BODY)(predictions)
-        routes.get(f"/models/{{name}}{tail}", summary="Describe a model (TorchServe)")(model)
-    routes.get("/models", summary="List the models (TorchServe)")(models)
+    async def model_version(name: str, version: str) -> Response:
+        """Describe a version of a model, or with ``all`` each of them."""
+        return _described(service, options, name, version)
+
+    found = giving("The segmentation, of a type that Accept names.", *BY_TYPE, *BY_NAME)
+    told = giving("The models.", "application/json")
+    predicting: dict[str, Any] = {"summary": "Segment an image (TorchServe)", "openapi_extra": _BODY, **found}
+    describing: dict[str, Any] = {"summary": "Describe a model (TorchServe)", **told}
+    routes.post("/predictions/{name}", **predicting)(predictions)
+    routes.post("/predictions/{name}/{version}", **predicting)(predictions_of_version)
+    routes.get("/models/{name}", **describing)(model)
+    routes.get("/models/{name}/{version}", **describing)(model_version)
+    routes.get("/models", summary="List the models (TorchServe)", **told)(models)
     return routes
+
+
+async def _answered(service: Service, request: Request, name: str, version: str | None) -> Response:
+    try:
+        return await _answer(service, request, service.models.named(name, version))
+    except Refusal as refusal:
+        return _error(refusal)
+
+
+def _described(service: Service, options: ServeOptions, name: str, version: str | None) -> Response:
+    try:
+        versions = service.models[name].values() if version == "all" and name in service.models else ()
+        described = versions or [service.models.named(name, None if version == "all" else version)]
+        return JSONResponse([_description(one, service, options) for one in described])
+    except Refusal as refusal:
+        return _error(refusal)
 
 
 async def _answer(service: Service, request: Request, served: Served) -> Response:
