@@ -24,7 +24,7 @@ MEAN, DEVIATION = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 
 
 def graphs(run: Path, folder: Path, size: int) -> None:
     """Write ``ours/`` and ``textbook.xml``."""
-    export = ["export", str(run), "--to", "openvino", "--precision", "bf16", "--out", str(folder / "ours")]
+    export = ["export", str(run), "--to", "openvino", "--precision", "bf16", "--images", "8", "--out", str(folder / "ours")]
     subprocess.run([sys.executable, "-m", "pixelwise", *export], check=True, stdout=sys.stderr)
 
     import torch

@@ -13,6 +13,9 @@ from pixelwise.core.predictor import Request
 from pixelwise.decode.decoders import Decoder
 from pixelwise.export.artefact import Artefact
 from pixelwise.export.sheet import Input, Sheet
+from pixelwise.predict.calibrated import Calibrated
+from pixelwise.predict.flipped import Flipped
+from pixelwise.predict.tiled import Tiled
 
 LABELS = LabelSet.of(["dark", "light"])
 
@@ -128,3 +131,17 @@ def test_a_graph_that_gives_other_arrays_than_described_is_told():
 
     with pytest.raises(CheckpointError, match="expected 2 arrays of its graph"):
         artefact(session=Short())([image()])
+
+
+@pytest.mark.parametrize(
+    ("around", "said"),
+    [
+        (lambda one: Flipped(one), "flips take the mean of class probabilities"),
+        (lambda one: Tiled(one, tile=(4, 4), overlap=2, join="gaussian"), "could be blended over tiles; join them by cut"),
+        (lambda one: Calibrated(one, 2.0), "this cannot be calibrated"),
+    ],
+)
+def test_classes_alone_refuse_blending_flips_and_calibration_by_name(around, said):
+    with pytest.raises(OptionError, match=said):
+        around(artefact())([image()])
+    assert Tiled(artefact(), tile=(4, 4), overlap=2)([image()])[0].size == (6, 8)

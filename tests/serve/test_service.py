@@ -17,7 +17,7 @@ from pixelwise.core.image import Image
 from pixelwise.methods.predictor import Method
 from pixelwise.serve import service as serving
 from pixelwise.serve.limits import LEAST, Budget, Place
-from pixelwise.serve.models import Models, Served, calls_at_once, loaded, named_source
+from pixelwise.serve.models import Models, Served, batch_of, calls_at_once, loaded, named_source
 from pixelwise.serve.options import ServeOptions
 from pixelwise.serve.refusal import Refusal
 from pixelwise.serve.service import Service
@@ -111,6 +111,15 @@ def test_sources_are_loaded_under_their_names() -> None:
 def test_methods_compute_on_a_core_each() -> None:
     assert calls_at_once([Method("otsu")], 6) == 6
     assert calls_at_once([Method("otsu"), Halves()], 6) == 2
+
+
+def test_only_accelerators_gain_by_images_that_share_a_call() -> None:
+    class Placed(Halves):
+        device = "cuda:1"
+
+    assert batch_of([Method("otsu"), Halves()], "auto") == 1
+    assert batch_of([Placed()], "auto") > 1
+    assert batch_of([Halves()], "cuda") > 1
 
 
 def test_what_does_not_fit_the_budget_of_pixels_is_refused_for_now() -> None:

@@ -29,7 +29,9 @@ def serve(
     decoders: Annotated[int, typer.Option(help="Processes that decode images; 0 chooses by cores.", min=0)] = 0,
     device: Annotated[str, typer.Option(help=DEVICE)] = "auto",
     precision: Annotated[str, typer.Option(help=PRECISION)] = "auto",
-    batch: Annotated[int, typer.Option(help="Images of one size that share a call at most.", min=1)] = 8,
+    batch: Annotated[
+        int, typer.Option(help="Images of one size that share a call at most; 0 chooses by the device.", min=0)
+    ] = 0,
     batch_wait: Annotated[
         float, typer.Option(help="Seconds that an image waits for others on their way.", metavar="S")
     ] = 0.005,

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 from pixelwise.core.errors import OptionError, nearest
 from pixelwise.core.predictor import Predictor
@@ -123,6 +124,26 @@ def named_source(source: str) -> tuple[str, str, str]:
     path = source.rstrip("/").rpartition("/")[2] if "://" in source else Path(source).resolve().name
     stem = Path(path).stem if Path(path).suffix in _SUFFIXES else path
     return re.sub(r"[^A-Za-z0-9._-]", "_", stem).strip("._-") or "model", "1", source
+
+
+@runtime_checkable
+class OnDevice(Protocol):
+    """A predictor that says what it runs on, as ``cpu`` or ``cuda:0``."""
+
+    @property
+    def device(self) -> Any:
+        """The device; written as text it begins with its kind."""
+
+
+def batch_of(predictors: Sequence[Predictor], device: str) -> int:
+    """Choose how many images share a call: a CPU is as fast with one, and some runtimes compile anew for each number.
+
+    Args:
+        predictors: that are served.
+        device: they were loaded for.
+    """
+    kinds = {str(one.device).partition(":")[0] for one in predictors if isinstance(one, OnDevice)}
+    return 8 if (kinds | {device.partition(":")[0]}) - {"cpu", "auto"} else 1
 
 
 def calls_at_once(predictors: Sequence[Predictor], cores: int) -> int:

@@ -8,10 +8,10 @@ from pixelwise.core.resources import usable_cores
 from pixelwise.serve.headers import checked_hosts, checked_origins
 
 _ABOVE_ZERO = (
-    "max_pixels", "max_bytes", "queue_pixels", "queue_seconds", "upload_bytes", "batch", "deadline", "header_seconds",
+    "max_pixels", "max_bytes", "queue_pixels", "queue_seconds", "upload_bytes", "deadline", "header_seconds",
     "body_seconds", "write_seconds", "idle_seconds", "decode_seconds", "decode_bytes", "connections", "log_days",
 )  # fmt: skip
-_FROM_ZERO = ("workers", "decoders", "batch_wait", "grace_seconds", "drain_seconds")
+_FROM_ZERO = ("batch", "workers", "decoders", "batch_wait", "grace_seconds", "drain_seconds")
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class ServeOptions:
         max_bytes: of a request's body; a larger one is refused before it is read to its end (413).
         queue_pixels: of all images that wait or are in work; what does not fit is refused (429).
         queue_seconds: a request that would wait longer than this, at the speed measured, is refused (429).
-        batch: images that share a call at most; of equal size and equal wishes.
+        batch: images that share a call at most, of equal size and equal wishes; 0 chooses by the models.
         batch_wait: seconds that a request waits for others on their way to share its call; one that is alone never waits.
         deadline: seconds from a request's arrival to its answer (504).
         header_seconds, body_seconds: a client may take to send (408).
@@ -57,7 +57,7 @@ class ServeOptions:
     queue_pixels: int = 100_000_000
     queue_seconds: float = 10.0
     upload_bytes: int = 256 * 2**20
-    batch: int = 8
+    batch: int = 0
     batch_wait: float = 0.005
     deadline: float = 60.0
     header_seconds: float = 10.0

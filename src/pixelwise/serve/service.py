@@ -26,7 +26,7 @@ from pixelwise.serve.decoding import Decoders
 from pixelwise.serve.kept_images import KeptImages, Retention
 from pixelwise.serve.kinds import checked, refuse_if_large
 from pixelwise.serve.limits import LEAST, Budget, Place, busy, weight
-from pixelwise.serve.models import Models, Served, calls_at_once
+from pixelwise.serve.models import Models, Served, batch_of, calls_at_once
 from pixelwise.serve.options import ServeOptions
 from pixelwise.serve.refusal import Refusal
 from pixelwise.serve.telemetry import Telemetry
@@ -42,6 +42,7 @@ class Service:
 
     Attributes:
         models, options, telemetry: as given.
+        workers, batch: calls of models at once, and images in one, as given or chosen.
         is_ready: whether requests should be sent here; a server that is about to stop says no, and answers all the same.
     """
 
@@ -49,6 +50,7 @@ class Service:
         self.models, self.options, self.telemetry = models, options, telemetry
         self.is_ready = False
         self.workers = options.workers or calls_at_once([one.predictor for one in models.all()], usable_cores())
+        self.batch = options.batch or batch_of([one.predictor for one in models.all()], options.device)
         self._batcher: Batcher | None = None
         self._budget = Budget(options.queue_pixels)
         self._under_way = 0
@@ -70,7 +72,7 @@ class Service:
         options = self.options
         if options.log_images is not None:
             self._kept = KeptImages(options.log_images, Retention(options.log_share, days=options.log_days))
-        self._batcher = Batcher(self.workers, options.batch, options.batch_wait, self.telemetry)
+        self._batcher = Batcher(self.workers, self.batch, options.batch_wait, self.telemetry)
         count = options.decoder_count
         self._decoders = Decoders(count, options.max_pixels, options.decode_seconds, options.decode_bytes)
         self._decoding = ThreadPoolExecutor(count, "decoding")
@@ -237,7 +239,9 @@ class Service:
 
 
 def _warm_up(served: Served) -> None:
-    """Run a model once on a small blank image: what it loads and compiles at its first call is then there."""
+    """Run a model once on a blank image as large as those it learned from: its first call loads and compiles much."""
     card = served.predictor.card
+    crop = card.training.get("crop")
+    size = tuple(crop) if isinstance(crop, list | tuple) and len(crop) == 2 else (64, 64)
     with suppress(PixelwiseError):  # some want prompts, or larger images, and say so to who asks
-        served.predictor([Image(np.zeros((64, 64, len(card.bands)), np.uint8), card.bands)])
+        served.predictor([Image(np.zeros((*size, len(card.bands)), np.uint8), card.bands)])

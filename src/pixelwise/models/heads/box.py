@@ -2,10 +2,10 @@
 
 In training it takes a sample of each image's proposals, mostly background, and learns class, box and mask from them. In
 prediction it classifies all proposals, keeps the best of those that overlap, and cuts masks for these alone. Layers and rules
-are torchvision's; what differs is stated here. Shapes depend on the input's size alone, and in an exported graph what is worked
-off as well: all proposals that there can be, and as many detections.
-Crowds are no background. Masks are learnt from crops. And the layers that have a row a class have one for each class only,
-background apart, so that fine-tuning keeps rows by name.
+are torchvision's; what differs is stated here. Shapes of the output depend on the input's size alone; in a graph for one size
+and number of images, those of everything between do as well (``box_rows``). Crowds are no background. Masks are learnt from
+crops. And the layers that have a row a class have one for each class only, background apart, so that fine-tuning keeps rows by
+name.
 
 [1] He, Gkioxari, Dollár, Girshick: Mask R-CNN, ICCV 2017, arXiv 1703.06870.
 """
