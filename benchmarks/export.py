@@ -45,7 +45,8 @@ def plain(run: Path) -> Callable[[Any], Any]:
 
 def exported(run: Path, data: str | None, targets: list[str], out: Path) -> dict[str, Any]:
     """Export to each target in 32 bits, and to OpenVINO in 8; give what was proved by name."""
-    from pixelwise.jobs.export import Wanted, export_each
+    from pixelwise.jobs.export import export_each
+    from pixelwise.jobs.exported import Wanted
     from pixelwise.jobs.material import material_of
 
     material = material_of(run, data)

@@ -28,7 +28,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypeAlias
 
 import cv2
 
@@ -36,6 +36,7 @@ HERE = Path(__file__).parent
 SHARED = Path(os.environ.get("PIXELWISE_SHARED_DATA", HERE.parent.parent / "shared" / "data"))
 QUEUE_SECONDS = 2.0  # configured for the overload: who would wait longer is refused
 START_SECONDS = 180.0
+Found: TypeAlias = dict[str, list[float]]  # a number a turn, by subject
 
 
 @dataclass(frozen=True)
@@ -129,11 +130,12 @@ def best_bare(graph: Path, folder: Path, seconds: float, tried: Sequence[tuple[i
     return max(found)
 
 
-def measure(subjects: Sequence[Subject], graph: Path, folder: Path, given: argparse.Namespace) -> dict[str, list[float]]:
-    """Measure all subjects in turns; print each, and give the rates of each."""
+def measure(subjects: Sequence[Subject], graph: Path, folder: Path, given: argparse.Namespace) -> tuple[Found, Found]:
+    """Measure all subjects in turns; print each, and give by name the rates and p99 / p50 of every turn."""
     cores = len(os.sched_getaffinity(0))
     tried = sorted({(streams, cores) for streams in (1, 2, cores, 2 * cores)})
-    rates: dict[str, list[float]] = {subject.name: [] for subject in subjects} | {"bare": []}
+    rates: Found = {subject.name: [] for subject in subjects} | {"bare": []}
+    spreads: Found = {subject.name: [] for subject in subjects}
     for turn in range(given.rounds):
         rate, setting = best_bare(graph, folder, max(given.seconds / 3, 1), tried)
         tried = [setting]  # the search is for the first turn
@@ -146,9 +148,10 @@ def measure(subjects: Sequence[Subject], graph: Path, folder: Path, given: argpa
             if set(seen["statuses"]) != {"200"}:
                 print(f"  {subject.name}: answers {seen['statuses']}")
             rates[subject.name].append(seen["rate"])
+            spreads[subject.name].append(seen["p99"] / seen["p50"])
             times = f"p50 {seen['p50'] * 1e3:.0f} ms, p99 {seen['p99'] * 1e3:.0f} ms, p99/p50 {seen['p99'] / seen['p50']:.2f}"
             print(f"turn {turn + 1}  {subject.name:<22} {seen['rate']:7.2f} images/s  {times}, {held / 2**20:,.0f} MiB")
-    return rates
+    return rates, spreads
 
 
 def overload(subject: Subject, folder: Path, rate: float, seconds: float) -> None:
@@ -209,17 +212,18 @@ def main() -> None:
             subprocess.run([sys.executable, *map(str, graphs)], check=True)
         graph = next((folder / "ours").rglob("*.xml"))
         subjects = subjects_of(given, folder, graph)
-        rates = measure(subjects, graph, folder / "pictures", given)
+        rates, spreads = measure(subjects, graph, folder / "pictures", given)
         if subjects and subjects[0].name == "ours":
             overload(subjects[0], folder / "pictures", median(rates["ours"]), given.seconds)
-    tell(rates)
+    tell(rates, spreads)
 
 
-def tell(rates: dict[str, list[float]]) -> None:
+def tell(rates: Found, spreads: Found) -> None:
     """Print the ratios of medians over the turns."""
     if "ours" not in rates:
         return
     ours = median(rates["ours"])
+    print(f"RATIO serve ours p99/p50 {median(spreads['ours']):.2f}")
     print(f"RATIO serve ours/bare {ours / median(rates['bare']):.2f}")
     if "plain" in rates:
         print(f"RATIO serve ours/plain {ours / median(rates['plain']):.2f}")

@@ -16,7 +16,8 @@ from pixelwise.core.segmentation import Segmentation
 from pixelwise.export.artefact import Artefact
 from pixelwise.export.evidence import proof_of
 from pixelwise.export.parity import compare
-from pixelwise.jobs.export import Wanted, export, write_file
+from pixelwise.jobs.export import export, write_file
+from pixelwise.jobs.exported import Wanted
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")

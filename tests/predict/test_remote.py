@@ -226,6 +226,11 @@ def test_a_server_that_is_not_there_is_told() -> None:
             Remote(f"http://127.0.0.1:{taken.getsockname()[1]}/models/x", QUICK)
 
 
+def test_a_server_without_encryption_is_told_from_one_with(here: Here) -> None:
+    with pytest.raises(TransferError, match="is it http, not https"):
+        Remote(here.address.replace("http:", "https:"), QUICK)
+
+
 def test_tokens(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     here.token = "s3cret"
     with pytest.raises(TransferError, match="wants a token: set PIXELWISE_TOKEN"):

@@ -38,7 +38,7 @@ def tried(answers: list[Reply | Unreachable], patience: float, chance: float = 1
 
 
 def busy(after: str = "") -> Reply:
-    return Reply(429, {"Retry-After": after} if after else {}, b"")
+    return Reply(429, {"retry-after": after} if after else {}, b"")
 
 
 def test_pauses_double_up_to_a_bound() -> None:

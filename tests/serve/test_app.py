@@ -209,6 +209,14 @@ def test_the_description_names_every_field_and_every_refusal() -> None:
     assert {"200", "400", "404", "408", "413", "415", "422", "429", "500", "503", "504"} <= set(predict["responses"])
 
 
+def test_the_description_can_be_read_without_a_script_or_another_address() -> None:
+    answer = asked("GET", "/docs")
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "POST /v1/predict" in answer.text
+    assert "<script" not in answer.text
+    assert "//" not in answer.text.replace("<!doctype html>", "")
+
+
 async def by_hand(service: Service, talk: Callable[[Any], Awaitable[Any]]) -> list[dict[str, Any]]:
     """Run one request whose messages ``talk`` gives out as it likes; give what was sent."""
     app = create_app(service, service.options)

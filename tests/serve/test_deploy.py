@@ -1,6 +1,8 @@
 """What stands in ``deploy/`` and in ``requirements-runtime.txt`` fits the project it deploys."""
 
+import base64
 import importlib.util
+import json
 import re
 import subprocess
 import sys
@@ -17,6 +19,8 @@ ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 DOCKERFILES = sorted(DEPLOY.glob("Dockerfile*"))
 TORCH = ("torch", "torchvision", "timm", "segmentation_models_pytorch", "transformers", "lightning")
+IMAGE = base64.b64decode(json.loads((Path(__file__).parent / "events" / "lambda_url.json").read_text("utf-8"))["body"])
+FOUND = [[0, 0, 0, 1, 1, 1]] * 4
 ABSENT = (*TORCH, "skimage", "sklearn", "matplotlib", "jinja2", "tensorboard", "hotcoco", "pandas")
 
 
@@ -50,8 +54,11 @@ def test_the_runtime_list_has_no_torch() -> None:
     assert not {name.replace("-", "_") for name in requirements()} & set(ABSENT)
 
 
-def test_the_server_needs_nothing_that_the_runtime_list_leaves_out(tmp_path: Path) -> None:
-    pytest.importorskip("fastapi")
+def test_exported_files_run_and_are_served_with_what_the_runtime_list_has(tmp_path: Path) -> None:
+    for package in ("fastapi", "onnxruntime"):
+        pytest.importorskip(package)
+    model = exported(tmp_path / "bright.onnx")
+    (tmp_path / "image.png").write_bytes(IMAGE)
     program = tmp_path / "program.py"
     program.write_text(
         textwrap.dedent(f"""
@@ -60,23 +67,26 @@ def test_the_server_needs_nothing_that_the_runtime_list_leaves_out(tmp_path: Pat
             class Absent:
                 def find_spec(self, name, path=None, target=None):
                     if name.partition(".")[0] in {ABSENT!r}:
-                        raise ImportError(name + " is no part of the runtime")
+                        raise ModuleNotFoundError(name + " is no part of the runtime", name=name)
 
             sys.meta_path.insert(0, Absent())
-            import numpy as np
             import pixelwise as pw
             import pixelwise.serve
+            from pixelwise.cli import main
+
             for one in pkgutil.walk_packages(pixelwise.serve.__path__, "pixelwise.serve."):
-                if not one.name.endswith(".decoder"):
-                    importlib.import_module(one.name)
-            import pixelwise.cli.app, pixelwise.cli.predict
-            found = pw.load("otsu")([pw.Image(np.arange(48, dtype=np.uint8).reshape(4, 4, 3))])[0]
-            found.masks.boxes()
+                importlib.import_module(one.name)
+            image, out, model = "{tmp_path}/image.png", "{tmp_path}/out", "{model}"
+            assert pw.load("otsu")([pw.read_image(image)])[0].class_map().tolist() == {FOUND}
+            assert pw.load(model)([pw.read_image(image)])[0].class_map().tolist() == {FOUND}
+            assert main(["predict", model, image, "--out", out, "--overlay", "--tile", "64,64"]) == 0
+            assert main(["show", "unet"]) == 2
         """),
         "utf-8",
     )
     done = subprocess.run([sys.executable, program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
+    assert "error: this needs torch, which is not installed" in done.stderr
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.name)

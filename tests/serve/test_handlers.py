@@ -99,6 +99,7 @@ def test_a_functions_address_gets_json_as_text() -> None:
         ({"body": "not base64!"}, 400, "not_base64"),
         ({"isBase64Encoded": False, "body": "\ufffdPNG"}, 415, "image_as_text"),
         ({"version": "3.0"}, 400, "unknown_event"),
+        ({"requestContext": {}}, 400, "unknown_event"),
     ],
 )
 def test_refusals_keep_their_status(changed: dict[str, Any], status: int, code: str) -> None:

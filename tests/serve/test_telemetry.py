@@ -1,6 +1,7 @@
 """What is counted is counted under bounded names, and read by Prometheus's own parser."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -92,6 +93,14 @@ def test_the_models_and_the_process_are_described(telemetry: Telemetry) -> None:
     assert dict(labels) == {"model": "streets", "version": "2", "kind": "semantic", "classes": "2"}
     assert samples(telemetry, "pixelwise_memory_bytes")[()] > 2**20
     assert samples(telemetry, "process_cpu_seconds_total")[()] > 0
+
+
+def test_every_alert_is_about_a_number_that_there_is(telemetry: Telemetry) -> None:
+    rules = (Path(__file__).parents[2] / "deploy" / "alerts.yml").read_text("utf-8")
+    asked = set(re.findall(r"\bpixelwise_\w+", rules))
+    told = set(re.findall(r"^# TYPE (\w+)", telemetry.text().decode(), re.MULTILINE))
+    assert asked
+    assert {name for name in asked if name.removesuffix("_bucket") not in told} == set()
 
 
 def test_two_servers_in_one_process_do_not_share_numbers(telemetry: Telemetry) -> None:

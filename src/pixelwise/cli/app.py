@@ -137,6 +137,11 @@ def _run(arguments: list[str] | None) -> int:
         return 130
     except BrokenPipeError:
         return 1
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] == "pixelwise":
+            raise
+        print(f"error: this needs {error.name}, which is not installed: pip install pixelwise", file=sys.stderr)
+        return 2  # as for an extra: the runtime without torch runs exported files, and no more
     except OSError as error:  # of a path that may not even be asked for: in a folder that is locked, or too long
         if error.filename is None:
             raise

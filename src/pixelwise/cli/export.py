@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pixelwise.export.bounds import Bounds
-    from pixelwise.jobs.export import Exported, Wanted
+    from pixelwise.jobs.exported import Exported, Wanted
     from pixelwise.jobs.material import Material
 
 
@@ -61,7 +61,8 @@ def export(
     """
     from pixelwise.cli.terminal import print_json
     from pixelwise.core.errors import OptionError
-    from pixelwise.jobs.export import Wanted, check_targets
+    from pixelwise.jobs.export import check_targets
+    from pixelwise.jobs.exported import Wanted
 
     targets = [one.strip() for one in to.split(",") if one.strip()]
     check_targets(targets)
@@ -149,39 +150,34 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _tell(found: "Sequence[Exported]", out: Path) -> None:
-    """Print a line a target, then why some failed."""
-    from pixelwise.cli.terminal import console, print_table, say
+    """Print a table with a line a target, then why some failed."""
     from pixelwise.metrics.comparison import words_for
 
-    terminal = console()
     scores = [one.parity.scores for one in found if one.parity is not None and one.parity.scores is not None]
     name = words_for(scores[0][0]) if scores else "score"
-    header = ("", "file", "MB", "equal pixels", name, "exported", "drop in points", "model/exported time", "verdict")
-    print_table(terminal, header, [_row(one) for one in found])
+    header = ("target", "file", "MB", "equal pixels", f"{name} of model", "of file", "speed", "proof")
+    lines = [header, *(_row(one) for one in found)]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(header))]
+    for line in lines:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
     for one in found:
-        if one.problem:
-            say(terminal, f"{one.target} failed: {one.problem}", "bold red")
-        if one.evidence is not None:
-            say(terminal, f"  what differs: {one.evidence}")
         for note in one.parity.notes if one.parity is not None else ():
-            say(terminal, f"{one.target}: {note}")
+            print(f"{one.target}: {note}")
+        if one.problem:
+            kept = "" if one.evidence is None else f"; what differs: {one.evidence}"
+            print(f"{one.target} failed: {one.problem}{kept}")
     if any(one.path is not None for one in found):
-        say(terminal, f"proof: {out / 'parity.json'}")
+        print(f"proof: {out / 'parity.json'}")
 
 
 def _row(one: "Exported") -> tuple[str, ...]:
-    verdict = "failed" if one.problem else "holds"
-    file = "–" if one.path is None else one.path.name
-    size = f"{one.bytes / 1e6:.1f}" if one.bytes else "–"
-    if one.parity is None:
-        return (one.target, file, size, "–", "–", "–", "–", "–", verdict)
     from pixelwise.export.parity import share_words
 
+    file, size = ("–", "–") if one.path is None else (one.path.name, f"{one.bytes / 1e6:.1f}")
+    verdict = "failed" if one.problem else "holds"
+    if one.parity is None:
+        return (one.target, file, size, "–", "–", "–", "–", verdict)
     model, exported = one.parity.seconds
     scores = one.parity.scores
-    told = (
-        ("–", "–", "–")
-        if scores is None
-        else (f"{100 * scores[1]:.2f}", f"{100 * scores[2]:.2f}", f"{100 * (one.parity.drop or 0.0):+.2f}")
-    )
+    told = ("–", "–") if scores is None else (f"{100 * scores[1]:.2f}", f"{100 * scores[2]:.2f}")
     return (one.target, file, size, share_words(one.parity.total.share), *told, f"{model / max(exported, 1e-9):.2f}x", verdict)

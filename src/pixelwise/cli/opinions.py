@@ -113,7 +113,6 @@ def laid(
         UnknownName: there is no model of a name.
         OptionError: the models do not fit together, or do not give what the uncertainty is taken of.
     """
-    from pixelwise.predict.dropout import Dropout
     from pixelwise.predict.ensemble import Ensemble
     from pixelwise.predict.uncertainty import MEASURES, Uncertain
     from pixelwise.predict.views import Views
@@ -131,6 +130,8 @@ def laid(
     if how is None:
         return wrapped
     if how == "dropout":
+        from pixelwise.predict.dropout import Dropout  # torch is imported only for what drops out
+
         return Uncertain(Dropout(wrapped), "disagreement")
     return Uncertain(wrapped, next(measure for measure in MEASURES if measure == how))
 

@@ -1,12 +1,14 @@
 """Core ML (``.mlpackage``): for Apple's machines; of one size, one image at a time.
 
 coremltools converts anywhere and runs on macOS alone. Where it cannot run, what it wrote is read again and checked: the input,
-the outputs, and that the normalisation's numbers stand in the program; the sheet says that nothing more was seen.
+the outputs, and that the normalisation's numbers stand in the program; the proof on images is that of the ONNX file of the
+same graph, and the sheet and the proof say so.
 """
 
 import contextlib
 import io
 import logging
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -22,13 +24,14 @@ from pixelwise.core.files import make_folder
 from pixelwise.core.image import RGB
 from pixelwise.export.graph import Graph
 from pixelwise.export.made import versions
-from pixelwise.export.one_size import first_line, with_one_size
+from pixelwise.export.one_size import first_line, program_of, with_one_size
 from pixelwise.export.savedmodel import replace_folder
 from pixelwise.export.sheet import KEY, Sheet
 
 SUFFIX = ".mlpackage"
 PRECISIONS = ("fp32", "fp16")
-UNSEEN = "converted on a machine without Core ML: input, outputs and normalisation were checked, nothing was run"
+TWIN = "onnx"  # the target whose file is proved in this one's stead where nothing here can run this one
+UNSEEN = "made on a machine without Core ML: input, outputs and normalisation were checked; what ran is the same graph in ONNX"
 
 
 class _Planes(nn.Module):
@@ -43,8 +46,8 @@ class _Planes(nn.Module):
         return tuple(part if part.is_floating_point() else part.to(torch.int32) for part in found)
 
 
-def export(graph: Graph, sheet: Sheet, path: Path, opset: int | None = None) -> Sheet:
-    """Write a graph to the folder ``path``; give the sheet that lies inside. There is no opset to choose.
+def export(graph: Graph, sheet: Sheet, path: Path) -> Sheet:
+    """Write a graph to the folder ``path``; give the sheet that lies inside.
 
     Raises:
         ExportError: torch or coremltools cannot turn the network into a program, or it is not for images of red, green, blue.
@@ -57,9 +60,8 @@ def export(graph: Graph, sheet: Sheet, path: Path, opset: int | None = None) -> 
     sheet = with_one_size(replace(sheet, input=replace(sheet.input, batch=1, values="uint8")))
     with _quiet():
         tools = coreml_module("exporting to Core ML")
-        runs = bool(tools.utils._is_macos())
         made = {**sheet.made, **versions(torch=torch, coremltools=tools)}
-        sheet = replace(sheet, made=made if runs else {**made, "proof": UNSEEN})
+        sheet = replace(sheet, made=made if runs_here() else {**made, "proof": UNSEEN})
         model = _converted(tools, graph, sheet)
     model.user_defined_metadata[KEY] = sheet.to_text()
     model.short_description = f"{sheet.card.name}: {sheet.card.kind} segmentation of {len(sheet.card.labels)} classes"
@@ -72,15 +74,20 @@ def export(graph: Graph, sheet: Sheet, path: Path, opset: int | None = None) -> 
     return sheet
 
 
+def runs_here() -> bool:
+    """Tell whether this machine can run what it made."""
+    return sys.platform == "darwin"
+
+
 def _converted(tools: Any, graph: Graph, sheet: Sheet) -> Any:
     height, width = sheet.input.size or (0, 0)
     example = torch.zeros(1, 3, height, width)
     precision = tools.precision.FLOAT16 if sheet.precision == "fp16" else tools.precision.FLOAT32
     try:
         with torch.no_grad():
-            recorded = torch.jit.trace(_Planes(graph).eval(), (example,), strict=False)
+            program = program_of(_Planes(graph), example, sheet.card.name).run_decompositions({})
         return tools.convert(
-            recorded,
+            program,
             inputs=[tools.ImageType(name=sheet.input.name, shape=tuple(example.shape), color_layout=tools.colorlayout.RGB)],
             outputs=[tools.TensorType(name=name) for name in sheet.outputs],
             minimum_deployment_target=tools.target.iOS16,

@@ -26,8 +26,8 @@ SUFFIX = ".pte"
 PRECISIONS = ("fp32",)
 
 
-def export(graph: Graph, sheet: Sheet, path: Path, opset: int | None = None) -> Sheet:
-    """Write a graph to ``path``; give the sheet that lies inside. There is no opset to choose.
+def export(graph: Graph, sheet: Sheet, path: Path) -> Sheet:
+    """Write a graph to ``path``; give the sheet that lies inside.
 
     Raises:
         ExportError: torch or ExecuTorch cannot turn the network into a program.

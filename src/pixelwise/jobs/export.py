@@ -2,7 +2,7 @@
 
 A file is made in a hidden folder beside its place, opened by its own runtime and compared with the network in 32 bits. Only if
 the proof holds are the file and ``parity.json`` moved to where they belong; else the evidence goes to ``failed/`` and nothing
-of the file stays. Fewer bits are made of the proved graph: see ``export.quantise``.
+of the file stays. Files of fewer bits are made of that in 32: see ``export.quantise``.
 """
 
 import inspect
@@ -11,9 +11,9 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pixelwise.core.arrays import Size
 from pixelwise.core.errors import ExportError, OptionError, PixelwiseError, UnknownName, nearest
@@ -23,7 +23,8 @@ from pixelwise.core.sample import Dataset
 from pixelwise.export import EXPORTERS
 from pixelwise.export.bounds import Bounds, bounds_of
 from pixelwise.export.evidence import FAILED, keep, keep_failed
-from pixelwise.export.parity import Parity, compare
+from pixelwise.export.parity import compare
+from pixelwise.jobs.exported import Exported, Wanted
 from pixelwise.jobs.fewer_bits import REDUCED, fewer_bits
 from pixelwise.jobs.material import Material, material_of
 
@@ -31,76 +32,6 @@ if TYPE_CHECKING:
     from pixelwise.models.segmenter import Segmenter
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What kind of file is wanted.
-
-    Attributes:
-        precision: ``fp32``, ``fp16``, ``bf16`` or ``int8``.
-        probabilities: whether the file gives those of all classes, which blending, flips and calibration need.
-        values: what the file takes: ``uint8``, or ``float32`` for images of more than 8 bits.
-        size: the only (H, W) it takes; None for any.
-        batch: the only number of images it takes; None for any.
-        opset: of ONNX; None for the exporter's usual one.
-        keep: layers that stay in 32 bits when the others get 8, by name or pattern.
-        name: of the files, without their endings.
-        bounds: of the proof; None for those usual for the precision.
-    """
-
-    precision: str = "fp32"
-    probabilities: bool = False
-    values: str = "uint8"
-    size: Size | None = None
-    batch: int | None = None
-    opset: int | None = None
-    keep: tuple[str, ...] = ()
-    name: str = "model"
-    bounds: Bounds | None = None
-
-    def __post_init__(self) -> None:
-        bounds_of(self.precision)
-        if self.values not in ("uint8", "float32"):
-            raise OptionError(f"--input {self.values}: {nearest(self.values, ['uint8', 'float32'])}")
-        if not self.name or Path(self.name).name != self.name or self.name.startswith("."):
-            raise OptionError(f"--name {self.name!r}: expected a file's name without its folder and ending")
-        if self.size is not None and min(self.size) < 1:
-            raise OptionError(f"--size: expected sides of at least 1 pixel, got {self.size[0]} x {self.size[1]}")
-        if self.keep and self.precision != "int8":
-            raise OptionError(f"--keep names layers that stay in 32 bits in int8; the precision is {self.precision}")
-
-
-@dataclass(frozen=True)
-class Exported:
-    """What became of one target.
-
-    Attributes:
-        target: its name.
-        path: of the file or folder; None if it failed.
-        bytes: it takes with all that belongs to it.
-        parity: the proof; None where it did not come to that.
-        problem: why it failed, in a sentence; empty if it did not.
-        evidence: the folder that shows why the proof failed.
-    """
-
-    target: str
-    path: Path | None = None
-    bytes: int = 0
-    parity: Parity | None = None
-    problem: str = ""
-    evidence: Path | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Write as plain JSON values."""
-        return {
-            "target": self.target,
-            "path": None if self.path is None else str(self.path),
-            "bytes": self.bytes,
-            "problem": self.problem,
-            "evidence": None if self.evidence is None else str(self.evidence),
-            "parity": None if self.parity is None else self.parity.to_json(),
-        }
 
 
 def export(
@@ -211,7 +142,10 @@ def _exported(
         path = folder / f"{name}{module.SUFFIX}"
         write_file(target, model, path, wanted)
         notes = fewer_bits(path, wanted.precision, wanted.keep, material, _most(wanted)) if target in REDUCED else ()
-        pair = _at_size(network, load(path, "cpu"), wanted.size, material.proof)
+        shown, unseen = _shown(target, model, path, wanted)
+        exported = load(shown, "cpu")
+        notes = (*notes, *unseen)
+        pair = _at_size(network, exported, wanted.size or _one_size(exported), material.proof)
         parity = compare(*pair, material.proof, precision=wanted.precision, bounds=wanted.bounds, progress=progress)
         parity = replace(parity, notes=(*parity.notes, *notes), about={**parity.about, "target": target})
         failed = out / FAILED / path.name
@@ -264,6 +198,24 @@ def _refuse_precision(target: str, precision: str) -> None:
         raise OptionError(f"--precision {precision}: {target} files are made in {', '.join(known)}")
 
 
+def _shown(target: str, model: "Segmenter", path: Path, wanted: Wanted) -> tuple[Path, tuple[str, ...]]:
+    """Give the file to prove: the one made, or its twin of another target where nothing here can run that, and a note of it."""
+    module = EXPORTERS[target]
+    twin = getattr(module, "TWIN", "")
+    if not twin or module.runs_here():
+        return path, ()
+    shown = make_folder(path.parent / ".twin") / f"{path.stem}{EXPORTERS[twin].SUFFIX}"
+    write_file(twin, model, shown, replace(wanted, precision="fp32"))
+    return shown, (module.UNSEEN,)
+
+
+def _one_size(exported: Predictor) -> Size | None:
+    """Give the one size that a file takes; None where it takes any."""
+    from pixelwise.export.artefact import Artefact
+
+    return exported.sheet.input.size if isinstance(exported, Artefact) else None
+
+
 def _at_size(network: Predictor, exported: Predictor, size: Size | None, samples: Dataset) -> tuple[Predictor, Predictor]:
     """Give both in tiles of the one size the file takes, where an image is larger; the two then see the same pixels."""
     if size is None or not any(side > most for sample in samples for side, most in zip(sample.size, size, strict=True)):
@@ -284,9 +236,9 @@ def _staging(out: Path) -> Iterator[Path]:
 
 
 def _moved(folder: Path, out: Path) -> list[Path]:
-    """Move all that was made to its place; what had its name goes."""
+    """Move all that was made to its place, but for what is hidden; what had its name goes."""
     places = []
-    for one in sorted(folder.iterdir()):
+    for one in sorted(one for one in folder.iterdir() if not one.name.startswith(".")):
         place = out / one.name
         if place.is_dir():
             shutil.rmtree(place)

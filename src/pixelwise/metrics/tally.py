@@ -129,16 +129,8 @@ class Sums:
         """Give what was counted."""
         summed = {family: sum(each) for family, each in self._pending.items() if each}
         names = tuple(row["name"] for row in self._rows)
-        return Tally(
-            self._truths.labels,
-            names,
-            tuple(self._groups),
-            summed,
-            self._single,
-            tuple(self._rows),
-            tuple(self._failures),
-            self._counter.blank,
-        )
+        kept = tuple(self._groups), summed, self._single, tuple(self._rows), tuple(self._failures), self._counter.blank
+        return Tally(self._truths.labels, names, *kept)
 
 
 class Counter:

@@ -77,7 +77,7 @@ class Address(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What a server answered."""
+    """What a server answered; names of headers are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -132,7 +132,7 @@ class Patience:
 
 def retry_after(reply: Reply) -> float:
     """Read for how many seconds a server asks to be left alone: a number of them or a date; 0 where it says nothing."""
-    said = reply.headers.get("Retry-After", "").strip()
+    said = reply.headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", said):
         return min(float(said), LONGEST_PAUSE)
     with contextlib.suppress(ValueError, TypeError, OverflowError):
@@ -221,7 +221,7 @@ class Connections:
                 raise
         answer = connection.getresponse()
         content = self._content(answer, connection, deadline)
-        reply = Reply(answer.status, answer.headers, content)
+        reply = Reply(answer.status, {name.lower(): value for name, value in answer.headers.items()}, content)
         answer.close()  # all of it is read, and only then may the connection be asked again
         if answer.will_close:
             connection.close()

@@ -50,7 +50,7 @@ def _answer(inbox: Path, outbox: int) -> dict[str, Any]:
     try:
         image = read_image(inbox)
         pixels = np.ascontiguousarray(image.pixels)
-        _write(outbox, memoryview(pixels).cast("B") if pixels.size else memoryview(b""))
+        _write(outbox, pixels.data.cast("B") if pixels.size else memoryview(b""))
         return {"shape": pixels.shape, "dtype": pixels.dtype.name, "bands": image.bands}
     except TooLarge as error:
         return {"refused": "too_many_pixels", "why": _plain(error, inbox)}

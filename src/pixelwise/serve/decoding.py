@@ -21,7 +21,6 @@ from typing import IO, Any
 
 import numpy as np
 
-import pixelwise
 from pixelwise.core.image import Image
 from pixelwise.serve.kinds import checked, refuse_if_large
 from pixelwise.serve.refusal import Refusal
@@ -55,7 +54,7 @@ class _Room:
             done += os.pwrite(self.number, view[done:], done)
 
     def read_into(self, pixels: np.ndarray[Any, Any]) -> None:
-        view, done = memoryview(pixels).cast("B"), 0
+        view, done = pixels.data.cast("B"), 0
         while done < len(view):
             count = os.preadv(self.number, [view[done:]], done)
             if not count:
@@ -80,7 +79,7 @@ class _Process:
         self._max_pixels = max_pixels
         self._inbox, self._outbox = _Room(), _Room()
         ours, theirs = socket.socketpair()
-        parents = [str(Path(pixelwise.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+        parents = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
         stated = {"PYTHONPATH": os.pathsep.join(parents), "PIXELWISE_MAX_PIXELS": str(max_pixels)}
         numbers = theirs.fileno(), self._inbox.number, self._outbox.number
         words = [str(numbers[0]), self._inbox.path, str(numbers[2]), str(memory)]

@@ -162,9 +162,7 @@ def checked_origins(origins: Collection[str]) -> tuple[str, ...]:
     """
     for origin in origins:
         if not _ORIGIN.fullmatch(origin):
-            raise OptionError(
-                f"expected an exact origin in lower case, such as https://masks.example.org, got {origin!r}"
-            )
+            raise OptionError(f"expected an exact origin in lower case, such as https://masks.example.org, got {origin!r}")
     return tuple(dict.fromkeys(origins))
 
 

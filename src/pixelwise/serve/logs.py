@@ -31,6 +31,7 @@ class Noted:
 
     Attributes:
         request_id: of the client if its form is safe, else made here.
+        client: the name of the token that it showed, as the file of tokens has it.
         model, version: that answered.
         code: of the refusal, if it was refused.
         size: (H, W) of the image.
@@ -39,6 +40,7 @@ class Noted:
     """
 
     request_id: str
+    client: str = ""
     model: str = ""
     version: str = ""
     code: str = ""

@@ -64,6 +64,7 @@ class Observed:
             "route": route,
             "status": status,
             "code": noted.code,
+            "client": noted.client,
             "model": noted.model,
             "version": noted.version,
             "bytes_in": answering.read,

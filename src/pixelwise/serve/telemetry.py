@@ -2,7 +2,7 @@
 
 No label comes from a request: models and classes are those announced, routes are templates, codes are our own. So the number
 of series is bounded, whatever is sent. With several server processes, ``PROMETHEUS_MULTIPROC_DIR`` names a folder that they
-share, as the Prometheus client has it; each then answers with the sum of all.
+share, as the Prometheus client has it; each then answers with the sum of all, and memory and CPU are the system's to tell.
 """
 
 import os

@@ -82,7 +82,11 @@ class Guarded:
             return
         stated = headers_named(scope, b"authorization")
         scheme, _, token = stated[0].decode("latin-1").partition(" ") if len(stated) == 1 else ("", "", "")
-        if scheme.lower() == "bearer" and self._tokens.name_of(token.strip()) is not None:
+        name = self._tokens.name_of(token.strip()) if scheme.lower() == "bearer" else None
+        one = logs.noted()
+        if name is not None:
+            if one is not None:
+                one.client = name
             await self._app(scope, receive, send)
             return
         if scope["type"] != "http":
@@ -91,7 +95,7 @@ class Guarded:
         code, challenge = ("token_wrong", ', error="invalid_token"') if stated else ("token_missing", "")
         found = "the one that came is not known" if stated else "none came"
         refusal = Refusal(401, code, f"this server wants a token, as in 'Authorization: Bearer TOKEN', and {found}")
-        if (one := logs.noted()) is not None:
+        if one is not None:
             one.code = code
         await refuse(send, refusal, [(b"www-authenticate", f'Bearer realm="pixelwise"{challenge}'.encode())])
 

@@ -12,9 +12,10 @@ import onnx
 import tensorflow as tf
 from onnx import numpy_helper
 from tensorflow_operators import OPERATORS, Call, Unsupported, first
+from tensorflow_places import PLACES
 from tensorflow_planes import PLANES
 
-TABLE = {**OPERATORS, **PLANES}
+TABLE = {**OPERATORS, **PLACES, **PLANES}
 REFUSED = 3
 
 

@@ -37,7 +37,7 @@ def open_file(path: Path, device: str = "auto", precision: str = "auto") -> Open
     try:
         import onnxruntime
     except ImportError:
-        raise MissingExtra(f"{path}: ONNX files need onnxruntime: pip install 'pixelwise[runtime]'") from None
+        raise MissingExtra("onnxruntime", extra="runtime", purpose=f"{path.name}: running ONNX files") from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = usable_cores()
     options.log_severity_level = 3

@@ -72,7 +72,7 @@ def open_file(path: Path, device: str = "auto", precision: str = "auto") -> Open
     try:
         import openvino
     except ImportError:
-        raise MissingExtra(f"{path}: OpenVINO's files need openvino: pip install 'pixelwise[runtime]'") from None
+        raise MissingExtra("openvino", extra="runtime", purpose=f"{path.name}: running OpenVINO's files") from None
     core = openvino.Core()
     place = "CPU" if device in ("auto", "cpu") else device.upper()
     if place.split(".")[0] not in {name.split(".")[0] for name in core.available_devices}:

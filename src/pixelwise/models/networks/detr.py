@@ -208,4 +208,4 @@ class Detr(QueryNetwork):
         attention = self.model.bbox_attention(last, memory.transpose(1, 2).unflatten(2, tuple(deepest.shape[-2:])))
         masks = self.model.mask_head(deepest, attention, fpn_features=stages[-2::-1])
         earlier = map(model.decoder.layernorm, found.hidden_states[1:-1])  # the first is what goes in
-        return BoxedFeatures((*earlier, last), masks.unflatten(0, (images.shape[0], asked.shape[1])))
+        return BoxedFeatures((*earlier, last), masks[:, 0].unflatten(0, (images.shape[0], asked.shape[1])))

@@ -1,11 +1,9 @@
 """Outlines of segments along the sides of their pixels, so that nothing is lost; what the forms with polygons share."""
 
 from collections import defaultdict
-from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
+from pixelwise.augment.layers import layers
 from pixelwise.core.arrays import IntArray
 from pixelwise.core.masks import DisjointMasks
 from pixelwise.core.segmentation import Segmentation
@@ -14,7 +12,7 @@ from pixelwise.predict.vectors.traced import regions
 Rings = tuple[IntArray, ...]
 
 
-def polygons(found: Segmentation) -> Iterator[list[Rings]]:
+def polygons(found: Segmentation) -> list[list[Rings]]:
     """Give for each segment its parts, each an outline and its holes: (P, 2) of x, y in corners of pixels, not closed.
 
     Parts are connected by sides of pixels; the top left corner of the image is 0, 0. A segment without pixels has no part.
@@ -22,12 +20,13 @@ def polygons(found: Segmentation) -> Iterator[list[Rings]]:
     masks = found.masks
     if isinstance(masks, DisjointMasks):
         parts = _by_id(masks.ids)
-        yield from (parts[index + 1] for index in range(len(masks)))
-        return
-    for index, (left, top, right, bottom) in enumerate(masks.boxes().tolist()):
-        crop = masks.mask(index)[top:bottom, left:right].astype(np.uint8)
-        corner = np.array([left, top])
-        yield [tuple(ring + corner for ring in rings) for rings in _by_id(crop)[1]]
+        return [parts[index + 1] for index in range(len(masks))]
+    traced: list[list[Rings]] = [[] for _ in range(len(masks))]
+    for rows, layer in layers(masks):  # a pass over the image for each few, not for each mask
+        parts = _by_id(layer.ids)
+        for index, row in enumerate(rows.tolist(), start=1):
+            traced[row] = parts[index]
+    return traced
 
 
 def named(found: Segmentation) -> list[dict[str, Any]]:

@@ -38,7 +38,11 @@ def write(answered: Answered, wishes: Wishes) -> bytes:
     segments: list[dict[str, Any]] = []
     for index, (left, top, right, bottom) in enumerate(boxes):
         if areas[index]:
-            one = {"id": index + 1, "category_id": ids[int(found.class_ids[index])], "iscrowd": int(found.is_crowd[index])}
+            one: dict[str, Any] = {
+                "id": index + 1,
+                "category_id": ids[int(found.class_ids[index])],
+                "iscrowd": int(found.is_crowd[index]),
+            }
             one |= {"bbox": [left, top, right - left, bottom - top], "area": areas[index]}
             segments.append(one if found.scores is None else {**one, "score": float(found.scores[index])})
     height, width = found.size

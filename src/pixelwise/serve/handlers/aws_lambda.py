@@ -40,14 +40,13 @@ def call_of(event: Mapping[str, Any]) -> Call:
     Raises:
         Refusal: it is neither (400), its body is no base64 (400), or an image came as text, which has ruined it (415).
     """
-    if event.get("version") == "2.0":
-        http = event["requestContext"]["http"]
-        stage = event["requestContext"].get("stage", "$default")
-        path = event.get("rawPath", "/")
+    context = event.get("requestContext") or {}
+    if event.get("version") == "2.0" and "http" in context:
+        stage, path = context.get("stage", "$default"), event.get("rawPath") or "/"
         if stage != "$default" and (path == f"/{stage}" or path.startswith(f"/{stage}/")):
             path = path.removeprefix(f"/{stage}") or "/"
-        method, query = http["method"], event.get("rawQueryString", "")
-        headers = [(name, value) for name, value in (event.get("headers") or {}).items()]
+        method, query = context["http"]["method"], event.get("rawQueryString") or ""
+        headers = list((event.get("headers") or {}).items())
     elif "httpMethod" in event:
         method, path = event["httpMethod"], quote(event.get("path") or "/")
         lists = event.get("multiValueQueryStringParameters") or {}

@@ -53,7 +53,7 @@ def main(req: HttpRequest) -> Any:
         MissingExtra: azure-functions is not there; on Azure it always is.
     """
     try:
-        from azure.functions import HttpResponse
+        from azure.functions import HttpResponse  # type: ignore[import-not-found]
     except ImportError:
         raise MissingExtra("azure-functions", extra="serve", purpose="answering as an Azure function") from None
     reply = answer(req)

@@ -150,7 +150,7 @@ class Runner:
                 begun.set_exception(RuntimeError(message.get("message") or "the application could not start"))
 
         scope: Scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": {}}
-        self._lifespan = asyncio.ensure_future(app(scope, receive, send))  # type: ignore[arg-type]
+        self._lifespan = asyncio.ensure_future(app(scope, receive, send))
         await asyncio.wait([begun, self._lifespan], return_when=asyncio.FIRST_COMPLETED)
         if not begun.done():
             self._lifespan.result()  # it raised; or it has no lifespan, and nothing has to begin

@@ -9,8 +9,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from pixelwise import __version__
+from pixelwise.serve import page
 from pixelwise.serve.clients import Clients
-from pixelwise.serve.http import cards, openapi, routes
+from pixelwise.serve.http import cards, openapi, reference, routes
 from pixelwise.serve.layers import lay_around
 from pixelwise.serve.limits import Budget
 from pixelwise.serve.options import ServeOptions
@@ -42,8 +43,11 @@ def create_app(service: Service, options: ServeOptions) -> FastAPI:
     app.state.service = service
     app.include_router(routes.router(service, options))
     app.include_router(cards.router(service, options), responses=openapi.refusals(404))
+    app.include_router(reference.router())
     for protocol in (inference_v2, sagemaker, torchserve):
         app.include_router(protocol.router(service, options), responses=openapi.of_protocols())
+    if options.has_page:
+        app.include_router(page.router())
     app.add_exception_handler(Refusal, _refused)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, _of_http)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, _of_validation)  # type: ignore[arg-type]

@@ -94,7 +94,7 @@ def telling(summary: str, kind: str, *statuses: int) -> dict[str, Any]:
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Describe the refusals that any route may answer with, and those of ``statuses``."""
-    return {**_refused({status: _REFUSALS[status] for status in sorted({401, 414, 421, 431, *statuses})})}
+    return _refused({status: _REFUSALS[status] for status in sorted({401, 414, 421, 431, *statuses})})
 
 
 def of_protocols() -> dict[int | str, dict[str, Any]]:
@@ -104,7 +104,7 @@ def of_protocols() -> dict[int | str, dict[str, Any]]:
     return {status: {"description": why, "content": content} for status, why in sorted(statuses.items())}
 
 
-def _refused(statuses: Mapping[int, str]) -> dict[int, dict[str, Any]]:
+def _refused(statuses: Mapping[int, str]) -> dict[int | str, dict[str, Any]]:
     error = {
         "type": "object",
         "required": ["code", "message"],

@@ -47,10 +47,11 @@ def router(service: Service, options: ServeOptions) -> APIRouter:
     ]
     found = giving("The outputs: JSON, and behind it bytes where they are wanted.", "application/json", _BYTES)
     of_versions = (endpoints.model_version, endpoints.version_ready, endpoints.infer_version)
-    for path, (describe, ready, infer) in {
+    places: dict[str, tuple[_Endpoint, _Endpoint, _Endpoint]] = {
         "/models/{name}": (endpoints.model, endpoints.model_ready, endpoints.infer),
         "/models/{name}/versions/{version}": of_versions,
-    }.items():
+    }
+    for path, (describe, ready, infer) in places.items():
         asked.append((path, describe, "Describe a model"))
         asked.append((f"{path}/ready", ready, "Tell whether a model takes requests"))
         routes.post(f"{path}/infer", summary="Segment images", openapi_extra=_BODY, **found)(infer)

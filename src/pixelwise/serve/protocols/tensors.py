@@ -137,14 +137,16 @@ def _from_json(name: str, datatype: str, shape: tuple[int, ...], count: int, dat
         raise _unfit(f"{name}: expected {datatype} numbers in 'data'")
     if found.size != count:
         raise _unfit(f"{name}: shape {list(shape)} has {count} elements, data has {found.size}")
-    if kind.kind in "ui" and found.size and not np.iinfo(kind).min <= found.min() <= found.max() <= np.iinfo(kind).max:
+    bounds = np.iinfo(kind.name) if kind.kind in "ui" else None
+    if bounds is not None and found.size and not bounds.min <= found.min() <= found.max() <= bounds.max:
         raise _unfit(f"{name}: a number in 'data' does not fit {datatype}")
     return Tensor(name, datatype, shape, found.astype(kind).reshape(shape))
 
 
 def _from_bytes(name: str, datatype: str, shape: tuple[int, ...], count: int, data: memoryview) -> Tensor:
     if datatype == "BYTES":
-        elements, at = [], 0
+        elements: list[bytes] = []
+        at = 0
         while at < len(data):
             length = int.from_bytes(data[at : at + 4], "little")
             if at + 4 + length > len(data) or len(elements) == count:

@@ -1,0 +1,306 @@
+// The page: what the user does is turned into requests, and answers into pictures and words. All state is in `now`.
+
+import { Choices } from "./choices.js";
+import { offer, unpacked } from "./downloads.js";
+import { byId, made } from "./elements.js";
+import { coloursOf, heated, isBackground, lit, painted, placed } from "./masks.js";
+import { Pointing } from "./pointing.js";
+import * as results from "./results.js";
+import { Refused, checkBytes, listed, predicted, token, told } from "./server.js";
+import { Stage } from "./stage.js";
+
+const choices = new Choices();
+const stage = new Stage(byId("stage"), byId("canvas"));
+const pointing = new Pointing(stage);
+const objects = new results.Objects();
+const now = { limits: null, file: null, result: null, running: null, map: null, hidden: new Set(), again: null, counting: 0 };
+
+// --- what is wrong ---------------------------------------------------------------------------------------------------
+
+/** Tell what went wrong; `again` is what to do if the user wants it tried again. */
+function failed(error, again) {
+  if (error.name === "AbortError") return say("Cancelled.");
+  if (!(error instanceof Refused)) {
+    console.error(error);
+    error = new Refused(-1, "page", `the page itself failed: ${error.message}`);
+  }
+  const { title, text, mayRetry, after } = told(error, now.limits);
+  byId("trouble-title").textContent = title;
+  byId("trouble-text").textContent = text;
+  byId("retry").hidden = !mayRetry;
+  now.again = again;
+  byId("trouble").hidden = false;
+  byId("key").hidden = error.status !== 401;
+  if (error.status === 401) {
+    byId("docs").hidden = true;
+    byId("token").focus();
+  }
+  countDown(after);
+  return undefined;
+}
+
+/** Count the seconds down on the button after which a busy server may be asked again; it may be pressed before. */
+function countDown(seconds) {
+  clearTimeout(now.counting);
+  byId("retry").textContent = seconds ? `Try again in ${seconds} s` : "Try again";
+  if (seconds) now.counting = setTimeout(() => countDown(seconds - 1), 1000);
+}
+
+function allWell() {
+  clearTimeout(now.counting);
+  for (const id of ["trouble", "key"]) byId(id).hidden = true;
+}
+
+const say = (text) => (byId("status").textContent = text);
+
+// --- models ----------------------------------------------------------------------------------------------------------
+
+async function start() {
+  try {
+    const found = await listed();
+    now.limits = found.limits;
+    choices.offer(found);
+    const count = found.models.length;
+    byId("about").textContent = `${count} ${count === 1 ? "model" : "models"} · pictures up to ${Math.round(found.limits.max_pixels / 1e5) / 10} megapixels`;
+    byId("docs").hidden = Boolean(token.get()); // a link cannot show a token
+    allWell();
+    if (now.file) run();
+  } catch (error) {
+    failed(error, start);
+  }
+}
+
+function mayRun() {
+  const isReady = Boolean(now.file && choices.model && !now.running);
+  byId("run").disabled = !isReady;
+  byId("choose").classList.toggle("primary", !now.file);
+  byId("choose").textContent = now.file ? "Another picture" : "Choose a picture";
+}
+
+choices.addEventListener("change", () => {
+  stage.set({ tool: choices.model.takes.prompts ? stage.tool : "move" });
+  document.querySelector(`[name=tool][value=${stage.tool}]`).checked = true;
+  mayRun();
+});
+
+// --- the picture -----------------------------------------------------------------------------------------------------
+
+async function take(file) {
+  now.running?.abort();
+  allWell();
+  forget();
+  now.file = file;
+  pointing.clear();
+  const bitmap = await createImageBitmap(file).catch(() => null); // TIFF and others: the server reads what browsers do not
+  if (now.file !== file) return;
+  stage.show(bitmap, bitmap && [bitmap.height, bitmap.width]);
+  byId("empty").hidden = Boolean(bitmap);
+  for (const id of ["in", "out", "fit"]) byId(id).disabled = !bitmap;
+  byId("canvas").tabIndex = bitmap ? 0 : -1;
+  byId("canvas").ariaLabel = bitmap ? "Picture" : "No picture yet";
+  byId("name").textContent = [file.name, bitmap && `${bitmap.width} × ${bitmap.height}`].filter(Boolean).join(" · ");
+  mayRun();
+  if (choices.model && !choices.model.takes.prompts) run();
+  else if (choices.model) say("Point at an object, or segment the whole picture.");
+}
+
+function forget() {
+  Object.assign(now, { result: null, map: null });
+  for (const id of ["result", "looks", "tip"]) byId(id).hidden = true;
+  Object.assign(stage, { areas: null, lines: null, heat: null, lit: null });
+  stage.draw();
+}
+
+for (const id of ["file", "camera"]) {
+  byId(id).addEventListener("change", () => {
+    const [file] = byId(id).files;
+    byId(id).value = ""; // so that the same file may be chosen again
+    if (file) take(file);
+  });
+}
+byId("canvas").addEventListener("click", () => stage.size || byId("file").click());
+const filesOf = (data) => [...(data?.files ?? [])];
+let depth = 0; // of elements that something is dragged over
+const isFiles = (event) => event.dataTransfer?.types.includes("Files");
+addEventListener("dragenter", (event) => isFiles(event) && byId("stage").classList.toggle("over", ++depth > 0));
+addEventListener("dragleave", (event) => isFiles(event) && byId("stage").classList.toggle("over", --depth > 0));
+addEventListener("dragover", (event) => isFiles(event) && event.preventDefault());
+addEventListener("drop", (event) => {
+  depth = 0;
+  byId("stage").classList.remove("over");
+  const [file] = filesOf(event.dataTransfer);
+  if (!file) return;
+  event.preventDefault();
+  take(file);
+});
+addEventListener("paste", (event) => {
+  const [file] = filesOf(event.clipboardData);
+  if (file) take(file);
+});
+
+// --- asking ----------------------------------------------------------------------------------------------------------
+
+async function run() {
+  if (!now.file || !choices.model || now.running) return;
+  const { file } = now, { model } = choices, controller = new AbortController();
+  const wishes = choices.wishes(pointing.prompts()), forms = ["json", "ids", ...(choices.isUncertain ? ["uncertainty"] : [])];
+  now.running = controller;
+  allWell();
+  const stop = ticking();
+  mayRun();
+  try {
+    checkBytes(file, now.limits);
+    const began = performance.now();
+    const answer = await (await predicted(model, file, [["forms", forms.join(",")], ...wishes], controller.signal)).json();
+    const total = (performance.now() - began) / 1000;
+    if (file === now.file) await show({ ...answer.answers.json, total, model, wishes, file }, answer.answers);
+  } catch (error) {
+    if (file === now.file) failed(error, run);
+  } finally {
+    now.running = null;
+    stop();
+    mayRun();
+  }
+}
+
+/** Show that something goes on, and for how long it has; gives what ends it. */
+function ticking() {
+  const began = performance.now();
+  const tick = () => (byId("elapsed").textContent = `Segmenting… ${((performance.now() - began) / 1000).toFixed(1)} s`);
+  tick();
+  say("Segmenting. Escape cancels.");
+  byId("busy").hidden = false;
+  const every = setInterval(tick, 100);
+  return () => {
+    clearInterval(every);
+    if (byId("busy").contains(document.activeElement)) byId("run").disabled = false, byId("run").focus();
+    byId("busy").hidden = true;
+  };
+}
+
+const cancel = () => now.running?.abort();
+byId("cancel").addEventListener("click", cancel);
+addEventListener("keydown", (event) => event.key === "Escape" && cancel());
+byId("retry").addEventListener("click", () => {
+  const { again } = now;
+  allWell();
+  again?.();
+});
+byId("choices").addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (!byId("run").disabled) run();
+});
+byId("key").addEventListener("submit", (event) => {
+  event.preventDefault();
+  token.set(byId("token").value.trim());
+  byId("token").value = "";
+  if (choices.models.length) run();
+  else start();
+});
+
+// --- showing ---------------------------------------------------------------------------------------------------------
+
+async function show(result, answers) {
+  const { segments, size, model, kind } = result, { classes } = model;
+  if (!stage.size || String(stage.size) !== String(size)) {
+    stage.show(stage.picture, size); // the browser could not decode the picture: its mask is seen alone
+    byId("empty").hidden = true;
+  }
+  for (const id of ["in", "out", "fit"]) byId(id).disabled = false;
+  byId("canvas").tabIndex = 0;
+  now.result = { ...result, colours: coloursOf(segments, kind, classes) };
+  now.hidden = new Set(classes.flatMap(({ name }, id) => (kind !== "regions" && isBackground(name, classes) ? [id] : [])));
+  stage.heat = answers.uncertainty ? await heated(await unpacked(answers.uncertainty)) : null;
+  byId("layers").hidden = !stage.heat;
+  if (!stage.heat) chooseLayer("mask");
+  const what = results.summary(result);
+  byId("found").textContent = what;
+  byId("canvas").ariaLabel = `Picture with its mask: ${what}`;
+  const notes = [...(result.notes ?? []), ...(stage.picture ? [] : ["This browser cannot show the picture; its mask is shown alone."])];
+  byId("notes").replaceChildren(...notes.map((text) => made("li", { textContent: text })));
+  byId("notes").hidden = !notes.length;
+  results.legend(result, classes, now.hidden, repaint);
+  objects.show(result, now.result.colours);
+  results.timings(result.timings, result.total);
+  offer(stem(result.file), { ids: await unpacked(answers.ids) }, fetched, stage, (error) => failed(error, null));
+  for (const id of ["result", "looks"]) byId(id).hidden = false;
+  repaint();
+  say(`Done in ${results.duration(result.total)}: ${what}.`);
+}
+
+const stem = (file) => (file.name || "picture").replace(/\.[^.]*$/, "") || "picture";
+
+/** Fetch another form of the result that is shown: the same picture, model and wishes. */
+async function fetched(form) {
+  const { model, file, wishes } = now.result;
+  return (await predicted(model, file, [["forms", form], ...wishes.filter(([name]) => name !== "uncertainty")])).blob();
+}
+
+/** Paint the segments whose classes are ticked. */
+function repaint() {
+  const { segments, size, colours, kind } = now.result;
+  const isShown = (place) => kind === "regions" || !now.hidden.has(segments[place].class_id);
+  now.map = placed(segments, isShown, size);
+  stage.set({ ...painted(now.map, colours), lit: null });
+  objects.rows.forEach((row, place) => row.classList.toggle("off", !isShown(place)));
+}
+
+function light(place, mayScroll = false) {
+  const box = place === null ? null : now.result?.segments[place].box;
+  stage.set({ lit: box ? lit(now.map, place, box) : null });
+  objects.mark(place, mayScroll);
+}
+
+objects.addEventListener("light", ({ detail }) => light(detail));
+stage.addEventListener("over", ({ detail: { picture: [x, y], screen } }) => {
+  if (!now.map) return;
+  const [height, width] = now.result.size, { map } = now;
+  const isIn = x >= 0 && y >= 0 && x < width && y < height;
+  const place = isIn ? map.ids[Math.floor(y / map.step) * map.width + Math.floor(x / map.step)] - 1 : -1;
+  if (place < 0) return leave();
+  const { class: name, score } = now.result.segments[place];
+  const isObject = now.result.kind !== "semantic";
+  byId("tip").textContent = [isObject ? `${name ?? "region"} ${place + 1}` : name, score != null && `${Math.round(score * 100)} %`].filter(Boolean).join(" · ");
+  byId("tip").hidden = false;
+  const room = byId("stage").clientWidth - byId("tip").offsetWidth - 8, up = screen[1] > 44 ? -40 : 22;
+  byId("tip").style.transform = `translate(${Math.max(8, Math.min(screen[0] - byId("tip").offsetWidth / 2, room))}px, ${screen[1] + up}px)`;
+  if (isObject) light(place, true);
+});
+stage.addEventListener("leave", leave);
+
+function leave() {
+  if (byId("tip").hidden) return;
+  byId("tip").hidden = true;
+  if (now.result) light(objects.pinned);
+}
+
+// --- looks -----------------------------------------------------------------------------------------------------------
+
+function chooseLayer(layer) {
+  document.querySelector(`[name=layer][value=${layer}]`).checked = true;
+  byId("scale").hidden = layer !== "heat";
+  stage.set({ layer });
+}
+
+byId("layers").addEventListener("change", ({ target }) => chooseLayer(target.value));
+byId("opacity").addEventListener("input", ({ target }) => stage.set({ opacity: target.value / 100 }));
+byId("compare").addEventListener("input", ({ target }) => stage.set({ split: target.value / 100 }));
+byId("outlines").addEventListener("change", ({ target }) => stage.set({ hasLines: target.checked }));
+stage.addEventListener("split", ({ detail }) => {
+  byId("compare").value = 100 * detail;
+  stage.set({ split: detail });
+});
+byId("in").addEventListener("click", () => stage.zoom(1.4));
+byId("out").addEventListener("click", () => stage.zoom(1 / 1.4));
+byId("fit").addEventListener("click", () => stage.fit());
+byId("pointing").addEventListener("change", ({ target }) => stage.set({ tool: target.value }));
+byId("undo").addEventListener("click", () => pointing.undo());
+byId("clear").addEventListener("click", () => pointing.clear());
+pointing.addEventListener("change", () => {
+  byId("pointed").textContent = pointing.words() || "Choose what to point with, then click in the picture, or use the arrow keys and Enter.";
+  for (const id of ["undo", "clear"]) byId(id).disabled = !pointing.made.length;
+});
+
+pointing.clear();
+stage.set({});
+start();
