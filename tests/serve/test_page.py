@@ -1,4 +1,4 @@
-"""The page's files: nothing from elsewhere, nothing inline, every name in them there, readable colours, and how they are sent."""
+"""The page's files: nothing from elsewhere, nothing inline, every name there, readable colours, and how they are sent."""
 
 import re
 from html.parser import HTMLParser
