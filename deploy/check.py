@@ -167,14 +167,14 @@ def _user(image: Image, text: str) -> str:
     return "noted"
 
 
-def _healthcheck(image: Image, text: str) -> str:
-    image.health = text.partition("CMD ")[2]
-    return "run once the server is ready"
-
-
-def _cmd(image: Image, text: str) -> str:
-    image.command = text
-    return "started below"
+def _later(image: Image, text: str) -> str:
+    """Keep a command for when the image is whole: that of HEALTHCHECK stands behind its options."""
+    options, is_health, command = text.partition("CMD ")
+    if is_health:
+        image.health = command
+    else:
+        image.command = options
+    return "run below"
 
 
 _STEPS = {
@@ -186,8 +186,8 @@ _STEPS = {
     "COPY": _copy,
     "USER": _user,
     "EXPOSE": lambda image, text: "a free port is taken",
-    "HEALTHCHECK": _healthcheck,
-    "CMD": _cmd,
+    "HEALTHCHECK": _later,
+    "CMD": _later,
 }
 
 

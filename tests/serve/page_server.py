@@ -12,6 +12,7 @@ import uvicorn
 from small_models import PATIENCE, Halves, Inside
 
 from pixelwise.core.card import Card
+from pixelwise.core.errors import OptionError
 from pixelwise.core.image import Image
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.predictor import PLAIN, Request
@@ -25,12 +26,20 @@ from pixelwise.serve.service import Service
 from pixelwise.serve.telemetry import Telemetry
 
 
+class Plain(Halves):
+    """Find halves, and take no prompts."""
+
+    def __call__(self, images: Sequence[Image], request: Request = PLAIN) -> list[Segmentation]:
+        return super().__call__(images, _unprompted(request))
+
+
 class Squares:
     """Find two objects at fixed places, the second inside the first."""
 
     card = Card("squares", "instance", LabelSet.of(["house", "tree"], things=["house", "tree"]))
 
     def __call__(self, images: Sequence[Image], request: Request = PLAIN) -> list[Segmentation]:
+        _unprompted(request)
         return [self._of(image.size) for image in images]
 
     def _of(self, size: tuple[int, int]) -> Segmentation:
@@ -46,7 +55,7 @@ class Shares:
     card = Card("shares", "semantic", LabelSet.of(["background", "light"]), gives_probabilities=True)
 
     def __call__(self, images: Sequence[Image], request: Request = PLAIN) -> list[Segmentation]:
-        return [self._of(image, request) for image in images]
+        return [self._of(image, _unprompted(request)) for image in images]
 
     def _of(self, image: Image, request: Request) -> Segmentation:
         light = image.pixels.mean(axis=2).astype(np.float32) / 255
@@ -60,7 +69,7 @@ class PageServer:
 
     def __init__(self, prefix: str = "", **options: Any) -> None:
         """Start it; ``prefix`` is the part of the path that a proxy in front would take away."""
-        self.halves = Halves()
+        self.halves = Plain()
         models = [Served(one.card.name, "1", one) for one in (self.halves, Squares(), Shares())]
         served = [*models, Served("halves", "2", self.halves), Served("grabcut", "1", Method("grabcut"))]
         settings = ServeOptions(**{"workers": 1, "decoders": 1, "max_pixels": 40_000, **options})
@@ -72,7 +81,9 @@ class PageServer:
         listener = socket.socket()
         listener.bind(("127.0.0.1", 0))
         self.address = f"http://127.0.0.1:{listener.getsockname()[1]}{prefix}/"
-        self._server = uvicorn.Server(uvicorn.Config(_below(prefix, app) if prefix else app, log_level="error"))
+        self._server = uvicorn.Server(
+            uvicorn.Config(_below(prefix, app) if prefix else app, log_level="error", timeout_graceful_shutdown=1)
+        )
         self._thread = threading.Thread(target=lambda: asyncio.run(self._server.serve([listener])))
         self._thread.start()
         while not self._server.started and self._thread.is_alive():
@@ -81,8 +92,13 @@ class PageServer:
     def stop(self) -> None:
         self.halves.gate.set()
         self._server.should_exit = True
-        self._server.force_exit = True
         self._thread.join(PATIENCE)
+
+
+def _unprompted(request: Request) -> Request:
+    if request.prompts:
+        raise OptionError("it takes no prompts")
+    return request
 
 
 def _below(prefix: str, app: Any) -> Any:

@@ -83,8 +83,9 @@ def ready(page: Any) -> Any:
 
 
 def found(page: Any) -> str:
-    page.wait_for_selector("#result:not([hidden])")
+    page.wait_for_selector("#result:not([hidden]), #trouble:not([hidden])")
     page.wait_for_selector("#busy", state="hidden")
+    assert not page.is_visible("#trouble"), page.inner_text("#trouble")
     return str(page.inner_text("#found"))
 
 
@@ -233,6 +234,7 @@ def test_objects_are_pointed_at(opened: Any, by: str) -> None:
     page = ready(opened())
     page.select_option("#model", "grabcut")
     page.set_input_files("#file", FILE)
+    page.wait_for_selector("#stage.shown")
     sent: list[str] = []
     page.on("request", lambda asked: asked.method == "POST" and sent.append(asked.post_data_buffer.decode("latin-1")))
     page.check("[name=tool][value=box]", force=True)
@@ -373,7 +375,8 @@ def test_colours_and_masks_are_those_of_the_server(opened: Any) -> None:
         ]
         told = page.evaluate(
             f"""([segments, kind, classes]) => {ask.replace("page/", "./page/")}.then((one) => ({{
-              colours: one.coloursOf(segments, kind, classes), ids: Array.from(one.placed(segments, () => true, [9, 7]).ids)}}))""",
+              colours: one.coloursOf(segments, kind, classes),
+              ids: Array.from(one.placed(segments, () => true, [9, 7]).ids)}}))""",
             given,
         )
         assert told["colours"] == segment_colours(truth).tolist(), kind

@@ -9,7 +9,8 @@ Batch norms are the encoder's own; the authors freeze them (``--set train.freeze
     2005.12872. With a ResNet-101 45.1 PQ and 33.0 mask AP on COCO.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -25,6 +26,7 @@ from pixelwise.models.heads.boxed_query import BoxedFeatures, BoxedQueryHead, Bo
 from pixelwise.models.heads.query import QueryHead
 from pixelwise.models.heads.query_loss import Weights
 from pixelwise.models.heads.query_points import Points
+from pixelwise.models.recorded import is_recorded
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.semantic import Input
 from pixelwise.models.universal import (
@@ -188,6 +190,12 @@ class Detr(QueryNetwork):
 
     def forward(self, images: Tensor) -> BoxedFeatures:
         """Give the queries (N, Q, C) of each layer, and the masks (N, Q, h, w)."""
+        if not is_recorded():
+            return self._features(images)
+        with _plain_attention(self.model.config):
+            return self._features(images)
+
+    def _features(self, images: Tensor) -> BoxedFeatures:
         model = self.model.detr.model
         everywhere = images.new_ones(images.shape[0], *images.shape[-2:])  # padding repeats the edge: all pixels are there
         stages = [features for features, _ in model.backbone(images, everywhere)]
@@ -209,3 +217,14 @@ class Detr(QueryNetwork):
         masks = self.model.mask_head(deepest, attention, fpn_features=stages[-2::-1])
         earlier = map(model.decoder.layernorm, found.hidden_states[1:-1])  # the first is what goes in
         return BoxedFeatures((*earlier, last), masks[:, 0].unflatten(0, (images.shape[0], asked.shape[1])))
+
+
+@contextmanager
+def _plain_attention(config: Any) -> Iterator[None]:
+    """Have attention written out, within the block: torch's own asks how many places there are, which a graph leaves open."""
+    before = config._attn_implementation
+    config._attn_implementation = "eager"
+    try:
+        yield
+    finally:
+        config._attn_implementation = before

@@ -6,7 +6,7 @@ import { byId, made } from "./elements.js";
 import { coloursOf, heated, isBackground, lit, painted, placed } from "./masks.js";
 import { Pointing } from "./pointing.js";
 import * as results from "./results.js";
-import { Refused, checkBytes, listed, predicted, token, told } from "./server.js";
+import { Refused, checkBytes, listed, megapixels, predicted, token, told } from "./server.js";
 import { Stage } from "./stage.js";
 
 const choices = new Choices();
@@ -61,7 +61,7 @@ async function start() {
     now.limits = found.limits;
     choices.offer(found);
     const count = found.models.length;
-    byId("about").textContent = `${count} ${count === 1 ? "model" : "models"} · pictures up to ${Math.round(found.limits.max_pixels / 1e5) / 10} megapixels`;
+    byId("about").textContent = `${count} ${count === 1 ? "model" : "models"} · pictures up to ${megapixels(found.limits.max_pixels)}`;
     byId("docs").hidden = Boolean(token.get()); // a link cannot show a token
     allWell();
     if (now.file) run();

@@ -81,7 +81,7 @@ export function told(refused, limits) {
   if (status === 401 && code === "token_wrong") [title, text] = ["This token is not known here", "Check it, or ask whoever runs the server."];
   else if (status === 401) text = "Ask whoever runs the server for one.";
   if (status === 413 && limits && code !== "too_large_for_model") {
-    text += ` This server takes pictures of up to ${millions(limits.max_pixels)} megapixels and ${bytes(limits.max_bytes)}.`;
+    text += ` This server takes pictures of up to ${megapixels(limits.max_pixels)} and ${bytes(limits.max_bytes)}.`;
   }
   if (status === 415) text = "The server reads JPEG, PNG, TIFF, WebP, BMP, GIF, PPM and JPEG 2000, and this file is none of them.";
   if (status === 422) title = /decod|pixels/.test(code) ? "The picture cannot be read" : "The model cannot do that";
@@ -95,7 +95,8 @@ function sentence(message) {
   return plain ? plain[0].toUpperCase() + plain.slice(1) + (/[.!?]$/.test(plain) ? "" : ".") : "";
 }
 
-const millions = (count) => (count / 1e6).toLocaleString("en", { maximumFractionDigits: 1 });
+/** Write a number of pixels for people. */
+export const megapixels = (count) => `${(count / 1e6).toLocaleString("en", { maximumSignificantDigits: 3 })} megapixels`;
 
 /** Write a number of bytes for people. */
 export function bytes(count) {
