@@ -1,11 +1,13 @@
 """Real conversions to targets with toolchains of their own; each runs where its toolchain is, and skips elsewhere."""
 
 import importlib.util
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from pixelwise.core.errors import ExportError
 from pixelwise.core.image import Image
 from pixelwise.core.labels import LabelSet
 from pixelwise.export import EXPORTERS
@@ -54,3 +56,10 @@ def test_core_ml_says_that_nothing_was_run(tmp_path):
     coreml = EXPORTERS["coreml"]
     coreml.check(path, sheet)
     assert coreml.runs_here() or sheet.made["proof"] == coreml.UNSEEN
+
+
+def test_core_ml_is_refused_where_its_normalisation_is_another(tmp_path):
+    _, path, sheet = made("coreml", tmp_path)
+    other = replace(sheet, card=replace(sheet.card, mean=(0.41, 0.42, 0.43)))
+    with pytest.raises(ExportError, match="does not hold the normalisation's mean"):
+        EXPORTERS["coreml"].check(path, other)

@@ -12,8 +12,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
+
+from pixelwise.core.errors import DataError, OptionError
+from pixelwise.core.image import Image
+from pixelwise.core.predictor import Request
+from pixelwise.load import load
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -202,6 +208,16 @@ def exported(path: Path) -> Path:
     helper.set_model_props(model, {KEY: sheet.to_text()})
     onnx.save(model, path)
     return path
+
+
+@pytest.mark.parametrize(("depth", "request_"), [(np.uint16, Request()), (np.uint8, Request(threshold=0.3))])
+def test_what_an_exported_model_refuses_does_not_tell_where_its_file_is(
+    depth: type[np.generic], request_: Request, tmp_path: Path
+) -> None:
+    pytest.importorskip("onnxruntime")
+    model = load(exported(tmp_path / "bright.onnx"))
+    with pytest.raises((DataError, OptionError), match=r"^bright\.onnx: "):  # a server passes these on to its clients
+        model([Image(np.zeros((4, 6, 3), depth))], request_)
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -27,6 +27,14 @@ class Session(Protocol):
 
     def __call__(self, images: AnyArray) -> Sequence[AnyArray]:
         """Run on images as the sheet's ``input`` says; give the arrays of its ``outputs``, in order."""
+
+
+@runtime_checkable
+class Sharing(Protocol):
+    """A session that can divide the machine's cores among several calls."""
+
+    def share(self, calls: int) -> None:
+        """Do so for so many calls at a time."""
 
 
 class Opened(NamedTuple):
@@ -62,6 +70,11 @@ class Artefact(Streaming):
                 sums.update(hashlib.file_digest(stream, "sha256").digest())
         return sums.hexdigest()
 
+    def share(self, calls: int) -> None:
+        """Prepare for so many calls at a time, as a server makes them: runtimes that can divide the cores among them."""
+        if isinstance(self.session, Sharing):
+            self.session.share(calls)
+
     def __call__(self, images: Sequence[Image], request: Request = PLAIN) -> list[Segmentation]:
         """Segment each image; those of one size share a call of the runtime.
 
@@ -75,7 +88,7 @@ class Artefact(Streaming):
         wants = request.probabilities or (request.threshold is not None and self.card.kind in ("semantic", "multilabel"))
         if wants and "probabilities" in self.sheet.decoder.outputs and not self.card.gives_probabilities:
             raise OptionError(
-                f"{self.path}: was exported with classes alone, and probabilities are needed; "
+                f"{self.path.name}: was exported with classes alone, and probabilities are needed; "
                 f"export it again with --output probabilities"
             )
         found: dict[int, Segmentation] = {}
@@ -91,7 +104,8 @@ class Artefact(Streaming):
         arrays = self.session(given if self.sheet.input.layout == "NHWC" else np.ascontiguousarray(given.transpose(0, 3, 1, 2)))
         if len(arrays) != len(self.sheet.outputs):
             raise CheckpointError(
-                f"{self.path}: expected {len(self.sheet.outputs)} arrays of its graph, as its description says, got {len(arrays)}"
+                f"{self.path.name}: expected {len(self.sheet.outputs)} arrays of its graph, as described inside, got "
+                f"{len(arrays)}"
             )
         named = dict(zip(self.sheet.outputs, arrays, strict=True))
         shape = (count, 0, *given.shape[1:3])
@@ -104,7 +118,8 @@ class Artefact(Streaming):
         if taken.values == "uint8":
             if pixels.dtype != np.uint8:
                 raise DataError(
-                    f"{self.path}: takes images of 8 bits, got {pixels.dtype}; export the model with --input float32 for more"
+                    f"{self.path.name}: takes images of 8 bits, got {pixels.dtype}; export the model with --input float32 for "
+                    f"more"
                 )
             return pixels
         values = pixels.astype(np.float32) / np.float32(_TOPS.get(pixels.dtype.name, 1.0))
@@ -120,8 +135,8 @@ class Artefact(Streaming):
         sides = taken.size or tuple(max(side, taken.least) for side in size)
         if sides[0] < size[0] or sides[1] < size[1]:
             raise TooLarge(
-                f"{self.path}: takes images of {sides[0]} x {sides[1]} (height x width) alone, got {size[0]} x {size[1]}; cut "
-                f"it into tiles: --tile {sides[0]},{sides[1]}, or export it with a dynamic size"
+                f"{self.path.name}: takes images of {sides[0]} x {sides[1]} (height x width) alone, got {size[0]} x {size[1]}; "
+                f"cut it into tiles: --tile {sides[0]},{sides[1]}, or export it with a dynamic size"
             )
         more = (sides[0] - size[0], sides[1] - size[1])
         if any(more):

@@ -113,13 +113,13 @@ def check(path: Path, sheet: Sheet) -> None:
     wanted = (sheet.input.name, sheet.input.size, True, sheet.outputs)
     if found != wanted:
         raise ExportError(f"the Core ML program should have had (input, size, is RGB, outputs) {wanted}, and has {found}")
-    if spec.description.metadata.userDefined[KEY] != sheet.to_text():
-        raise ExportError("the Core ML program does not hold its description")
     numbers = _numbers(model, tools)
     for what, values in (("mean", sheet.card.mean), ("deviation", sheet.card.deviation)):
         forms = (values, [1 / value for value in values if value])  # dividing may have become multiplying
         if not any(_holds(numbers, form) for form in forms):
             raise ExportError(f"the Core ML program does not hold the normalisation's {what} {list(values)}")
+    if spec.description.metadata.userDefined[KEY] != sheet.to_text():
+        raise ExportError("the Core ML program does not hold its description")
 
 
 def _numbers(model: Any, tools: Any) -> list[list[float]]:

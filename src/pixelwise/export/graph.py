@@ -14,7 +14,6 @@ from pixelwise.export.sheet import Input, Sheet
 from pixelwise.models.recorded import cells
 from pixelwise.models.segmenter import Segmenter
 
-LEAST_CELLS = 2  # of the stride, along each side: libraries ask of their maps whether a side is longer than one
 MOST = 2**16  # of images and of pixels along a side
 
 
@@ -72,13 +71,19 @@ class Graph(nn.Module):
         stride = self.model.card.stride
         if all(isinstance(side, int) and side % stride == 0 for side in size):
             return size
-        return cells(size[0], stride, LEAST_CELLS) * stride, cells(size[1], stride, LEAST_CELLS) * stride
+        least = self.model.network.least_cells
+        return cells(size[0], stride, least) * stride, cells(size[1], stride, least) * stride
+
+    @property
+    def _least(self) -> int:
+        """The shortest side of a graph of any size: padded by rule, and not because the network asks for more cells."""
+        return (self.model.network.least_cells - 1) * self.model.card.stride + 1
 
     def sheet(self, given: Input) -> Sheet:
         """Describe the graph for inputs of a kind."""
         card = self.model.card
         gives = self.probabilities or self.decoder.name == "multilabel"
-        given = replace(given, least=_least(card.stride) if given.size is None else 1)
+        given = replace(given, least=self._least if given.size is None else 1)
         return Sheet(replace(card, gives_probabilities=gives), self.decoder, self.outputs, given)
 
     def example(self, given: Input) -> Tensor:
@@ -95,14 +100,9 @@ class Graph(nn.Module):
         """Name the dimensions of the input that may vary, as torch's exporter wants them."""
         free: dict[int, Any] = {} if given.batch else {0: torch.export.Dim("batch", min=1, max=MOST)}
         if given.size is None:
-            least = _least(self.model.card.stride)
+            least = self._least
             free |= {1: torch.export.Dim("rows", min=least, max=MOST), 2: torch.export.Dim("columns", min=least, max=MOST)}
         return (free,) if free else None
-
-
-def _least(stride: int) -> int:
-    """Give the shortest side of a graph of any size: padded by rule, and not because the network asks for more cells."""
-    return (LEAST_CELLS - 1) * stride + 1
 
 
 def _extended(images: Tensor, size: Size) -> Tensor:

@@ -37,7 +37,7 @@ def export(graph: Graph, sheet: Sheet, path: Path, opset: int | None = None) -> 
         import onnx
         import onnxscript  # torch's exporter is built on it
     except ImportError:
-        raise MissingExtra("exporting to ONNX needs onnx and onnxscript: pip install 'pixelwise[export]'") from None
+        raise MissingExtra("onnx and onnxscript", extra="export", purpose="exporting to ONNX") from None
     made = {"opset": opset or OPSET} | versions(torch=torch, onnx=onnx, onnxscript=onnxscript)
     sheet = replace(sheet, made={**sheet.made, **made})
     model = _program(graph, sheet, opset or OPSET)

@@ -53,5 +53,5 @@ def openvino_module() -> Any:
     try:
         import openvino
     except ImportError:
-        raise MissingExtra("OpenVINO is not installed: pip install 'pixelwise[export]' (or [runtime])") from None
+        raise MissingExtra("openvino", extra="export", purpose="exporting to OpenVINO") from None
     return openvino

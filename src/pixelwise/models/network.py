@@ -19,11 +19,14 @@ class Network(nn.Module, ABC):
             is none. Training may slow or freeze it, stage by stage.
         strides: of the encoder's features, finest first.
         weights: where the encoder's come from, in words.
+        least_cells: of the card's stride along each side, that a graph for images of any size has: 1, or 2 where a library asks
+            whether a map has more than one row. Images of fewer are padded to that in an exported graph alone.
     """
 
     encoder: nn.Module
     strides: tuple[int, ...]
     weights: str
+    least_cells: int = 1
 
     @abstractmethod
     def forward(self, images: Tensor) -> Any:

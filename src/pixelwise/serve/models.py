@@ -135,6 +135,14 @@ class OnDevice(Protocol):
         """The device; written as text it begins with its kind."""
 
 
+@runtime_checkable
+class Sharing(Protocol):
+    """A predictor that can divide the machine's cores among several calls."""
+
+    def share(self, calls: int) -> None:
+        """Do so for so many calls at a time."""
+
+
 def batch_of(predictors: Sequence[Predictor], device: str) -> int:
     """Choose how many images share a call: a CPU is as fast with one, and some runtimes compile anew for each number.
 

@@ -26,7 +26,7 @@ from pixelwise.serve.decoding import Decoders
 from pixelwise.serve.kept_images import KeptImages, Retention
 from pixelwise.serve.kinds import checked, refuse_if_large
 from pixelwise.serve.limits import LEAST, Budget, Place, busy, weight
-from pixelwise.serve.models import Models, Served, batch_of, calls_at_once
+from pixelwise.serve.models import Models, Served, Sharing, batch_of, calls_at_once
 from pixelwise.serve.options import ServeOptions
 from pixelwise.serve.refusal import Refusal
 from pixelwise.serve.telemetry import Telemetry
@@ -57,6 +57,8 @@ class Service:
         self._idle = asyncio.Event()
         self._kept: KeptImages | None = None
         for one in models.all():
+            if isinstance(one.predictor, Sharing):
+                one.predictor.share(self.workers)
             if telemetry is not None:
                 telemetry.announce(one.name, one.version, one.predictor.card.kind, one.predictor.card.labels.names)
 

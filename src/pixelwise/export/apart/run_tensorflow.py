@@ -1,5 +1,6 @@
 """Run the serving signature of a SavedModel by TensorFlow."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ def opened(path: str, threads: int) -> Callable[[Any], Sequence[Any]]:
     import tensorflow as tf
 
     if threads:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        with contextlib.suppress(RuntimeError):  # it has run a model already, and keeps the threads it has
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
     model = tf.saved_model.load(path)
     serve = model.signatures["serving_default"]
     (name,) = serve.structured_input_signature[1]

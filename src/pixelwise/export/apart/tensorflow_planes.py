@@ -65,12 +65,27 @@ def _transposed_convolution(call: Call) -> Any:
 
 
 def _max_pool(call: Call) -> Any:
-    if call.outputs > 1 or max(call.options.get("dilations", [1, 1])) > 1:
-        raise Unsupported("a max pool that is dilated or gives places")
-    kernel = call.options["kernel_shape"]
+    if max(call.options.get("dilations", [1, 1])) > 1:
+        raise Unsupported("a dilated max pool")
+    kernel, strides = call.options["kernel_shape"], call.options.get("strides", [1, 1])
     values = last(call.inputs[0])
-    values = _padded(values, call, kernel, values.dtype.min)
-    return Plane(tf.nn.max_pool2d(values, kernel, call.options.get("strides", [1, 1]), "VALID"))
+    if call.outputs == 1:
+        values = _padded(values, call, kernel, values.dtype.min)
+        return Plane(tf.nn.max_pool2d(values, kernel, strides, "VALID"))
+    if any(call.options.get("pads", [])) or call.options.get("ceil_mode") or call.options.get("storage_order"):
+        raise Unsupported("a padded max pool that gives places")
+    found, places = tf.nn.max_pool_with_argmax(
+        values, kernel, strides, "VALID", output_dtype=tf.int64, include_batch_in_index=True
+    )
+    return [Plane(found), Plane(_as_first(places, values))]
+
+
+def _as_first(places: Any, values: Any) -> Any:
+    """Bring places counted through (N, H, W, C) to those counted through (N, C, H, W)."""
+    _, height, width, channels = tf.unstack(tf.shape(values, out_type=tf.int64))
+    pixels, channel = places // channels, places % channels
+    image, pixel = pixels // (height * width), pixels % (height * width)
+    return (image * channels + channel) * height * width + pixel
 
 
 def _average_pool(call: Call) -> Any:

@@ -1,7 +1,8 @@
 """ONNX files through ONNX Runtime."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from pixelwise.core.arrays import AnyArray
 from pixelwise.core.errors import CheckpointError, MissingExtra, OptionError
@@ -13,12 +14,23 @@ from pixelwise.export.sheet import KEY, Sheet
 class OnnxSession:
     """A graph that ONNX Runtime has opened."""
 
-    def __init__(self, session: object, input_name: str) -> None:
-        self._session, self._input = session, input_name
+    def __init__(self, open_: Callable[[int], Any]) -> None:
+        self._open = open_
+        self.share(1)
+
+    def share(self, calls: int) -> None:
+        """Divide the cores among so many calls at a time; a call that comes alone then has its share alone."""
+        self._session = self._open(max(1, usable_cores() // calls))
+        self._input = self._session.get_inputs()[0].name
+
+    def text(self) -> str | None:
+        """Give the description that the file holds, if it holds one."""
+        found: str | None = self._session.get_modelmeta().custom_metadata_map.get(KEY)
+        return found
 
     def __call__(self, images: AnyArray) -> Sequence[AnyArray]:
         """Run the graph."""
-        found: Sequence[AnyArray] = self._session.run(None, {self._input: images})  # type: ignore[attr-defined]
+        found: Sequence[AnyArray] = self._session.run(None, {self._input: images})
         return found
 
 
@@ -38,19 +50,23 @@ def open_file(path: Path, device: str = "auto", precision: str = "auto") -> Open
         import onnxruntime
     except ImportError:
         raise MissingExtra("onnxruntime", extra="runtime", purpose=f"{path.name}: running ONNX files") from None
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = usable_cores()
-    options.log_severity_level = 3
     providers = _providers(device, onnxruntime.get_available_providers())
+
+    def opened(threads: int) -> Any:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=providers)
+        session = OnnxSession(opened)
     except Exception as error:  # its exceptions share no class but this
         raise CheckpointError(f"{path}: expected an ONNX graph, but ONNX Runtime says: {str(error).strip()[:300]}") from None
-    text = session.get_modelmeta().custom_metadata_map.get(KEY)
+    text = session.text()
     sheet = None if text is None else Sheet.from_text(text, str(path))
     if sheet is not None and precision not in ("auto", sheet.precision):
         raise OptionError(f"{path}: is of {sheet.precision} alone; export the model with --precision {precision}")
-    return Opened(OnnxSession(session, session.get_inputs()[0].name), sheet)
+    return Opened(session, sheet)
 
 
 def _providers(device: str, known: Sequence[str]) -> list[str]:

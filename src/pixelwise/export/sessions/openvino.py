@@ -1,7 +1,6 @@
 """OpenVINO's files."""
 
-import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,42 +10,21 @@ from pixelwise.core.resources import cpu_has_bf16, usable_cores
 from pixelwise.export.artefact import Opened
 from pixelwise.export.sheet import KEY, Sheet
 
-_SHAPES = 4  # shapes of input that keep a graph compiled for them: such are faster than one for any shape
-
 
 class OpenvinoSession:
-    """A graph that OpenVINO has read, compiled for each of the last few shapes of input; requests wait in a pool."""
+    """A graph that OpenVINO has compiled for any shape of input, as that costs a tenth at most and no new shape has to wait."""
 
-    def __init__(self, core: Any, model: Any, device: str, settings: dict[str, Any]) -> None:
-        self._core, self._model, self._device, self._settings = core, model, device, settings
-        self._compiled: dict[tuple[int, ...], _Requests] = {}
-        self._lock = threading.Lock()
+    def __init__(self, compile_: Callable[[int], Any]) -> None:
+        self._compile = compile_
+        self.share(1)
+
+    def share(self, calls: int) -> None:
+        """Divide the cores among so many calls at a time; a call that comes alone then has its share alone."""
+        self._compiled = self._compile(calls)
+        self._idle: list[Any] = []  # requests: each is used by one thread at a time
 
     def __call__(self, images: AnyArray) -> Sequence[AnyArray]:
         """Run the graph."""
-        with self._lock:
-            requests = self._compiled.pop(images.shape, None) or self._for(images.shape)
-            self._compiled[images.shape] = requests  # the last used comes last
-            while len(self._compiled) > _SHAPES:
-                del self._compiled[next(iter(self._compiled))]
-        return requests.run(images)
-
-    def _for(self, shape: tuple[int, ...]) -> "_Requests":
-        model = self._model
-        if model.input(0).get_partial_shape().is_dynamic:
-            model = model.clone()
-            model.reshape(list(shape))
-        return _Requests(self._core.compile_model(model, self._device, self._settings))
-
-
-class _Requests:
-    """A compiled graph and its idle requests: one is used by one thread at a time."""
-
-    def __init__(self, compiled: Any) -> None:
-        self._compiled = compiled
-        self._idle: list[Any] = []
-
-    def run(self, images: AnyArray) -> list[AnyArray]:
         try:
             request = self._idle.pop()
         except IndexError:
@@ -87,7 +65,16 @@ def open_file(path: Path, device: str = "auto", precision: str = "auto") -> Open
     except RuntimeError as error:
         raise CheckpointError(f"{path}: expected a graph of OpenVINO's, but it says: {str(error).strip()[:300]}") from None
     sheet = None if text is None else Sheet.from_text(str(text), str(path))
-    return Opened(OpenvinoSession(core, model, place, _settings(path, sheet, precision)), sheet)
+    settings = _settings(path, sheet, precision)
+
+    def compiled(calls: int) -> Any:
+        return core.compile_model(model, place, settings | _divided(calls))
+
+    return Opened(OpenvinoSession(compiled), sheet)
+
+
+def _divided(calls: int) -> dict[str, Any]:
+    return {"PERFORMANCE_HINT": "LATENCY"} if calls == 1 else {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": calls}
 
 
 def _settings(path: Path, sheet: Sheet | None, precision: str) -> dict[str, Any]:
@@ -99,5 +86,4 @@ def _settings(path: Path, sheet: Sheet | None, precision: str) -> dict[str, Any]
     return {
         "INFERENCE_PRECISION_HINT": "bf16" if is_half and cpu_has_bf16() else "f32",
         "INFERENCE_NUM_THREADS": usable_cores(),
-        "PERFORMANCE_HINT": "LATENCY",
     }

@@ -75,6 +75,7 @@ def build(
     decoder = PSPDecoder(pyramid_channels(path, len(bands)), out_channels=channels, dropout=dropout)
     second = auxiliary_on(path, auxiliary)
     network = EncoderDecoder(path, decoder, supervised=second is not None)
+    network.least_cells = 2  # a map is enlarged from one pixel
     head = PixelHead(channels, labels, 3, 0.0, loss, class_weights, label_smoothing, kind, auxiliary=second)
     options = {
         "encoder": encoder,

@@ -70,6 +70,7 @@ def build(
     decoder = UPerNetDecoder(pyramid_channels(path, len(bands)), 5, channels)
     second = auxiliary_on(path, auxiliary)
     network = EncoderDecoder(path, decoder, supervised=second is not None)
+    network.least_cells = 2  # a map is enlarged from one pixel
     head = PixelHead(channels, labels, 1, dropout, loss, class_weights, label_smoothing, kind, auxiliary=second)
     options = {
         "encoder": encoder,
