@@ -16,8 +16,8 @@ from pixelwise.core.errors import OptionError
 from pixelwise.core.image import Image
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.predictor import PLAIN, Request
+from pixelwise.core.prompt import Prompt
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.methods.predictor import Method
 from pixelwise.serve import service as serving
 from pixelwise.serve.http.app import create_app
 from pixelwise.serve.models import Models, Served
@@ -64,14 +64,33 @@ class Shares:
         return replace(found, probabilities=np.stack([1 - light, light])) if request.probabilities else found
 
 
+class Pointed:
+    """Find what is in boxes, and note all that is pointed at."""
+
+    card = Card("pointed", "semantic", LabelSet.of(["background", "object"]))
+
+    def __init__(self) -> None:
+        self.prompts: list[Prompt] = []
+
+    def __call__(self, images: Sequence[Image], request: Request = PLAIN) -> list[Segmentation]:
+        if images:
+            self.prompts += [prompt for one in request.prompts for prompt in one]
+        found = [np.zeros(image.size, bool) for image in images]
+        for mask, prompts in zip(found, request.prompts, strict=False):
+            for prompt in prompts:
+                mask |= prompt.box_mask(mask.shape)
+        return [Segmentation.from_class_map(mask.astype(np.uint8), self.card.labels) for mask in found]
+
+
 class PageServer:
     """A server in a thread."""
 
     def __init__(self, prefix: str = "", **options: Any) -> None:
         """Start it; ``prefix`` is the part of the path that a proxy in front would take away."""
         self.halves = Plain()
-        models = [Served(one.card.name, "1", one) for one in (self.halves, Squares(), Shares())]
-        served = [*models, Served("halves", "2", self.halves), Served("grabcut", "1", Method("grabcut"))]
+        self.pointed = Pointed()
+        models: list[Any] = [self.halves, Squares(), Shares(), self.pointed]
+        served = [*(Served(one.card.name, "1", one) for one in models), Served("halves", "2", self.halves)]
         settings = ServeOptions(**{"workers": 1, "decoders": 1, "max_pixels": 40_000, **options})
         decoders, serving.Decoders = serving.Decoders, Inside  # type: ignore[misc, assignment]
         try:

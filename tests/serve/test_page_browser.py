@@ -130,7 +130,7 @@ def test_the_keyboard_alone_is_enough(opened: Any) -> None:
         if seen[-1] == "file":
             break
     with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Enter")
+        page.keyboard.press("Space")
     chooser.value.set_files(FILE)
     assert found(page) == "2 classes"
     order = []
@@ -230,13 +230,11 @@ def test_uncertainty_is_a_layer(opened: Any) -> None:
 
 
 @pytest.mark.parametrize("by", ["mouse", "keys"])
-def test_objects_are_pointed_at(opened: Any, by: str) -> None:
+def test_objects_are_pointed_at(opened: Any, server: PageServer, by: str) -> None:
     page = ready(opened())
-    page.select_option("#model", "grabcut")
+    page.select_option("#model", "pointed")
     page.set_input_files("#file", FILE)
     page.wait_for_selector("#stage.shown")
-    sent: list[str] = []
-    page.on("request", lambda asked: asked.method == "POST" and sent.append(asked.post_data_buffer.decode("latin-1")))
     page.check("[name=tool][value=box]", force=True)
     if by == "mouse":
         left, top, wide, high = page.locator("#canvas").bounding_box().values()
@@ -251,9 +249,9 @@ def test_objects_are_pointed_at(opened: Any, by: str) -> None:
     page.wait_for_function("document.getElementById('pointed').textContent === '1 box'")
     page.click("#run")
     found(page)
-    (body,) = sent
-    ((prompt,),) = [json.loads(part.split("\r\n")[2]) for part in body.split("--") if 'name="prompts"' in part]
-    box_left, box_top, right, bottom = prompt["box"]
+    (prompt,) = server.pointed.prompts
+    assert prompt.box is not None
+    box_left, box_top, right, bottom = prompt.box
     assert 0 < box_left < right < 120
     assert 0 < box_top < bottom < 80
 

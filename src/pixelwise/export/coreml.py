@@ -86,6 +86,7 @@ def _converted(tools: Any, graph: Graph, sheet: Sheet) -> Any:
     try:
         with torch.no_grad():
             program = program_of(_Planes(graph), example, sheet.card.name).run_decompositions({})
+        _say_strides(program)
         return tools.convert(
             program,
             inputs=[tools.ImageType(name=sheet.input.name, shape=tuple(example.shape), color_layout=tools.colorlayout.RGB)],
@@ -95,6 +96,13 @@ def _converted(tools: Any, graph: Graph, sheet: Sheet) -> Any:
         )
     except Exception as error:  # its passes raise anything
         raise ExportError(f"Core ML cannot take the graph of '{sheet.card.name}': {first_line(error)}") from error
+
+
+def _say_strides(program: Any) -> None:
+    """Write out, in place, the stride of pools that have their kernel's: coremltools does not know that it may be left out."""
+    for node in program.graph.nodes:
+        if "max_pool2d" in str(node.target) and len(node.args) == 2:
+            node.args = (*node.args, node.args[1])
 
 
 def check(path: Path, sheet: Sheet) -> None:

@@ -87,13 +87,19 @@ export function hueOf(index) {
   const hue = (((0.59 + index * 0.61803398875) % 1) + (ring === 1 ? 0.115 : 0)) % 1;
   const part = (n) => {
     const k = (n + hue * 6) % 6;
-    return Math.round(255 * (value - value * saturation * Math.max(0, Math.min(k, 4 - k, 1))));
+    return even(255 * (value - value * saturation * Math.max(0, Math.min(k, 4 - k, 1))));
   };
   return [part(5), part(3), part(1)];
 }
 
 function shade(colour, amount) {
-  return colour.map((part) => Math.round(part + ((amount > 0 ? 255 : 0) - part) * Math.abs(amount)));
+  return colour.map((part) => even(part + ((amount > 0 ? 255 : 0) - part) * Math.abs(amount)));
+}
+
+/** Round halves to the even number, as Python does. */
+function even(number) {
+  const up = Math.round(number);
+  return up - number === 0.5 && up % 2 ? up - 1 : up;
 }
 
 export const css = (colour) => `rgb(${colour.join(" ")})`;
