@@ -15,10 +15,12 @@ from pixelwise.export.environment import LITERT, TENSORFLOW
 from pixelwise.export.graph import Graph
 from pixelwise.export.opened import open_exported
 from pixelwise.export.sheet import Input
+from pixelwise.formats.cache import cache_folder
 from pixelwise.models import MODELS
 from pixelwise.predict.network import Network
 
 pytestmark = pytest.mark.slow
+CACHE = str(cache_folder())  # the user's own, where environments are; other tests get an empty one
 LABELS = LabelSet.of(["sky", "grass", "car"])
 HAS = {
     "coreml": lambda: importlib.util.find_spec("coremltools"),
@@ -27,6 +29,11 @@ HAS = {
     "savedmodel": lambda: TENSORFLOW.is_made,
     "triton": lambda: importlib.util.find_spec("onnxscript"),
 }
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch):
+    monkeypatch.setenv("PIXELWISE_CACHE", CACHE)
 
 
 def made(target, folder):
