@@ -55,7 +55,8 @@ class Shares:
     card = Card("shares", "semantic", LabelSet.of(["background", "light"]), gives_probabilities=True)
 
     def __call__(self, images: Sequence[Image], request: Request = PLAIN) -> list[Segmentation]:
-        return [self._of(image, _unprompted(request)) for image in images]
+        _unprompted(request)
+        return [self._of(image, request) for image in images]
 
     def _of(self, image: Image, request: Request) -> Segmentation:
         light = image.pixels.mean(axis=2).astype(np.float32) / 255
