@@ -44,6 +44,12 @@ export function placed(segments, isShown, size) {
   return { ids, width, height, step };
 }
 
+/** Count the pixels under the segments of a class, each once. */
+export function coveredBy(segments, id, size) {
+  const { ids, step } = placed(segments, (place) => segments[place].class_id === id, size);
+  return ids.reduce((count, one) => count + (one > 0), 0) * step * step;
+}
+
 function fill(ids, from, to, tall, width, step, value) {
   while (from < to) {
     const x = Math.floor(from / tall), end = Math.min(to, (x + 1) * tall);

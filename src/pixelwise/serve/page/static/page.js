@@ -95,7 +95,7 @@ async function take(file) {
   if (now.file !== file) return;
   stage.show(bitmap, bitmap && [bitmap.height, bitmap.width]);
   byId("empty").hidden = Boolean(bitmap);
-  for (const id of ["in", "out", "fit"]) byId(id).disabled = !bitmap;
+  byId("zoom").hidden = !bitmap;
   byId("canvas").tabIndex = bitmap ? 0 : -1;
   byId("canvas").ariaLabel = bitmap ? "Picture" : "No picture yet";
   byId("name").textContent = [file.name, bitmap && `${bitmap.width} × ${bitmap.height}`].filter(Boolean).join(" · ");
@@ -206,7 +206,7 @@ async function show(result, answers) {
     stage.show(stage.picture, size); // the browser could not decode the picture: its mask is seen alone
     byId("empty").hidden = true;
   }
-  for (const id of ["in", "out", "fit"]) byId(id).disabled = false;
+  byId("zoom").hidden = false;
   byId("canvas").tabIndex = 0;
   now.result = { ...result, colours: coloursOf(segments, kind, classes) };
   now.hidden = new Set(classes.flatMap(({ name }, id) => (kind !== "regions" && isBackground(name, classes) ? [id] : [])));

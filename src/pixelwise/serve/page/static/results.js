@@ -1,7 +1,7 @@
 // What was found, beside the picture: the legend of classes, the table of segments, and where the time went.
 
 import { byId, made, swatch } from "./elements.js";
-import { classColours, css, isBackground } from "./masks.js";
+import { classColours, coveredBy, css, isBackground } from "./masks.js";
 
 const FIRST_ROWS = 100; // of the table; the others come on request
 const STAGES = [["decode", "Decode"], ["wait", "Wait"], ["predict", "Predict"], ["transfer", "Transfer"]];
@@ -31,7 +31,8 @@ export function legend({ kind, segments, size }, classes, hidden, changed) {
   byId("legend-part").hidden = kind === "regions" || !segments.length;
   if (kind === "regions") return;
   const areas = new Map();
-  for (const one of segments) areas.set(one.class_id, (areas.get(one.class_id) ?? 0) + one.area);
+  for (const { class_id: id, area } of segments) areas.set(id, (areas.get(id) ?? 0) + area);
+  if (kind === "instance") for (const id of areas.keys()) areas.set(id, coveredBy(segments, id, size)); // they may overlap
   const colours = classColours(classes), whole = size[0] * size[1];
   const count = (id) => segments.filter((one) => one.class_id === id).length;
   const isCounted = kind === "instance" || kind === "panoptic";
@@ -131,7 +132,7 @@ export function timings(spent, total) {
   const parts = [...known, [...STAGES[STAGES.length - 1], rest]];
   byId("spent").replaceChildren(...parts.map(([name, , seconds]) => {
     const part = made("i", { className: `part-${name}` });
-    part.style.flexGrow = seconds;
+    part.style.flexGrow = 1000 * seconds; // below a sum of 1 they would leave room
     return part;
   }));
   byId("timings").replaceChildren(...parts.flatMap(([name, word, seconds]) => [
