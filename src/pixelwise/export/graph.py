@@ -58,13 +58,14 @@ class Graph(nn.Module):
         seen = padded if head.is_dense else size  # other heads know of the padding
         raw = head(self.model.network((values - self.model.mean) / self.model.deviation), seen)
         reduced: Any = head.exported(raw, seen, self.probabilities)
+        found = [reduced[place] for place in self._places]
         if head.is_dense and padded is not size:
-            reduced = [_cut(part, size) for part in reduced]  # least is left to cut once classes have won
-        found = []
-        for name, place in zip(self.outputs, self._places, strict=True):
-            is_number = name == "classes" and not reduced[place].dtype.is_floating_point  # of queries, they are probabilities
-            found.append(reduced[place].to(torch.uint8) if is_number and self._as_bytes else reduced[place])
-        return tuple(found)
+            found = [_cut(part, size) for part in found]  # least is left to cut once classes have won
+        return tuple(self._typed(name, part) for name, part in zip(self.outputs, found, strict=True))
+
+    def _typed(self, name: str, part: Tensor) -> Tensor:
+        """Give class numbers as bytes where these hold them all; the classes of queries are probabilities."""
+        return part.to(torch.uint8) if name == "classes" and self._as_bytes and not part.dtype.is_floating_point else part
 
     def _padded(self, size: Size) -> Size:
         """Give the size that the network sees; ``size`` itself where it is known to need no padding."""

@@ -24,7 +24,7 @@ export class Choices extends EventTarget {
     this.models = models;
     const names = [...new Set(models.map((one) => one.model))];
     byId("model").replaceChildren(...names.map((name) => made("option", { value: name, textContent: name, selected: name === first })));
-    byId("model").disabled = false;
+    byId("model").disabled = byId("choices").hidden = false;
     this.named();
   }
 

@@ -3,52 +3,25 @@
 import { Choices } from "./choices.js";
 import { offer, unpacked } from "./downloads.js";
 import { byId, made } from "./elements.js";
+import { awaitFiles } from "./intake.js";
 import { coloursOf, heated, isBackground, lit, painted, placed } from "./masks.js";
 import { Pointing } from "./pointing.js";
 import * as results from "./results.js";
-import { Refused, checkBytes, listed, megapixels, predicted, token, told } from "./server.js";
+import { checkBytes, listed, megapixels, predicted, token } from "./server.js";
 import { Stage } from "./stage.js";
+import { allWell, tell } from "./trouble.js";
 
 const choices = new Choices();
 const stage = new Stage(byId("stage"), byId("canvas"));
 const pointing = new Pointing(stage);
 const objects = new results.Objects();
-const now = { limits: null, file: null, result: null, running: null, map: null, hidden: new Set(), again: null, counting: 0 };
-
-// --- what is wrong ---------------------------------------------------------------------------------------------------
+const now = { limits: null, file: null, result: null, running: null, map: null, hidden: new Set() };
 
 /** Tell what went wrong; `again` is what to do if the user wants it tried again. */
 function failed(error, again) {
-  if (error.name === "AbortError") return say("Cancelled.");
-  if (!(error instanceof Refused)) {
-    console.error(error);
-    error = new Refused(-1, "page", `the page itself failed: ${error.message}`);
-  }
-  const { title, text, mayRetry, after } = told(error, now.limits);
-  byId("trouble-title").textContent = title;
-  byId("trouble-text").textContent = text;
-  byId("retry").hidden = !mayRetry;
-  now.again = again;
-  byId("trouble").hidden = false;
-  byId("key").hidden = error.status !== 401;
-  if (error.status === 401) {
-    byId("docs").hidden = true;
-    byId("token").focus();
-  }
-  countDown(after);
-  return undefined;
-}
-
-/** Count the seconds down on the button after which a busy server may be asked again; it may be pressed before. */
-function countDown(seconds) {
-  clearTimeout(now.counting);
-  byId("retry").textContent = seconds ? `Try again in ${seconds} s` : "Try again";
-  if (seconds) now.counting = setTimeout(() => countDown(seconds - 1), 1000);
-}
-
-function allWell() {
-  clearTimeout(now.counting);
-  for (const id of ["trouble", "key"]) byId(id).hidden = true;
+  if (error.name === "AbortError") return void say("Cancelled.");
+  tell(error, now.limits, again);
+  if (error.status === 401) byId("docs").hidden = true; // a link cannot show a token
 }
 
 const say = (text) => (byId("status").textContent = text);
@@ -62,7 +35,7 @@ async function start() {
     choices.offer(found);
     const count = found.models.length;
     byId("about").textContent = `${count} ${count === 1 ? "model" : "models"} · pictures up to ${megapixels(found.limits.max_pixels)}`;
-    byId("docs").hidden = Boolean(token.get()); // a link cannot show a token
+    byId("docs").hidden = Boolean(token.get());
     allWell();
     if (now.file) run();
   } catch (error) {
@@ -78,7 +51,8 @@ function mayRun() {
 }
 
 choices.addEventListener("change", () => {
-  stage.set({ tool: choices.model.takes.prompts ? stage.tool : "move" });
+  pointing.isShown = choices.model.takes.prompts;
+  stage.set({ tool: pointing.isShown ? stage.tool : "move" });
   document.querySelector(`[name=tool][value=${stage.tool}]`).checked = true;
   mayRun();
 });
@@ -86,7 +60,9 @@ choices.addEventListener("change", () => {
 // --- the picture -----------------------------------------------------------------------------------------------------
 
 async function take(file) {
-  now.running?.abort();
+  cancel();
+  now.running = null;
+  idle();
   allWell();
   forget();
   now.file = file;
@@ -111,32 +87,7 @@ function forget() {
   stage.draw();
 }
 
-for (const id of ["file", "camera"]) {
-  byId(id).addEventListener("change", () => {
-    const [file] = byId(id).files;
-    byId(id).value = ""; // so that the same file may be chosen again
-    if (file) take(file);
-  });
-}
-byId("canvas").addEventListener("click", () => stage.size || byId("file").click());
-const filesOf = (data) => [...(data?.files ?? [])];
-let depth = 0; // of elements that something is dragged over
-const isFiles = (event) => event.dataTransfer?.types.includes("Files");
-addEventListener("dragenter", (event) => isFiles(event) && byId("stage").classList.toggle("over", ++depth > 0));
-addEventListener("dragleave", (event) => isFiles(event) && byId("stage").classList.toggle("over", --depth > 0));
-addEventListener("dragover", (event) => isFiles(event) && event.preventDefault());
-addEventListener("drop", (event) => {
-  depth = 0;
-  byId("stage").classList.remove("over");
-  const [file] = filesOf(event.dataTransfer);
-  if (!file) return;
-  event.preventDefault();
-  take(file);
-});
-addEventListener("paste", (event) => {
-  const [file] = filesOf(event.clipboardData);
-  if (file) take(file);
-});
+awaitFiles(take, () => !stage.size);
 
 // --- asking ----------------------------------------------------------------------------------------------------------
 
@@ -146,7 +97,7 @@ async function run() {
   const wishes = choices.wishes(pointing.prompts()), forms = ["json", "ids", ...(choices.isUncertain ? ["uncertainty"] : [])];
   now.running = controller;
   allWell();
-  const stop = ticking();
+  const clock = ticking();
   mayRun();
   try {
     checkBytes(file, now.limits);
@@ -157,35 +108,38 @@ async function run() {
   } catch (error) {
     if (file === now.file) failed(error, run);
   } finally {
-    now.running = null;
-    stop();
-    mayRun();
+    clearInterval(clock);
+    if (now.running === controller) { // and no other picture has come meanwhile
+      now.running = null;
+      idle();
+      mayRun();
+    }
   }
 }
 
-/** Show that something goes on, and for how long it has; gives what ends it. */
+/** Show that something goes on, and for how long it has; gives the clock to stop. */
 function ticking() {
   const began = performance.now();
   const tick = () => (byId("elapsed").textContent = `Segmenting… ${((performance.now() - began) / 1000).toFixed(1)} s`);
   tick();
   say("Segmenting. Escape cancels.");
   byId("busy").hidden = false;
-  const every = setInterval(tick, 100);
-  return () => {
-    clearInterval(every);
-    if (byId("busy").contains(document.activeElement)) byId("run").disabled = false, byId("run").focus();
-    byId("busy").hidden = true;
-  };
+  return setInterval(tick, 100);
 }
 
-const cancel = () => now.running?.abort();
+/** Show that nothing goes on; the focus does not vanish with the button that had it. */
+function idle() {
+  const hadFocus = byId("busy").contains(document.activeElement);
+  byId("busy").hidden = true;
+  if (hadFocus) byId("canvas").focus();
+}
+
+function cancel() {
+  now.running?.abort();
+}
+
 byId("cancel").addEventListener("click", cancel);
 addEventListener("keydown", (event) => event.key === "Escape" && cancel());
-byId("retry").addEventListener("click", () => {
-  const { again } = now;
-  allWell();
-  again?.();
-});
 byId("choices").addEventListener("submit", (event) => {
   event.preventDefault();
   if (!byId("run").disabled) run();
@@ -262,8 +216,8 @@ stage.addEventListener("over", ({ detail: { picture: [x, y], screen } }) => {
   const isObject = now.result.kind !== "semantic";
   byId("tip").textContent = [isObject ? `${name ?? "region"} ${place + 1}` : name, score != null && `${Math.round(score * 100)} %`].filter(Boolean).join(" · ");
   byId("tip").hidden = false;
-  const room = byId("stage").clientWidth - byId("tip").offsetWidth - 8, up = screen[1] > 44 ? -40 : 22;
-  byId("tip").style.transform = `translate(${Math.max(8, Math.min(screen[0] - byId("tip").offsetWidth / 2, room))}px, ${screen[1] + up}px)`;
+  const within = (at, side) => Math.max(8, Math.min(at + 18, byId("stage")[`client${side}`] - byId("tip")[`offset${side}`] - 8));
+  byId("tip").style.transform = `translate(${within(screen[0], "Width")}px, ${within(screen[1], "Height")}px)`;
   if (isObject) light(place, true);
 });
 stage.addEventListener("leave", leave);

@@ -7,6 +7,7 @@ export class Pointing extends EventTarget {
   constructor(stage) {
     super();
     this.stage = stage;
+    this.isShown = false; // the model chosen takes prompts
     this.made = []; // {kind, at} in the order they were made
     this.corner = null; // of a box that is being drawn
     this.cursor = null; // moved by keys
@@ -119,7 +120,7 @@ export class Pointing extends EventTarget {
   }
 
   paint(pen) {
-    if (!this.stage.size) return;
+    if (!this.isShown) return;
     for (const { kind, at } of this.made) {
       if (kind === "box") this.paintBox(pen, at);
       else this.paintPoint(pen, at, kind);

@@ -50,7 +50,7 @@ async function ask(path, request) {
 /** Refuse a file that the server would refuse for its size, before it is sent. */
 export function checkBytes(file, limits) {
   if (limits && file.size > limits.max_bytes) {
-    throw new Refused(413, "body_too_large", `the file has ${bytes(file.size)}`);
+    throw new Refused(413, "file_too_large", `the file has ${bytes(file.size)}`);
   }
 }
 
@@ -81,7 +81,9 @@ export function told(refused, limits) {
   if (status === 401 && code === "token_wrong") [title, text] = ["This token is not known here", "Check it, or ask whoever runs the server."];
   else if (status === 401) text = "Ask whoever runs the server for one.";
   if (status === 413 && limits && code !== "too_large_for_model") {
-    text += ` This server takes pictures of up to ${megapixels(limits.max_pixels)} and ${bytes(limits.max_bytes)}.`;
+    const sides = /(\d+) x (\d+)/.exec(refused.message);
+    const own = sides ? `It has ${sides[1]} × ${sides[2]} pixels.` : code === "body_too_large" ? "" : text;
+    text = `${own} This server takes pictures of up to ${megapixels(limits.max_pixels)} and ${bytes(limits.max_bytes)}.`;
   }
   if (status === 415) text = "The server reads JPEG, PNG, TIFF, WebP, BMP, GIF, PPM and JPEG 2000, and this file is none of them.";
   if (status === 422) title = /decod|pixels/.test(code) ? "The picture cannot be read" : "The model cannot do that";
@@ -96,9 +98,12 @@ function sentence(message) {
 }
 
 /** Write a number of pixels for people. */
-export const megapixels = (count) => `${(count / 1e6).toLocaleString("en", { maximumSignificantDigits: 3 })} megapixels`;
+export function megapixels(count) {
+  const text = (count / 1e6).toLocaleString("en", { maximumSignificantDigits: 3 });
+  return `${text} megapixel${text === "1" ? "" : "s"}`;
+}
 
 /** Write a number of bytes for people. */
 export function bytes(count) {
-  return count < 1e5 ? `${Math.max(1, Math.round(count / 1e3))} kB` : `${(count / 1e6).toLocaleString("en", { maximumFractionDigits: 1 })} MB`;
+  return count < 1e5 ? `${Math.max(1, Math.round(count / 1e3))}\u00a0kB` : `${(count / 1e6).toLocaleString("en", { maximumFractionDigits: 1 })}\u00a0MB`;
 }
