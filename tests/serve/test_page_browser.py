@@ -228,7 +228,7 @@ def test_objects_light_up_from_the_table_and_from_the_picture(opened: Any) -> No
     scale = min(wide / 120, high / 80)
     x, y = left + (wide - 120 * scale) / 2 + 10 * scale, top + (high - 80 * scale) / 2 + 10 * scale
     page.mouse.move(x, y)
-    assert page.inner_text("#tip") == "tree 2 · 80 %"  # the smaller is on top
+    assert page.inner_text("#tip") == "tree 2 · 0.80"  # the smaller is on top
     assert page.locator("#objects-body tr.lit").inner_text().startswith("2")
     page.click("#objects-body tr:first-child")
     assert page.get_attribute("#objects-body button", "aria-pressed") == "true"

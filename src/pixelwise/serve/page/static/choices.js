@@ -9,7 +9,11 @@ const KINDS = {
   panoptic: "objects and surroundings",
   regions: "regions without classes",
 };
-const MEASURES = { entropy: "entropy", margin: "margin of the two likeliest", disagreement: "disagreement with the mirror image" };
+const MEASURES = {
+  entropy: "entropy",
+  margin: "margin of the two likeliest",
+  disagreement: "disagreement with the mirror image",
+};
 
 export class Choices extends EventTarget {
   constructor() {
@@ -23,7 +27,8 @@ export class Choices extends EventTarget {
   offer({ models, default: first }) {
     this.models = models;
     const names = [...new Set(models.map((one) => one.model))];
-    byId("model").replaceChildren(...names.map((name) => made("option", { value: name, textContent: name, selected: name === first })));
+    byId("model").replaceChildren(...names.map((name) => made("option", { value: name, textContent: name })));
+    byId("model").value = first;
     byId("model").disabled = byId("choices").hidden = false;
     this.named();
   }
@@ -81,5 +86,6 @@ export class Choices extends EventTarget {
 }
 
 function tick({ name }) {
-  return made("label", { className: "tick" }, made("input", { type: "checkbox", value: name }), made("span", { textContent: name }));
+  const box = made("input", { type: "checkbox", value: name });
+  return made("label", { className: "tick" }, box, made("span", { textContent: name }));
 }

@@ -1,4 +1,4 @@
-// Files to keep: the id map that came with the answer, the picture as it is seen, and other forms, asked for when they are wanted.
+// Files to keep: the id map that came with the answer, the picture as it is seen, and other forms, asked for when wanted.
 
 import { byId, made } from "./elements.js";
 import { blank, stepOf } from "./masks.js";

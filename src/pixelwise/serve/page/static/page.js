@@ -11,6 +11,7 @@ import { checkBytes, listed, megapixels, predicted, token } from "./server.js";
 import { Stage } from "./stage.js";
 import { allWell, tell } from "./trouble.js";
 
+const HOW_TO_POINT = "Choose what to point with, then click in the picture, or use the arrow keys and Enter.";
 const choices = new Choices();
 const stage = new Stage(byId("stage"), byId("canvas"));
 const pointing = new Pointing(stage);
@@ -33,8 +34,8 @@ async function start() {
     const found = await listed();
     now.limits = found.limits;
     choices.offer(found);
-    const count = found.models.length;
-    byId("about").textContent = `${count} ${count === 1 ? "model" : "models"} · pictures up to ${megapixels(found.limits.max_pixels)}`;
+    const models = results.plural(found.models.length, "model");
+    byId("about").textContent = `${models} · pictures up to ${megapixels(found.limits.max_pixels)}`;
     byId("docs").hidden = Boolean(token.get());
     allWell();
     if (now.file) run();
@@ -170,7 +171,8 @@ async function show(result, answers) {
   const what = results.summary(result);
   byId("found").textContent = what;
   byId("canvas").ariaLabel = `Picture with its mask: ${what}`;
-  const notes = [...(result.notes ?? []), ...(stage.picture ? [] : ["This browser cannot show the picture; its mask is shown alone."])];
+  const notes = [...(result.notes ?? [])];
+  if (!stage.picture) notes.push("This browser cannot show the picture; its mask is shown alone.");
   byId("notes").replaceChildren(...notes.map((text) => made("li", { textContent: text })));
   byId("notes").hidden = !notes.length;
   results.legend(result, classes, now.hidden, repaint);
@@ -214,10 +216,12 @@ stage.addEventListener("over", ({ detail: { picture: [x, y], screen } }) => {
   if (place < 0) return leave();
   const { class: name, score } = now.result.segments[place];
   const isObject = now.result.kind !== "semantic";
-  byId("tip").textContent = [isObject ? `${name ?? "region"} ${place + 1}` : name, score != null && `${Math.round(score * 100)} %`].filter(Boolean).join(" · ");
+  const called = isObject ? `${name ?? "region"} ${place + 1}` : name;
+  byId("tip").textContent = score == null ? called : `${called} · ${score.toFixed(2)}`;
   byId("tip").hidden = false;
-  const within = (at, side) => Math.max(8, Math.min(at + 18, byId("stage")[`client${side}`] - byId("tip")[`offset${side}`] - 8));
-  byId("tip").style.transform = `translate(${within(screen[0], "Width")}px, ${within(screen[1], "Height")}px)`;
+  const room = (side) => byId("stage")[`client${side}`] - byId("tip")[`offset${side}`] - 8;
+  const [left, top] = [Math.min(screen[0] + 18, room("Width")), Math.min(screen[1] + 18, room("Height"))];
+  byId("tip").style.transform = `translate(${Math.max(8, left)}px, ${Math.max(8, top)}px)`;
   if (isObject) light(place, true);
 });
 stage.addEventListener("leave", leave);
@@ -251,7 +255,7 @@ byId("pointing").addEventListener("change", ({ target }) => stage.set({ tool: ta
 byId("undo").addEventListener("click", () => pointing.undo());
 byId("clear").addEventListener("click", () => pointing.clear());
 pointing.addEventListener("change", () => {
-  byId("pointed").textContent = pointing.words() || "Choose what to point with, then click in the picture, or use the arrow keys and Enter.";
+  byId("pointed").textContent = pointing.words() || HOW_TO_POINT;
   for (const id of ["undo", "clear"]) byId(id).disabled = !pointing.made.length;
 });
 

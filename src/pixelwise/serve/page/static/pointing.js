@@ -1,6 +1,11 @@
 // Point at objects in the picture: points in and outside of them, and boxes, by mouse, finger or keys.
 // A box begins an object, and points after it belong to it; without a box, all points belong to one object.
 
+const KINDS = [
+  ["box", "box", "boxes"],
+  ["inside", "point in the object", "points in objects"],
+  ["outside", "point in the background", "points in the background"],
+];
 const INSIDE = "#1fb65c", OUTSIDE = "#e5484d", BOX = "#ffd23f";
 
 export class Pointing extends EventTarget {
@@ -57,8 +62,8 @@ export class Pointing extends EventTarget {
   /** Say in words what was pointed at. */
   words() {
     const count = (kind) => this.made.filter((one) => one.kind === kind).length;
-    const parts = [[count("box"), "box", "boxes"], [count("inside"), "point in the object", "points in objects"], [count("outside"), "point in the background", "points in the background"]];
-    return parts.filter(([n]) => n).map(([n, one, many]) => `${n} ${n === 1 ? one : many}`).join(", ");
+    const parts = KINDS.map(([kind, one, many]) => [count(kind), one, many]).filter(([n]) => n);
+    return parts.map(([n, one, many]) => `${n} ${n === 1 ? one : many}`).join(", ");
   }
 
   /** Keep a place within the picture; a point is at most the last pixel, the side of a box may be the border. */

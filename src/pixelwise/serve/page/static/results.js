@@ -3,6 +3,7 @@
 import { byId, made, swatch } from "./elements.js";
 import { classColours, coveredBy, css, isBackground } from "./masks.js";
 
+const MOST_NAMES = 30; // of classes that were not found
 const FIRST_ROWS = 100; // of the table; the others come on request
 const STAGES = [["decode", "Decode"], ["wait", "Wait"], ["predict", "Predict"], ["transfer", "Transfer"]];
 
@@ -15,7 +16,10 @@ export function duration(seconds) {
   return seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds.toFixed(2)} s`;
 }
 
-const plural = (count, word, words = `${word}s`) => `${count.toLocaleString("en")} ${count === 1 ? word : words}`;
+/** Write a number of things. */
+export function plural(count, word, words = `${word}s`) {
+  return `${count.toLocaleString("en")} ${count === 1 ? word : words}`;
+}
 
 /** Say in a few words what was found. */
 export function summary({ kind, segments }) {
@@ -23,7 +27,8 @@ export function summary({ kind, segments }) {
   if (kind === "regions") return plural(segments.length, "region");
   const classes = new Set(segments.map((one) => one.class_id)).size;
   if (kind === "semantic" || kind === "multilabel") return plural(classes, "class", "classes");
-  return `${plural(segments.length, kind === "panoptic" ? "segment" : "object")}${classes > 1 ? ` of ${plural(classes, "class", "classes")}` : ""}`;
+  const found = plural(segments.length, kind === "panoptic" ? "segment" : "object");
+  return classes > 1 ? `${found} of ${plural(classes, "class", "classes")}` : found;
 }
 
 /** Write the legend; `hidden` is a set of class ids that is changed by ticks, after which `changed` is called. */
@@ -55,7 +60,8 @@ export function legend({ kind, segments, size }, classes, hidden, changed) {
   });
   byId("legend").replaceChildren(...rows);
   const absent = classes.filter(({ name }, id) => !areas.has(id) && !isBackground(name, classes)).map(({ name }) => name);
-  byId("absent").textContent = absent.length ? `Not found: ${absent.slice(0, 30).join(", ")}${absent.length > 30 ? ` and ${absent.length - 30} more` : ""}` : "";
+  const more = absent.length > MOST_NAMES ? ` and ${absent.length - MOST_NAMES} more` : "";
+  byId("absent").textContent = absent.length ? `Not found: ${absent.slice(0, MOST_NAMES).join(", ")}${more}` : "";
 }
 
 /** The table of segments, whose rows light up what they are of. */
@@ -79,7 +85,8 @@ export class Objects extends EventTarget {
     byId("objects").hidden = kind === "semantic" || !segments.length;
     byId("objects-title").textContent = kind === "regions" ? "Regions" : "Segments";
     const heads = [["Nr", null, ""], ...this.columns];
-    byId("objects-head").replaceChildren(...heads.map(([text, , kind = ""]) => made("th", { scope: "col", textContent: text, className: kind })));
+    const head = ([text, , className = ""]) => made("th", { scope: "col", textContent: text, className });
+    byId("objects-head").replaceChildren(...heads.map(head));
     byId("objects-body").replaceChildren();
     if (!byId("objects").hidden) this.fill(FIRST_ROWS);
   }
@@ -93,8 +100,9 @@ export class Objects extends EventTarget {
 
   row(place) {
     const one = this.segments[place];
-    const button = made("button", { type: "button", ariaPressed: "false" }, swatch(css(this.colours[place])), String(place + 1));
-    button.ariaLabel = `Show ${one.class ?? "region"} ${place + 1}`;
+    const number = String(place + 1), ariaLabel = `Show ${one.class ?? "region"} ${number}`;
+    const properties = { type: "button", ariaPressed: "false", ariaLabel };
+    const button = made("button", properties, swatch(css(this.colours[place])), number);
     const cells = this.columns.map(([, text, kind = ""]) => made("td", { textContent: text(one), className: kind }));
     const row = made("tr", {}, made("td", {}, button), ...cells);
     row.addEventListener("click", () => this.pin(this.pinned === place ? null : place));
@@ -119,9 +127,10 @@ export class Objects extends EventTarget {
   mark(place, mayScroll) {
     this.rows.forEach((row, at) => row.classList.toggle("lit", at === place));
     const row = this.rows[place], box = row?.closest(".rows");
-    if (row && mayScroll && (row.offsetTop < box.scrollTop + 30 || row.offsetTop + row.offsetHeight > box.scrollTop + box.clientHeight)) {
-      box.scrollTop = row.offsetTop - box.clientHeight / 2;
-    }
+    if (!row || !mayScroll) return;
+    const { offsetTop: top, offsetHeight: height } = row, head = 30;
+    const isSeen = top >= box.scrollTop + head && top + height <= box.scrollTop + box.clientHeight;
+    if (!isSeen) box.scrollTop = top - box.clientHeight / 2; // scrollIntoView would move the page as well
   }
 }
 
@@ -136,6 +145,7 @@ export function timings(spent, total) {
     return part;
   }));
   byId("timings").replaceChildren(...parts.flatMap(([name, word, seconds]) => [
-    made("dt", {}, made("i", { className: `part-${name}`, ariaHidden: "true" }), word), made("dd", { textContent: duration(seconds) }),
+    made("dt", {}, made("i", { className: `part-${name}`, ariaHidden: "true" }), word),
+    made("dd", { textContent: duration(seconds) }),
   ]));
 }

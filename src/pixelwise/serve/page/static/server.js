@@ -41,10 +41,8 @@ async function ask(path, request) {
   }
   if (answer.ok) return answer;
   const error = (await answer.json().catch(() => ({}))).error ?? {}; // a proxy's page is no JSON
-  const after = Number(error.retry_after ?? answer.headers.get("Retry-After"));
-  throw new Refused(
-    answer.status, error.code ?? "", error.message ?? "", after > 0 ? Math.ceil(after) : null, answer.headers.get("X-Request-Id") ?? "",
-  );
+  const after = Number(error.retry_after ?? answer.headers.get("Retry-After")), id = answer.headers.get("X-Request-Id") ?? "";
+  throw new Refused(answer.status, error.code ?? "", error.message ?? "", after > 0 ? Math.ceil(after) : null, id);
 }
 
 /** Refuse a file that the server would refuse for its size, before it is sent. */
@@ -68,6 +66,7 @@ const TITLES = {
 const TEXTS = {
   0: "It may have stopped, or the connection is gone. Your picture and options are still here.",
   408: "The picture did not arrive in time.",
+  415: "The server reads JPEG, PNG, TIFF, WebP, BMP, GIF, PPM and JPEG 2000, and this file is none of them.",
   429: "It has as much to do as it can take.",
   502: "What stands between here and the server gets no answer from it.",
 };
@@ -78,14 +77,13 @@ export function told(refused, limits) {
   const { status, code } = refused;
   let title = TITLES[status] ?? (status >= 500 ? TITLES[500] : "The server refused this");
   let text = TEXTS[status] ?? sentence(refused.message);
-  if (status === 401 && code === "token_wrong") [title, text] = ["This token is not known here", "Check it, or ask whoever runs the server."];
-  else if (status === 401) text = "Ask whoever runs the server for one.";
+  if (status === 401) text = "Ask whoever runs the server for one.";
+  if (code === "token_wrong") [title, text] = ["This token is not known here", "Check it, or ask whoever runs the server."];
   if (status === 413 && limits && code !== "too_large_for_model") {
     const sides = /(\d+) x (\d+)/.exec(refused.message);
     const own = sides ? `It has ${sides[1]} × ${sides[2]} pixels.` : code === "body_too_large" ? "" : text;
     text = `${own} This server takes pictures of up to ${megapixels(limits.max_pixels)} and ${bytes(limits.max_bytes)}.`;
   }
-  if (status === 415) text = "The server reads JPEG, PNG, TIFF, WebP, BMP, GIF, PPM and JPEG 2000, and this file is none of them.";
   if (status === 422) title = /decod|pixels/.test(code) ? "The picture cannot be read" : "The model cannot do that";
   if (status >= 500 && refused.id) text += ` In its log this is request ${refused.id}.`;
   return { title, text: text.trim(), mayRetry: !FIXED.has(status) && status !== 401, after: refused.retryAfter };
@@ -105,5 +103,6 @@ export function megapixels(count) {
 
 /** Write a number of bytes for people. */
 export function bytes(count) {
-  return count < 1e5 ? `${Math.max(1, Math.round(count / 1e3))}\u00a0kB` : `${(count / 1e6).toLocaleString("en", { maximumFractionDigits: 1 })}\u00a0MB`;
+  if (count < 1e5) return `${Math.max(1, Math.round(count / 1e3))}\u00a0kB`;
+  return `${(count / 1e6).toLocaleString("en", { maximumFractionDigits: 1 })}\u00a0MB`;
 }

@@ -1,5 +1,6 @@
 // The stage: a picture with layers over it, zoomed and moved by wheel, fingers, mouse and keys.
-// What happens on it is told by events with places in pixels of the picture: "over", "leave", "press", "drag", "release", "key".
+// What happens on it is told by events, with places in pixels of the picture: "over", "leave", "press", "drag", "release",
+// "split" and "key".
 
 const MOST = 40; // screen pixels a pixel of the picture
 const TAP = 5; // screen pixels within which a press is no drag
@@ -211,7 +212,8 @@ export class Stage extends EventTarget {
     if (!this.fingers.delete(event.pointerId)) return;
     const isTap = Math.hypot(at[0] - this.start[0], at[1] - this.start[1]) < TAP;
     if (this.held === "tool") this.tell(event.type === "pointerup" ? "release" : "leave", { at: this.toPicture(...at), isTap });
-    if (this.held === "move" && isTap && event.type === "pointerup") this.tell("over", { picture: this.toPicture(...at), screen: at });
+    const isShown = this.held === "move" && isTap && event.type === "pointerup"; // fingers do not hover
+    if (isShown) this.tell("over", { picture: this.toPicture(...at), screen: at });
     if (!this.fingers.size) this.held = null;
     this.place.classList.remove("grabbed");
   }
