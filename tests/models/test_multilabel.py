@@ -141,7 +141,7 @@ def test_a_pixel_is_of_every_class_more_probable_than_not_or_than_the_threshold(
     from pixelwise.decode.frame import Frame
 
     one = head()
-    (found,) = one.decode(one.reduce(PixelRaw(logits), (1, 2)), [Frame((1, 2))], LABELS, Request())
+    (found,) = one.decoder(one.reduce(PixelRaw(logits), (1, 2)), [Frame((1, 2))], LABELS, Request())
     assert found.kind == "multilabel"
     assert {name: found.masks.mask(row).tolist() for row, name in enumerate(found.names)} == {
         "water": [[True, False]],
@@ -150,7 +150,7 @@ def test_a_pixel_is_of_every_class_more_probable_than_not_or_than_the_threshold(
     assert found.scores is not None
     assert found.scores.round(4).tolist() == [0.9, 0.6]
     reduced = one.reduce(PixelRaw(logits), (1, 2), probabilities=True)
-    (lower,) = one.decode(reduced, [Frame((1, 2))], LABELS, Request(threshold=0.35))
+    (lower,) = one.decoder(reduced, [Frame((1, 2))], LABELS, Request(threshold=0.35))
     assert lower.masks.mask(0).tolist() == [[True, True]]
     assert lower.scores is not None
     assert lower.scores.round(4).tolist() == [0.65, 0.6]

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import torch
 
-from pixelwise.core.errors import CheckpointError, OptionError
+from pixelwise.core.errors import CheckpointError
 from pixelwise.export.artefact import Opened
-from pixelwise.export.sessions.torch_export import TorchSession
+from pixelwise.export.sessions.torch_export import TorchSession, check_as_made
 from pixelwise.export.sheet import KEY, Sheet
 from pixelwise.models.heads import box_apart
 
@@ -17,18 +17,16 @@ def open_file(path: Path, device: str = "auto", precision: str = "auto") -> Open
 
     Raises:
         CheckpointError: the file is no TorchScript, or damaged.
-        OptionError: another precision than its own is wanted.
+        OptionError: another device or precision than its own is wanted.
     """
-    if precision not in ("auto", "fp32"):
-        raise OptionError(f"{path}: runs in fp32, as it was exported")
-    place = "cpu" if device == "auto" else device
+    check_as_made(path, device, precision)
     box_apart.register()  # what networks with boxes call
     extra = {KEY: ""}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # that torch.export follows it
-            recorded = torch.jit.load(str(path), map_location=place, _extra_files=extra)
+            recorded = torch.jit.load(str(path), map_location="cpu", _extra_files=extra)
     except (RuntimeError, ValueError) as error:
         raise CheckpointError(f"{path}: expected TorchScript, but: {str(error).strip().splitlines()[0][:300]}") from None
     text = extra[KEY].decode() if isinstance(extra[KEY], bytes) else extra[KEY]
-    return Opened(TorchSession(recorded, place), Sheet.from_text(text, str(path)) if text else None)
+    return Opened(TorchSession(recorded), Sheet.from_text(text, str(path)) if text else None)
