@@ -62,6 +62,8 @@ def same(one: Segmentation, other: Segmentation) -> float:
     assert one.size == other.size
     if one.kind == "semantic":
         return float((one.class_map() == other.class_map()).mean())
+    if one.kind == "multilabel":
+        return float((members(one) == members(other)).mean(axis=(1, 2)).min())
     assert sorted(one.class_ids) == sorted(other.class_ids)
     left, worst = list(range(len(other.class_ids))), 1.0
     for row, class_id in enumerate(one.class_ids):  # segments of nearly one score may change places
@@ -70,6 +72,14 @@ def same(one: Segmentation, other: Segmentation) -> float:
         left.remove(best)
         worst = min(worst, share)
     return worst
+
+
+def members(of: Segmentation) -> np.ndarray:
+    """Give (L, H, W): which pixels are of each class; of some none is."""
+    found = np.zeros((len(of.labels), *of.size), bool)
+    for row, class_id in enumerate(of.class_ids):
+        found[class_id] = of.masks.mask(row)
+    return found
 
 
 @pytest.fixture(scope="module", params=HERE)

@@ -60,9 +60,10 @@ def test_machines_beside_the_server_are_not_asked(host: str) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-     None, 3, "", "file:///etc/passwd", "ftp://a/b", "http://", "http://a:22/", "http://u:p@a/", "http://a/ b", "http://a/\r\nX: y",
-     "http://[", "http://a:x/", "http://ä/", "http://a/" + "b" * 5000],
-)  # fmt: skip
+        *(None, 3, "", "file:///etc/passwd", "ftp://a/b", "http://", "http://a:22/", "http://u:p@a/", "http://a/ b"),
+        *("http://a/\r\nX: y", "http://[", "http://a:x/", "http://ä/", "http://a/" + "b" * 5000),
+    ],
+)
 def test_what_is_no_plain_address_is_refused(url: object) -> None:
     assert refusal(url) == (422, "bad_url")
 
