@@ -4,7 +4,8 @@ A U-Net on 512 x 512 photographs sent as JPEG, answered as PNG of ids, to 16 cli
 
 - ours: ``pixelwise serve`` of ``pixelwise export --to openvino --precision bf16``, as it comes: queue, limits, telemetry;
 - bare: that file in OpenVINO alone, on decoded images, at the best setting of streams and threads of those tried;
-- plain: FastAPI with cv2, NumPy and the same network; litserve: the same steps in LitServe, the best of two settings.
+- plain: FastAPI with cv2, NumPy and the same network, in a coroutine as in tutorials; threaded: the same in FastAPI's threads;
+- litserve: the same steps in LitServe as it comes, one image at a time; tuned: the better of batches and several workers.
 
 All are measured in turns, so that a machine that slows down does so for all. Then ours gets four times the load it can bear,
 in an open loop: every request has to be answered, by 200 or 429, those accepted in bounded time, and memory stays flat.
@@ -143,8 +144,11 @@ def measure(subjects: Sequence[Subject], graph: Path, folder: Path, given: argpa
         print(f"turn {turn + 1}  {'bare':<22} {rate:7.2f} images/s  {setting[0]} streams, {setting[1]} threads")
         for subject in subjects:
             with running(subject) as (port, server):
+                ask(port, folder, subject.path, "--clients", given.clients, "--seconds", 2)  # to warm up
                 seen = ask(port, folder, subject.path, "--clients", given.clients, "--seconds", given.seconds)
                 held = memory_of(server.pid)
+            if not seen["statuses"].get("200"):
+                raise SystemExit(f"{subject.name} answered nothing; run it again")
             if set(seen["statuses"]) != {"200"}:
                 print(f"  {subject.name}: answers {seen['statuses']}")
             rates[subject.name].append(seen["rate"])
@@ -175,19 +179,21 @@ def overload(subject: Subject, folder: Path, rate: float, seconds: float) -> Non
 def subjects_of(given: argparse.Namespace, folder: Path, graph: Path) -> list[Subject]:
     """Give the servers to measure; one that is not installed is left out, and that is said."""
     serve = [sys.executable, "-m", "pixelwise", "serve", str(graph), "--port", "PORT"]
-    peer = [str(HERE / "serve_peers.py")]
+    peer, textbook = [str(HERE / "serve_peers.py")], str(folder / "textbook.xml")
     found = [
         Subject("ours", serve, "/v1/predict", "/readyz"),
-        Subject("plain", [sys.executable, *peer, "plain", str(folder / "textbook.xml"), "PORT"], "/predict", "/openapi.json"),
+        Subject("plain", [sys.executable, *peer, "plain", textbook, "PORT"], "/predict", "/openapi.json"),
+        Subject("threaded", [sys.executable, *peer, "plain", textbook, "PORT", "--threaded"], "/predict", "/openapi.json"),
     ]
     if given.litserve is None:
         print("litserve is left out: --litserve names the Python of an environment that has it")
     else:
-        for batch, workers in ((8, 1), (1, len(os.sched_getaffinity(0)))):
+        cores = len(os.sched_getaffinity(0))
+        for name, batch, workers in (("litserve", 1, 1), ("tuned, batch 8", 8, 1), (f"tuned, {cores} workers", 1, cores)):
             setting = ["--batch", str(batch), "--workers", str(workers)]
-            command = [given.litserve, str(HERE / "serve_litserve.py"), str(folder / "textbook.xml"), "PORT", *setting]
-            found.append(Subject(f"litserve batch {batch}", command, "/predict", "/health"))
-    return [one for one in found if given.only is None or one.name.split()[0] in given.only.split(",")]
+            command = [given.litserve, str(HERE / "serve_litserve.py"), textbook, "PORT", *setting]
+            found.append(Subject(name, command, "/predict", "/health"))
+    return [one for one in found if given.only is None or one.name.split(",")[0] in given.only.split(",")]
 
 
 def main() -> None:
@@ -199,7 +205,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--litserve", help="Python of an environment with LitServe")
-    parser.add_argument("--only", help="of ours, plain, litserve; with commas")
+    parser.add_argument("--only", help="of ours, plain, threaded, litserve, tuned; with commas")
     parser.add_argument("--work", type=Path, help="folder that keeps graphs between runs")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -225,10 +231,9 @@ def tell(rates: Found, spreads: Found) -> None:
     ours = median(rates["ours"])
     print(f"RATIO serve ours p99/p50 {median(spreads['ours']):.2f}")
     print(f"RATIO serve ours/bare {ours / median(rates['bare']):.2f}")
-    if "plain" in rates:
-        print(f"RATIO serve ours/plain {ours / median(rates['plain']):.2f}")
-    if peers := [median(found) for name, found in rates.items() if name.startswith("litserve")]:
-        print(f"RATIO serve ours/litserve {ours / max(peers):.2f}")
+    for peer in ("plain", "threaded", "litserve", "tuned"):
+        if found := [median(each) for name, each in rates.items() if name.split(",")[0] == peer]:
+            print(f"RATIO serve ours/{peer} {ours / max(found):.2f}")
 
 
 if __name__ == "__main__":

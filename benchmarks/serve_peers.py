@@ -3,7 +3,8 @@
 - ``graphs RUN FOLDER``: writes the network as ``pixelwise export`` does it (bytes in, ids out) and as a textbook does it
   (normalised floats in, logits out), both for OpenVINO.
 - ``bare GRAPH IMAGES``: the runtime alone on decoded images, with one setting of streams and threads; nothing is served.
-- ``plain GRAPH PORT``: FastAPI with what most examples do: decode, normalise in NumPy, run, argmax in NumPy, answer a PNG.
+- ``plain GRAPH PORT``: FastAPI with what most examples do: decode, normalise in NumPy, run, argmax in NumPy, answer a PNG; in a
+  coroutine, as tutorials have it (``async def``), or with ``--threaded`` in a handler that FastAPI gives to its threads.
 """
 
 import argparse
@@ -91,18 +92,24 @@ class Textbook:
         return cv2.imencode(".png", classes)[1].tobytes()
 
 
-def plain(graph: Path, port: int) -> None:
-    """Serve with FastAPI: a handler that is no coroutine, so it runs in FastAPI's threads."""
+def plain(graph: Path, port: int, threaded: bool) -> None:
+    """Serve with FastAPI."""
     import uvicorn
-    from fastapi import Body, FastAPI, Response
+    from fastapi import Body, FastAPI, Request, Response
 
     app, textbook = FastAPI(), Textbook(graph)
 
-    @app.post("/predict")
-    def predict(content: bytes = Body(media_type="image/jpeg")) -> Response:
+    def answer(content: bytes) -> Response:
         classes = textbook.run(textbook.decode(content)[None])[0]
         return Response(textbook.encode(classes), media_type="image/png")
 
+    async def in_coroutine(request: Request) -> Response:
+        return answer(await request.body())
+
+    def in_thread(content: bytes = Body(media_type="image/jpeg")) -> Response:
+        return answer(content)
+
+    app.post("/predict")(in_thread if threaded else in_coroutine)
     uvicorn.run(app, port=port, log_level="warning")
 
 
@@ -113,6 +120,7 @@ def main() -> None:
     parser.add_argument("target")
     for name, default in (("size", 512), ("streams", 1), ("threads", 1)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--threaded", action="store_true")
     parser.add_argument("--seconds", type=float, default=5.0)
     given = parser.parse_args()
     if given.what == "graphs":
@@ -120,7 +128,7 @@ def main() -> None:
     elif given.what == "bare":
         bare(given.source, Path(given.target), given.streams, given.threads, given.seconds)
     else:
-        plain(given.source, int(given.target))
+        plain(given.source, int(given.target), given.threaded)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,14 @@
 """PyTorch's own exported program (``.pt2``): a graph of core operators that torch runs without the network's code."""
 
-import warnings
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from pixelwise.core.errors import ExportError
 from pixelwise.core.files import make_folder, replacing
 from pixelwise.export.graph import Graph
 from pixelwise.export.made import versions
+from pixelwise.export.program import program, silence
 from pixelwise.export.sheet import KEY, Sheet
 
 SUFFIX = ".pt2"
@@ -23,19 +22,10 @@ def export(graph: Graph, sheet: Sheet, path: Path, opset: int | None = None) -> 
         ExportError: torch cannot turn the network into a graph of these dimensions.
     """
     sheet = replace(sheet, made={**sheet.made, **versions(torch=torch)})
-    try:
-        with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of torch's own internals
-            program = torch.export.export(
-                graph.eval(), (graph.example(sheet.input),), dynamic_shapes=graph.dynamic(sheet.input), strict=False
-            )
-    except (RuntimeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0][:300]
-        raise ExportError(f"the network '{sheet.card.name}' cannot be written as a torch program: {reason}") from error
+    recorded = program(graph, sheet)
     make_folder(path.parent)
-    with replacing(path) as unfinished, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about weights that share storage, which are all written
+    with replacing(path) as unfinished, silence():  # it warns of weights that share storage, and writes them all
         named = unfinished.with_suffix(SUFFIX)  # torch wants the ending
-        torch.export.save(program, named, extra_files={KEY: sheet.to_text()})
+        torch.export.save(recorded, named, extra_files={KEY: sheet.to_text()})
         named.replace(unfinished)
     return sheet
