@@ -1,5 +1,7 @@
 """Mixed samples in the loader: by the key alone, whoever prepares them; and the loss of an image with two truths."""
 
+import os
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -87,3 +89,14 @@ def test_losses_and_kinds_that_cannot_take_two_truths_are_refused_before_trainin
         crops(data, loss="lovasz")
     with pytest.raises(OptionError, match="panoptic truth has one segment a pixel"):
         crops(Dataset(data.samples, data.labels, "panoptic"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")
+def test_no_thread_is_on_its_way_out_when_batches_end() -> None:
+    data, order = scenes(3, (48, 48), seed=0), Order(3, 2, seed=0)
+    before, prepared = set(os.listdir("/proc/self/task")), batches(crops(data), order, 0, 50)
+    next(prepared)
+    during = set(os.listdir("/proc/self/task")) - before
+    prepared.close()
+    assert during
+    assert not during & set(os.listdir("/proc/self/task")), "a fork now would copy the lock that a leaving thread holds"

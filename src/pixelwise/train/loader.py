@@ -2,10 +2,12 @@
 
 import queue
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -234,4 +236,17 @@ def _threaded(crops: Crops, order: Order, first: int, last: int, ahead: int = 3)
         stopped.set()
         while not ready.empty():
             ready.get_nowait()
-        thread.join(timeout=5)
+        _ended(thread)
+
+
+def _ended(thread: threading.Thread, patience: float = 5.0) -> None:
+    """Wait until the system has ended a thread, which is after Python calls it ended.
+
+    On its way out a thread gives back what OpenCV holds for it, under a lock. A fork at that moment copies the lock as taken,
+    and the copy waits for it forever.
+    """
+    end = time.monotonic() + patience
+    thread.join(timeout=patience)
+    place = Path(f"/proc/self/task/{thread.native_id}")
+    while place.exists() and time.monotonic() < end:
+        time.sleep(0.001)
