@@ -84,7 +84,9 @@ def members(of: Segmentation) -> np.ndarray:
     return found
 
 
-@pytest.fixture(scope="module", params=HERE)
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=pytest.mark.slow) if name == "openvino" else name for name in HERE]
+)
 def small(request, tmp_path_factory):
     """A network of a few parameters, and its file of one kind, of any size where the kind allows it."""
     model, given = network(), ANY_SIZE if request.param != "torchscript" else Input(size=(64, 96), batch=1)

@@ -129,6 +129,7 @@ def test_planted_faults_are_all_found(shared_data: Path, tmp_path: Path, seed: i
     assert told - expected == set()
 
 
+@pytest.mark.slow
 @pytest.mark.shared_data
 def test_nothing_is_found_in_the_original(shared_data: Path) -> None:
     audit = check(shared_data / "camvid", void="11")

@@ -368,6 +368,7 @@ def test_fractions_are_read_or_refused(text: str, expected: dict[str, float] | N
         read_fractions(text)
 
 
+@pytest.mark.slow
 @pytest.mark.shared_data
 def test_camvids_splits_have_their_share_of_rare_classes(shared_data: Path) -> None:
     made = make_split(read(shared_data / "camvid", void="11"), look=False)

@@ -196,6 +196,7 @@ def test_coco_tiny_is_counted_as_its_own_files_say(shared_data: Path) -> None:
     assert (person.objects, person.crowds, person.images) == (349, 10, 89)
 
 
+@pytest.mark.slow
 @pytest.mark.shared_data
 def test_camvids_void_is_counted_apart(shared_data: Path) -> None:
     stats = describe(read(shared_data / "camvid", void="11"), coloured=2)

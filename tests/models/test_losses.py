@@ -41,7 +41,7 @@ def certain(predicted: list[int], truth: list[int], classes: int = 2) -> Pixels:
     return Pixels(logits, torch.tensor([[truth]]), VOID)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow) if name == "lovasz" else name for name in NAMES])
 def test_the_gradient_is_that_of_finite_differences(name: str) -> None:
     pixels = drawn(size=(3, 4), void=False)
     pixels.classes[0, 0, :2] = VOID
@@ -202,6 +202,7 @@ def sorted_lovasz(pixels: Pixels) -> Tensor:
     return torch.stack(losses).mean()
 
 
+@pytest.mark.slow
 def test_lovasz_without_shared_bins_equals_the_sorted_one() -> None:
     pixels = drawn()
     logits = pixels.logits.clone().requires_grad_()
