@@ -43,6 +43,7 @@ def test_a_damaged_sheet_names_the_file_and_the_part(change, said):
     with pytest.raises(CheckpointError, match=r"^a\.onnx: ") as caught:
         Sheet.from_text(json.dumps(data), "a.onnx")
     assert said in str(caught.value)
+    assert str(caught.value).count("expected the description") <= 1
 
 
 def test_what_is_no_json_is_told():

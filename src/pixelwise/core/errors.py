@@ -117,6 +117,17 @@ class MissingExtra(PixelwiseError, ImportError):
         return type(self), self.wanted
 
 
+def first_line(error: BaseException) -> str:
+    """Give what an error says first, in at most 300 letters: libraries add pages.
+
+    >>> first_line(ValueError("no such size" + chr(10) + "see the manual"))
+    'no such size'
+    >>> first_line(KeyError())
+    'KeyError'
+    """
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Name the known words nearest to ``name``, as the tail of an error message.
 

@@ -30,7 +30,7 @@ RGB = ("red", "green", "blue")
 GREY = ("grey",)
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".ppm", ".pgm", ".jp2"})
 DEFAULT_MAX_PIXELS = 178_956_970  # a quarter GiB of 24-bit pixels, twice: where Pillow too begins to refuse
-_SCALES = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
+FULL_SCALES = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
 
 
 def max_pixels() -> int:
@@ -57,7 +57,7 @@ class Image:
     def __post_init__(self) -> None:
         if self.pixels.ndim != 3 or self.pixels.shape[2] != len(self.bands):
             raise DataError(f"expected pixels (H, W, {len(self.bands)}) for bands {self.bands}, got {self.pixels.shape}")
-        if self.pixels.dtype.name not in _SCALES:
+        if self.pixels.dtype.name not in FULL_SCALES:
             raise DataError(f"expected uint8, uint16 or float32 pixels, got {self.pixels.dtype}")
 
     @property
@@ -99,7 +99,7 @@ class Image:
         """Give the pixels as float32 in [0, 1]: integers are divided by the highest value of their type."""
         if self.pixels.dtype == np.float32:
             return self.pixels
-        return self.pixels.astype(np.float32) / np.float32(_SCALES[self.pixels.dtype.name])
+        return self.pixels.astype(np.float32) / np.float32(FULL_SCALES[self.pixels.dtype.name])
 
     def bytes(self) -> ByteArray:
         """Give the pixels as uint8, for drawing and for methods that count grey levels; 16 bits are scaled down."""

@@ -11,15 +11,13 @@ import numpy as np
 from pixelwise.core.arrays import AnyArray
 from pixelwise.core.card import Card
 from pixelwise.core.errors import CheckpointError, DataError, OptionError, TooLarge
-from pixelwise.core.image import Image
+from pixelwise.core.image import FULL_SCALES, Image
 from pixelwise.core.predictor import PLAIN, Request
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.core.streaming import Streaming
 from pixelwise.decode.batch import Batch, batches, fitting
 from pixelwise.decode.frame import Frame
 from pixelwise.export.sheet import Sheet
-
-_TOPS = {"uint8": 255.0, "uint16": 65535.0}
 
 
 class Session(Protocol):
@@ -122,7 +120,7 @@ class Artefact(Streaming):
                     f"more"
                 )
             return pixels
-        values = pixels.astype(np.float32) / np.float32(_TOPS.get(pixels.dtype.name, 1.0))
+        values = pixels.astype(np.float32) / np.float32(FULL_SCALES[pixels.dtype.name])
         if taken.mean:
             values = (values - np.array(taken.mean, np.float32)) / np.array(taken.deviation, np.float32)
         return values

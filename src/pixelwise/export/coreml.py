@@ -5,13 +5,8 @@ the outputs, and that the normalisation's numbers stand in the program; the proo
 same graph, and the sheet and the proof say so.
 """
 
-import contextlib
-import io
-import logging
 import sys
 import tempfile
-import warnings
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,12 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pixelwise.core.errors import ExportError, MissingExtra
+from pixelwise.core.errors import ExportError, MissingExtra, first_line
 from pixelwise.core.files import make_folder
 from pixelwise.core.image import RGB
 from pixelwise.export.graph import Graph
 from pixelwise.export.made import versions
-from pixelwise.export.one_size import first_line, program_of, with_one_size
+from pixelwise.export.one_size import with_one_size
+from pixelwise.export.program import program, silence
 from pixelwise.export.savedmodel import replace_folder
 from pixelwise.export.sheet import KEY, Sheet
 
@@ -58,7 +54,7 @@ def export(graph: Graph, sheet: Sheet, path: Path) -> Sheet:
             f"Core ML takes images of red, green and blue here; this model's bands are {', '.join(sheet.card.bands)}"
         )
     sheet = with_one_size(replace(sheet, input=replace(sheet.input, batch=1, values="uint8")))
-    with _quiet():
+    with silence():
         tools = coreml_module("exporting to Core ML")
         made = {**sheet.made, **versions(torch=torch, coremltools=tools)}
         sheet = replace(sheet, made=made if runs_here() else {**made, "proof": UNSEEN})
@@ -66,7 +62,7 @@ def export(graph: Graph, sheet: Sheet, path: Path) -> Sheet:
     model.user_defined_metadata[KEY] = sheet.to_text()
     model.short_description = f"{sheet.card.name}: {sheet.card.kind} segmentation of {len(sheet.card.labels)} classes"
     make_folder(path.parent)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder, _quiet():
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder, silence():
         unfinished = Path(folder) / f"model{SUFFIX}"
         model.save(str(unfinished))
         check(unfinished, sheet)
@@ -85,10 +81,10 @@ def _converted(tools: Any, graph: Graph, sheet: Sheet) -> Any:
     precision = tools.precision.FLOAT16 if sheet.precision == "fp16" else tools.precision.FLOAT32
     try:
         with torch.no_grad():
-            program = program_of(_Planes(graph), example, sheet.card.name).run_decompositions({})
-        _say_strides(program)
+            recorded = program(_Planes(graph), example, sheet.card.name).run_decompositions({})
+        _say_strides(recorded)
         return tools.convert(
-            program,
+            recorded,
             inputs=[tools.ImageType(name=sheet.input.name, shape=tuple(example.shape), color_layout=tools.colorlayout.RGB)],
             outputs=[tools.TensorType(name=name) for name in sheet.outputs],
             minimum_deployment_target=tools.target.iOS16,
@@ -163,16 +159,3 @@ def coreml_module(purpose: str) -> Any:
     except ImportError:
         raise MissingExtra("coremltools", extra="coreml", purpose=purpose) from None
     return coremltools
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the library's talk about versions and passes off the screen."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)

@@ -3,11 +3,6 @@
 The sheet lies inside as a constant method: a method named ``pixelwise`` that takes nothing and gives the bytes of its JSON.
 """
 
-import contextlib
-import io
-import logging
-import warnings
-from collections.abc import Iterator
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -15,11 +10,12 @@ from typing import Any
 
 import torch
 
-from pixelwise.core.errors import ExportError, MissingExtra
+from pixelwise.core.errors import ExportError, MissingExtra, first_line
 from pixelwise.core.files import make_folder, write_bytes
 from pixelwise.export.graph import Graph
 from pixelwise.export.made import versions
-from pixelwise.export.one_size import first_line, program_of, with_one_size
+from pixelwise.export.one_size import with_one_size
+from pixelwise.export.program import program, silence
 from pixelwise.export.sheet import KEY, Sheet
 
 SUFFIX = ".pte"
@@ -34,7 +30,7 @@ def export(graph: Graph, sheet: Sheet, path: Path) -> Sheet:
         MissingExtra: executorch is not installed.
     """
     sheet = with_one_size(sheet)
-    with _quiet():
+    with silence():
         try:
             from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
             from executorch.exir import to_edge_transform_and_lower
@@ -42,11 +38,11 @@ def export(graph: Graph, sheet: Sheet, path: Path) -> Sheet:
             raise MissingExtra("executorch", extra="executorch", purpose="exporting to ExecuTorch") from None
         made = {**sheet.made, **versions(torch=torch), "executorch": version("executorch"), "backend": "XNNPACK"}
         sheet = replace(sheet, made=made)
-        program = program_of(graph, graph.example(sheet.input), sheet.card.name)
+        recorded = program(graph, graph.example(sheet.input), sheet.card.name)
         inside = torch.frombuffer(bytearray(sheet.to_text().encode()), dtype=torch.uint8)
         try:
             lowered: Any = to_edge_transform_and_lower(
-                program, partitioner=[XnnpackPartitioner()], constant_methods={KEY: inside}
+                recorded, partitioner=[XnnpackPartitioner()], constant_methods={KEY: inside}
             )
             content = lowered.to_executorch().buffer
         except Exception as error:  # its passes raise anything
@@ -54,16 +50,3 @@ def export(graph: Graph, sheet: Sheet, path: Path) -> Sheet:
     make_folder(path.parent)
     write_bytes(path, content)
     return sheet
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the libraries' talk about their own internals off the screen."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)

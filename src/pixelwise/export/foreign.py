@@ -40,10 +40,9 @@ def read_beside(path: Path) -> Sheet:
             f"{path}: holds a graph, but no description of its classes and its input, as it was not exported by pixelwise; "
             f"write one beside it: {card.name}, as docs/export.md shows"
         )
-    text = card.read_text("utf-8", "replace")
     data = read_json(card, 2**24)
     if isinstance(data, Mapping) and data.get("format") == FORMAT:
-        return Sheet.from_text(text, str(card))
+        return Sheet.from_json(data, str(card))
     try:
         return _sheet(data)
     except PixelwiseError as error:

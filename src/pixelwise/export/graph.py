@@ -11,7 +11,7 @@ from pixelwise.core.arrays import Size
 from pixelwise.core.errors import OptionError
 from pixelwise.export.constant_padding import with_constant_padding
 from pixelwise.export.sheet import Input, Sheet
-from pixelwise.models.recorded import cells
+from pixelwise.models.recorded import cells, cut, repeated
 from pixelwise.models.segmenter import Segmenter
 
 MOST = 2**16  # of images and of pixels along a side
@@ -52,7 +52,7 @@ class Graph(nn.Module):
         """Give the arrays that ``outputs`` names."""
         size, head = (image.shape[1], image.shape[2]), self.model.head
         padded = self._padded(size)
-        values = (image if padded is size else _extended(image, padded)).permute(0, 3, 1, 2).to(torch.float32)
+        values = (image if padded is size else repeated(image, padded, (1, 2))).permute(0, 3, 1, 2).to(torch.float32)
         if image.dtype == torch.uint8:
             values = values / 255
         seen = padded if head.is_dense else size  # other heads know of the padding
@@ -60,7 +60,7 @@ class Graph(nn.Module):
         reduced: Any = head.exported(raw, seen, self.probabilities)
         found = [reduced[place] for place in self._places]
         if head.is_dense and padded is not size:
-            found = [_cut(part, size) for part in found]  # least is left to cut once classes have won
+            found = [cut(part, size) for part in found]  # least is left to cut once classes have won
         return tuple(self._typed(name, part) for name, part in zip(self.outputs, found, strict=True))
 
     def _typed(self, name: str, part: Tensor) -> Tensor:
@@ -104,18 +104,3 @@ class Graph(nn.Module):
             least = self._least
             free |= {1: torch.export.Dim("rows", min=least, max=MOST), 2: torch.export.Dim("columns", min=least, max=MOST)}
         return (free,) if free else None
-
-
-def _extended(images: Tensor, size: Size) -> Tensor:
-    """Bring images (N, H, W, C) to a size no smaller by repeating the last row and the last column."""
-    for dimension, side in zip((1, 2), size, strict=True):
-        places = torch.arange(side).clamp(max=images.shape[dimension] - 1)
-        images = images.index_select(dimension, places)
-    return images
-
-
-def _cut(part: Tensor, size: Size) -> Tensor:
-    """Give the first rows and columns of a map (N, …, H, W)."""
-    for dimension, side in zip((-2, -1), size, strict=True):
-        part = part.index_select(dimension, torch.arange(side))  # a slice would want proof that the side is no shorter
-    return part

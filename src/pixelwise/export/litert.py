@@ -18,7 +18,8 @@ from pixelwise.core.files import make_folder, replacing, write_bytes
 from pixelwise.export.environment import LITERT
 from pixelwise.export.graph import Graph
 from pixelwise.export.made import versions
-from pixelwise.export.one_size import program_of, with_one_size
+from pixelwise.export.one_size import with_one_size
+from pixelwise.export.program import program
 from pixelwise.export.sessions.litert import ASSOCIATED
 from pixelwise.export.sheet import Sheet
 
@@ -34,13 +35,13 @@ def export(graph: Graph, sheet: Sheet, path: Path) -> Sheet:
     """
     sheet = with_one_size(sheet)
     example = graph.example(sheet.input)
-    program = program_of(graph, example, sheet.card.name)
+    recorded = program(graph, example, sheet.card.name)
     made = {**sheet.made, **versions(torch=torch), "converter": LITERT.releases()}
     sheet = replace(sheet, made=made)
     make_folder(path.parent)
     with tempfile.TemporaryDirectory() as name, replacing(path) as unfinished:
         folder = Path(name)
-        torch.export.save(program, folder / "program.pt2")
+        torch.export.save(recorded, folder / "program.pt2")
         np.save(folder / "example.npy", example.numpy())
         LITERT.run("litert_convert.py", [str(folder / part) for part in ("program.pt2", "example.npy", "model.tflite")])
         write_bytes(unfinished, (folder / "model.tflite").read_bytes())

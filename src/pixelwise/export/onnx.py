@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
-from pixelwise.core.errors import ExportError, MissingExtra
+from pixelwise.core.errors import ExportError, MissingExtra, first_line
 from pixelwise.core.files import write_bytes
 from pixelwise.export.graph import Graph
 from pixelwise.export.made import versions
-from pixelwise.export.program import first_line, program, silence
+from pixelwise.export.program import cause, program, silence
 from pixelwise.export.sheet import KEY, Sheet
 
 SUFFIX = ".onnx"
@@ -47,7 +47,7 @@ def _model(graph: Graph, sheet: Sheet, opset: int) -> Any:
     """Give the ONNX model of a graph."""
     from pixelwise.export.onnx_rules import translations
 
-    recorded = program(graph, sheet)
+    recorded = program(graph, graph.example(sheet.input), sheet.card.name, graph.dynamic(sheet.input))
     try:
         with torch.no_grad(), silence():
             found = torch.onnx.export(
@@ -62,5 +62,5 @@ def _model(graph: Graph, sheet: Sheet, opset: int) -> Any:
                 custom_translation_table=translations(),
             )
     except (torch.onnx.errors.OnnxExporterError, RuntimeError, ValueError) as error:
-        raise ExportError(f"the graph of '{sheet.card.name}' cannot be written as ONNX: {first_line(error)}") from error
+        raise ExportError(f"the graph of '{sheet.card.name}' cannot be written as ONNX: {first_line(cause(error))}") from error
     return found.model_proto  # type: ignore[union-attr]

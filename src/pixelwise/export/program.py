@@ -1,55 +1,54 @@
-"""A graph as torch's exported program, which the exporters start from."""
+"""A module as torch's exported program, which the exporters start from."""
 
 import contextlib
 import io
 import logging
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import torch
+from torch import Tensor, nn
 
-from pixelwise.core.errors import ExportError
-from pixelwise.export.graph import Graph
-from pixelwise.export.sheet import Sheet
-
-_TALKERS = ("onnxscript", "onnx_ir", "torch.onnx", "torch.export")
+from pixelwise.core.errors import ExportError, first_line
 
 
-def program(graph: Graph, sheet: Sheet) -> torch.export.ExportedProgram:
-    """Record a graph for inputs as its sheet has them.
+def program(graph: nn.Module, example: Tensor, name: str, dynamic: Any = None) -> torch.export.ExportedProgram:
+    """Record a graph on an example.
+
+    Args:
+        name: of the network, for messages.
+        dynamic: which dimensions of the input may vary, as ``Graph.dynamic`` gives them; None for those of the example alone.
 
     Raises:
         ExportError: torch cannot; the network asks something of sizes or values that a graph of these dimensions cannot answer.
     """
-    given = sheet.input
     try:
         with torch.no_grad(), silence():
-            return torch.export.export(graph.eval(), (graph.example(given),), dynamic_shapes=graph.dynamic(given), strict=False)
+            return torch.export.export(graph.eval(), (example,), dynamic_shapes=dynamic, strict=False)
     except (torch._dynamo.exc.TorchDynamoException, RuntimeError, ValueError) as error:
-        shape = "of any size" if given.size is None else f"of {given.size[0]} x {given.size[1]}"
+        shape = "of any size" if dynamic else f"for an input of {' x '.join(map(str, example.shape))}"
         raise ExportError(
-            f"the network '{sheet.card.name}' cannot be recorded as a graph {shape}: {first_line(error)}"
-            + ("; a fixed size may do: --size H,W" if given.size is None else "")
+            f"the network '{name}' cannot be recorded as a graph {shape}: {first_line(cause(error))}"
+            + ("; a fixed size may do: --size H,W" if dynamic else "")
         ) from error
 
 
 @contextlib.contextmanager
 def silence() -> Iterator[None]:
-    """Keep what torch and onnxscript say of their own internals from the reader, for whom nothing follows from it."""
-    before = {name: logging.getLogger(name).level for name in _TALKERS}
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        for name in _TALKERS:
-            logging.getLogger(name).setLevel(logging.ERROR)
-        try:
+    """Keep what exporters say of their own internals off the screen: for the reader nothing follows from it."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
             yield
-        finally:
-            for name, level in before.items():
-                logging.getLogger(name).setLevel(level)
+    finally:
+        logging.disable(before)
 
 
-def first_line(error: BaseException) -> str:
-    """Give what an error says first; torch wraps the cause in pages of advice."""
+def cause(error: BaseException) -> BaseException:
+    """Give the error that began it; torch wraps it in others, with pages of advice."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+    return error

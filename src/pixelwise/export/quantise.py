@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from pixelwise.core.arrays import AnyArray
-from pixelwise.core.errors import ExportError, MissingExtra, OptionError, PixelwiseError, nearest
+from pixelwise.core.errors import ExportError, MissingExtra, OptionError, PixelwiseError, first_line, nearest
 
 LAYERS = frozenset(
     {"Conv", "ConvTranspose", "Gemm", "MatMul"}
@@ -76,8 +76,8 @@ def quantised(model: Any, inputs: Sequence[AnyArray], *, keep: Sequence[str] = (
         except PixelwiseError:
             raise
         except Exception as error:  # NNCF and the runtimes below it raise anything
-            first = next(iter(str(error).strip().splitlines()), "")
-            raise ExportError(f"8 bits: NNCF cannot quantise this model: {type(error).__name__}: {first[:300]}") from error
+            said = f"{type(error).__name__}: {first_line(error)}"
+            raise ExportError(f"8 bits: NNCF cannot quantise this model: {said}") from error
 
 
 def _controlled(nncf: Any, model: Any, data: Any, options: dict[str, Any], control: Control) -> Any:

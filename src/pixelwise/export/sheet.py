@@ -88,6 +88,14 @@ class Sheet:
         """
         try:
             data = json.loads(text)
+        except ValueError as error:
+            raise CheckpointError(f"{where}: expected the description of an exported model, but {error}") from None
+        return cls.from_json(data, where)
+
+    @classmethod
+    def from_json(cls, data: Any, where: str) -> "Sheet":
+        """Read the values that ``to_text`` writes as JSON; as ``from_text``."""
+        try:
             if data.get("format") != FORMAT:
                 raise ValueError(f"its format is {data.get('format')!r} and not {FORMAT!r}")
             return cls(

@@ -22,7 +22,7 @@ def export(graph: Graph, sheet: Sheet, path: Path, opset: int | None = None) -> 
         ExportError: torch cannot turn the network into a graph of these dimensions.
     """
     sheet = replace(sheet, made={**sheet.made, **versions(torch=torch)})
-    recorded = program(graph, sheet)
+    recorded = program(graph, graph.example(sheet.input), sheet.card.name, graph.dynamic(sheet.input))
     make_folder(path.parent)
     with replacing(path) as unfinished, silence():  # it warns of weights that share storage, and writes them all
         named = unfinished.with_suffix(SUFFIX)  # torch wants the ending

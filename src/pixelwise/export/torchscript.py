@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from pixelwise.core.errors import ExportError
+from pixelwise.core.errors import ExportError, first_line
 from pixelwise.core.files import make_folder, replacing
 from pixelwise.export.graph import Graph
 from pixelwise.export.made import versions
@@ -34,8 +34,7 @@ def export(graph: Graph, sheet: Sheet, path: Path, opset: int | None = None) -> 
             warnings.simplefilter("ignore")  # about Python numbers, which are meant
             recorded = torch.jit.trace(graph.eval(), (example,), strict=False)
     except (RuntimeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0][:300]
-        raise ExportError(f"the network '{sheet.card.name}' cannot be recorded as TorchScript: {reason}") from error
+        raise ExportError(f"the network '{sheet.card.name}' cannot be recorded as TorchScript: {first_line(error)}") from error
     make_folder(path.parent)
     with replacing(path) as unfinished, warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # that torch.export follows it, which the docstring says

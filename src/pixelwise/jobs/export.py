@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pixelwise.core.arrays import Size
-from pixelwise.core.errors import ExportError, OptionError, PixelwiseError, UnknownName, nearest
+from pixelwise.core.errors import ExportError, OptionError, PixelwiseError, UnknownName, first_line, nearest
 from pixelwise.core.files import make_folder
 from pixelwise.core.predictor import Predictor
 from pixelwise.core.sample import Dataset
@@ -119,8 +119,8 @@ def export_each(
         except PixelwiseError as error:
             found.append(Exported(target, problem=str(error)))
         except Exception as error:  # exporters and runtimes raise anything
-            first = next(iter(str(error).strip().splitlines()), "")[:300]
-            found.append(Exported(target, problem=f"the exporter or the runtime failed: {type(error).__name__}: {first}"))
+            said = f"{type(error).__name__}: {first_line(error)}"
+            found.append(Exported(target, problem=f"the exporter or the runtime failed: {said}"))
     return found
 
 

@@ -7,7 +7,7 @@ from multiprocessing.connection import Connection
 from typing import Protocol
 
 from pixelwise.core.arrays import Size
-from pixelwise.core.errors import OutOfTime, PixelwiseError
+from pixelwise.core.errors import OutOfTime, PixelwiseError, first_line
 
 _PATIENCE = 600.0  # seconds for one answer: a runtime may compile a network for minutes
 
@@ -140,5 +140,4 @@ def drawn(batch: int, size: Size, bands: tuple[str, ...]) -> list:  # type: igno
 
 
 def _told(error: Exception) -> str:
-    first = next(iter(str(error).strip().splitlines()), "")[:300]
-    return str(error) if isinstance(error, PixelwiseError) else f"{type(error).__name__}: {first}"
+    return str(error) if isinstance(error, PixelwiseError) else f"{type(error).__name__}: {first_line(error)}"

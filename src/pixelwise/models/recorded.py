@@ -54,22 +54,26 @@ def cells(side: int, stride: int, least: int = 1) -> int:
     return found  # type: ignore[return-value]  # a symbol, which counts as a number
 
 
-def repeated(values: Tensor, size: Size) -> Tensor:
-    """Bring values (N, C, h, w) to (N, C, H, W), no smaller, by repeating the last row and the last column.
+def repeated(values: Tensor, size: Size, dimensions: tuple[int, int] = (-2, -1)) -> Tensor:
+    """Bring values (…, h, w) to (…, H, W), no smaller, by repeating the last row and the last column.
+
+    Args:
+        dimensions: of the rows and the columns: (1, 2) for images (N, h, w, C).
 
     >>> repeated(torch.tensor([[[[1.0, 2.0]]]]), (2, 3)).tolist()
     [[[[1.0, 2.0, 2.0], [1.0, 2.0, 2.0]]]]
     """
-    given = (values.shape[-2], values.shape[-1])
-    rows, columns = (torch.arange(side, device=values.device).clamp(max=own - 1) for side, own in zip(size, given, strict=True))
-    return values.index_select(2, rows).index_select(3, columns)
+    for dimension, side in zip(dimensions, size, strict=True):
+        places = torch.arange(side, device=values.device).clamp(max=values.shape[dimension] - 1)
+        values = values.index_select(dimension, places)
+    return values
 
 
 def cut(values: Tensor, size: Size) -> Tensor:
-    """Give the first rows and columns of values (N, C, H, W): (N, C, h, w).
+    """Give the first rows and columns of values (…, H, W): (…, h, w); a slice would want proof that there are as many.
 
     >>> cut(torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]]), (1, 2)).tolist()
     [[[[1.0, 2.0]]]]
     """
     rows, columns = (torch.arange(side, device=values.device) for side in size)
-    return values.index_select(2, rows).index_select(3, columns)
+    return values.index_select(-2, rows).index_select(-1, columns)

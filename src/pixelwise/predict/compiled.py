@@ -7,7 +7,7 @@ the plain network in bfloat16, and no faster in 32 bits, so there it is done onl
 from collections.abc import Callable, Sequence
 
 from pixelwise.core.card import Card
-from pixelwise.core.errors import OptionError, PixelwiseError, nearest
+from pixelwise.core.errors import OptionError, PixelwiseError, first_line, nearest
 from pixelwise.core.image import Image
 from pixelwise.core.predictor import PLAIN, Predictor, Request
 from pixelwise.core.segmentation import Segmentation
@@ -106,9 +106,4 @@ class Compiled(Streaming):
         self._is_compiled = False
         for network in self._networks:
             network.model.network._compiled_call_impl = None  # what Module.compile sets; torch has no call that takes it back
-        self._say(f"the network could not be compiled and runs on as it is ({_first_line(error)})")
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:200] if lines else type(error).__name__
+        self._say(f"the network could not be compiled and runs on as it is ({first_line(error)})")

@@ -10,7 +10,7 @@ import torch
 from pixelwise.core.arrays import AnyArray
 from pixelwise.core.card import Card
 from pixelwise.core.errors import TooLarge
-from pixelwise.core.image import Image
+from pixelwise.core.image import FULL_SCALES, Image
 from pixelwise.core.predictor import PLAIN, Request
 from pixelwise.core.resources import cpu_has_bf16
 from pixelwise.core.segmentation import Segmentation
@@ -70,8 +70,7 @@ class Network(Streaming):
 
     @torch.inference_mode()
     def _batch(self, pixels: AnyArray, frames: Sequence[Frame], request: Request) -> list[Segmentation]:
-        top = {"uint8": 255.0, "uint16": 65535.0}.get(pixels.dtype.name, 1.0)
-        stacked = self._sent(pixels).to(torch.float32).div_(top).permute(0, 3, 1, 2)
+        stacked = self._sent(pixels).to(torch.float32).div_(FULL_SCALES[pixels.dtype.name]).permute(0, 3, 1, 2)
         try:
             with self._precision():
                 return self.model.predict(stacked, frames, request)

@@ -9,10 +9,11 @@ from typing import Any, Protocol, runtime_checkable
 from pixelwise.core.errors import OptionError, nearest
 from pixelwise.core.predictor import Predictor
 from pixelwise.core.streaming import refuse_following
+from pixelwise.export.sessions import SESSIONS
 from pixelwise.methods.predictor import Method
 from pixelwise.serve.refusal import Refusal
 
-_SUFFIXES = (".toml", ".safetensors", ".onnx", ".xml", ".pte", ".tflite", ".pt2", ".pt")
+_SUFFIXES = (".toml", ".safetensors", *SESSIONS.rows)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")  # it stands in addresses and in labels of measurements
 
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from pixelwise.core.arrays import Size
-from pixelwise.core.errors import OptionError, TrainingError
+from pixelwise.core.errors import OptionError, TrainingError, first_line
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.masks import DisjointMasks
 from pixelwise.core.resources import resident_memory
@@ -30,7 +30,7 @@ from pixelwise.models.heads.base import Targets
 from pixelwise.models.heads.query import TooFewQueries
 from pixelwise.models.recompute import frozen_norms
 from pixelwise.models.segmenter import Segmenter
-from pixelwise.train.failures import SINGLE_VALUE, first_line, is_out_of_memory, is_single_value
+from pixelwise.train.failures import SINGLE_VALUE, is_out_of_memory, is_single_value
 from pixelwise.train.loader import Crops, collate
 from pixelwise.train.machine import Machine
 

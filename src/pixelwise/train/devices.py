@@ -28,8 +28,7 @@ from lightning.fabric.plugins.environments import ClusterEnvironment, MPIEnviron
 from lightning.fabric.strategies import DDPStrategy
 from torch import Tensor
 
-from pixelwise.core.errors import OptionError, TrainingError
-from pixelwise.train.failures import first_line
+from pixelwise.core.errors import OptionError, TrainingError, first_line
 from pixelwise.train.loader import Order
 from pixelwise.train.machine import this_machine
 from pixelwise.train.options import TrainOptions

@@ -36,11 +36,6 @@ def is_single_value(error: BaseException) -> bool:
     return isinstance(error, ValueError) and "more than 1 value per channel" in str(error)
 
 
-def first_line(error: BaseException) -> str:
-    """Give the first line of what an error says; torch adds pages."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
 def _says(error: BaseException, words: tuple[str, ...]) -> bool:
     text = str(error).lower()
     return any(word in text for word in words)

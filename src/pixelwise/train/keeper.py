@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 
-from pixelwise.core.errors import StorageError, TrainingError
+from pixelwise.core.errors import StorageError, TrainingError, first_line
 from pixelwise.core.files import write_json
 from pixelwise.models import checkpoint
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.weights import write_tensors
-from pixelwise.train.failures import first_line, is_lost_process
+from pixelwise.train.failures import is_lost_process
 from pixelwise.train.reporter import Reporter
 from pixelwise.train.run import RunFolder
 from pixelwise.train.state import Progress, load_state, save_state

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 
 from pixelwise.augment import AugmentOptions, mix
 from pixelwise.core.arrays import AnyArray, FloatArray, IntArray, Size
-from pixelwise.core.image import Image
+from pixelwise.core.image import FULL_SCALES, Image
 from pixelwise.core.sample import Dataset
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.models.heads.base import Head, Targets
@@ -160,8 +160,7 @@ def stacked(images: Sequence[AnyArray]) -> AnyArray:
     """Stack pixels (H, W, C) of one size: in their own type, or as float32 in [0, 1] where their types differ."""
     if len({pixels.dtype for pixels in images}) == 1:
         return np.stack(images)
-    full = {"uint8": np.float32(255), "uint16": np.float32(65535)}
-    return np.stack([pixels.astype(np.float32) / full.get(pixels.dtype.name, np.float32(1)) for pixels in images])
+    return np.stack([pixels.astype(np.float32) / np.float32(FULL_SCALES[pixels.dtype.name]) for pixels in images])
 
 
 def collate(items: Sequence[tuple[AnyArray, dict[str, AnyArray], str]], ragged: frozenset[str] = frozenset()) -> Batch:

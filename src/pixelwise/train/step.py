@@ -18,12 +18,12 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
-from pixelwise.core.errors import OptionError, TrainingError
+from pixelwise.core.errors import OptionError, TrainingError, first_line
 from pixelwise.models.losses.whole import gathering
 from pixelwise.models.recompute import still_statistics
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.train.devices import level, summed
-from pixelwise.train.failures import SINGLE_VALUE, first_line, is_out_of_memory, is_single_value
+from pixelwise.train.failures import SINGLE_VALUE, is_out_of_memory, is_single_value
 from pixelwise.train.loader import Batch
 from pixelwise.train.optimise import Average, clip, set_rate
 from pixelwise.train.options import TrainOptions

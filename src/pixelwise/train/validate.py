@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from lightning.fabric import Fabric
 
-from pixelwise.core.errors import TrainingError
+from pixelwise.core.errors import TrainingError, first_line
 from pixelwise.core.predictor import PLAIN
 from pixelwise.core.sample import Dataset, Sample
 from pixelwise.core.segmentation import Segmentation
@@ -16,7 +16,7 @@ from pixelwise.metrics import METRICS
 from pixelwise.metrics.context import Context
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.train.devices import gathered
-from pixelwise.train.failures import first_line, is_out_of_memory
+from pixelwise.train.failures import is_out_of_memory
 from pixelwise.train.goal import goal_of
 from pixelwise.train.loader import Batch, stacked
 from pixelwise.train.options import TrainOptions

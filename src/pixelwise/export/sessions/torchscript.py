@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from pixelwise.core.errors import CheckpointError
+from pixelwise.core.errors import CheckpointError, first_line
 from pixelwise.export.artefact import Opened
 from pixelwise.export.sessions.torch_export import TorchSession, check_as_made
 from pixelwise.export.sheet import KEY, Sheet
@@ -27,6 +27,6 @@ def open_file(path: Path, device: str = "auto", precision: str = "auto") -> Open
             warnings.simplefilter("ignore", FutureWarning)  # that torch.export follows it
             recorded = torch.jit.load(str(path), map_location="cpu", _extra_files=extra)
     except (RuntimeError, ValueError) as error:
-        raise CheckpointError(f"{path}: expected TorchScript, but: {str(error).strip().splitlines()[0][:300]}") from None
+        raise CheckpointError(f"{path}: expected TorchScript, but: {first_line(error)}") from None
     text = extra[KEY].decode() if isinstance(extra[KEY], bytes) else extra[KEY]
     return Opened(TorchSession(recorded), Sheet.from_text(text, str(path)) if text else None)
