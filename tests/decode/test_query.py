@@ -1,19 +1,17 @@
-"""Queries become segmentations: the rules of each kind, and masks enlarged as torch does it."""
+"""Queries become segmentations, by the rules of each kind."""
 
 import math
 
 import numpy as np
 import pytest
-import torch
-import torch.nn.functional as F
 
 from pixelwise.core.errors import DataError, OptionError
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.predictor import PLAIN, Request
 from pixelwise.core.segmentation import Kind, Segmentation
-from pixelwise.decode import query
+from pixelwise.decode import enlarged, query
 from pixelwise.decode.frame import Frame
-from pixelwise.decode.query import Enlarged, QueryReduced, Rules, decode
+from pixelwise.decode.query import QueryReduced, Rules, decode
 
 LABELS = LabelSet.of(["land", "tree"], things=["tree"])
 SURE = 20.0
@@ -116,30 +114,13 @@ def test_nothing_found_is_an_empty_segmentation() -> None:
         assert (len(one), one.size) == (0, (1, 4))
 
 
-@pytest.mark.parametrize(("size", "padded"), [((32, 48), (32, 48)), ((29, 41), (32, 48)), ((5, 33), (32, 64))])
-def test_masks_are_enlarged_as_torch_does_and_the_padding_is_left_out(size: tuple[int, int], padded: tuple[int, int]) -> None:
-    masks = np.random.default_rng(0).standard_normal((3, padded[0] // 4, padded[1] // 4)).astype(np.float32)
-    expected = F.interpolate(torch.from_numpy(masks)[None], size=padded, mode="bilinear")[0, :, : size[0], : size[1]].numpy()
-    enlarged = Enlarged(masks, Frame(size), padded)
-    whole = enlarged.part(masks, slice(0, size[0]), slice(0, size[1]))
-    np.testing.assert_allclose(whole, expected, atol=1e-5)
-    np.testing.assert_allclose(enlarged.part(masks, slice(3, 5), slice(7, 20)), expected[:, 3:5, 7:20], atol=1e-5)
-
-
-def test_masks_of_an_image_read_smaller_come_at_its_own_size() -> None:
-    masks = np.random.default_rng(0).standard_normal((2, 8, 12)).astype(np.float32)  # of an image read at half its size
-    enlarged = Enlarged(masks, Frame((64, 96), (0.5, 0.5)), (32, 48))
-    expected = F.interpolate(torch.from_numpy(masks)[None], size=(64, 96), mode="bilinear")[0].numpy()
-    np.testing.assert_allclose(enlarged.part(masks, slice(0, 64), slice(0, 96)), expected, atol=1e-5)
-
-
 @pytest.mark.parametrize("kind", ["semantic", "panoptic", "instance"])
 def test_strips_give_what_the_whole_gives(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     classes = rng.dirichlet([0.3] * 3, 6).astype(np.float32)
     reduced = QueryReduced(classes[None], 3 * rng.standard_normal((1, 6, 8, 8)).astype(np.float32), np.array([[32, 32]]))
     (whole,) = decode(reduced, [Frame((30, 31))], LABELS, Request(threshold=0.1), kind)
-    monkeypatch.setattr(query, "_STRIP", 400)
+    monkeypatch.setattr(enlarged, "_STRIP", 400)
     (strips,) = decode(reduced, [Frame((30, 31))], LABELS, Request(threshold=0.1), kind)
     assert len(whole)
     assert whole == strips
