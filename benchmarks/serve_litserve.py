@@ -1,4 +1,6 @@
-"""LitServe with the steps of most examples and batches, for ``benchmarks/serve.py``; run by a Python that has it.
+"""LitServe with the steps of most examples, for ``benchmarks/serve.py``; run by a Python that has it.
+
+GRAPH may be a run folder, as in ``serve_peers.py``; that Python then needs pixelwise as well.
 
 Run: python benchmarks/serve_litserve.py GRAPH PORT [--batch 8] [--workers 1]
 """
@@ -10,7 +12,7 @@ from typing import Annotated
 import litserve
 import numpy as np
 from fastapi import Body, Response
-from serve_peers import Textbook
+from serve_peers import textbook_of
 
 
 class Api(litserve.LitAPI):
@@ -20,7 +22,7 @@ class Api(litserve.LitAPI):
 
     def setup(self, device: str) -> None:
         """Load the network in a process of LitServe's."""
-        self.textbook = Textbook(self.graph)
+        self.textbook = textbook_of(self.graph)
 
     def decode_request(self, request: Annotated[bytes, Body(media_type="image/jpeg")]) -> np.ndarray:
         """Decode and normalise an image to (3, H, W)."""

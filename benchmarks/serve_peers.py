@@ -4,7 +4,8 @@
   (normalised floats in, logits out), both for OpenVINO.
 - ``bare GRAPH IMAGES``: the runtime alone on decoded images, with one setting of streams and threads; nothing is served.
 - ``plain GRAPH PORT``: FastAPI with what most examples do: decode, normalise in NumPy, run, argmax in NumPy, answer a PNG; in a
-  coroutine, as tutorials have it (``async def``), or with ``--threaded`` in a handler that FastAPI gives to its threads.
+  coroutine, as tutorials have it (``async def``), or with ``--threaded`` in a handler that FastAPI gives to its threads. GRAPH
+  may be a run folder: its network then runs in PyTorch, as it was trained.
 """
 
 import argparse
@@ -29,27 +30,32 @@ def graphs(run: Path, folder: Path, size: int) -> None:
     subprocess.run([sys.executable, "-m", "pixelwise", *export], check=True, stdout=sys.stderr)
 
     import torch
-    from torch import nn
 
-    from pixelwise.models import checkpoint
-
-    class Textbook(nn.Module):
-        """Normalised floats (N, 3, H, W) to logits (N, L, H, W)."""
-
-        def __init__(self, model: Any) -> None:
-            super().__init__()
-            self.network, self.head = model.network, model.head
-
-        def forward(self, values: torch.Tensor) -> torch.Tensor:
-            """Run network and head."""
-            logits = self.head(self.network(values), (size, size), None).logits
-            return nn.functional.interpolate(logits, (size, size), mode="bilinear", align_corners=False)
-
-    model = Textbook(checkpoint.load(run)).eval()
+    model = network_of(run)
     place = folder / "textbook.onnx"
     torch.onnx.export(model, (torch.zeros(1, 3, size, size),), place, dynamo=False, dynamic_axes={"values": {0: "n"}},
                       input_names=["values"], output_names=["logits"])  # fmt: skip
     openvino.save_model(openvino.convert_model(place), folder / "textbook.xml")
+
+
+def network_of(run: Path) -> Any:
+    """Load the network of a run as a textbook has it: normalised floats (N, 3, H, W) to logits (N, L, H, W)."""
+    from torch import Tensor, nn
+
+    from pixelwise.models import checkpoint
+
+    class Logits(nn.Module):
+        def __init__(self, model: Any) -> None:
+            super().__init__()
+            self.network, self.head = model.network, model.head
+
+        def forward(self, values: Tensor) -> Tensor:
+            """Run network and head."""
+            size = values.shape[-2:]
+            logits = self.head(self.network(values), tuple(size), None).logits
+            return nn.functional.interpolate(logits, size, mode="bilinear", align_corners=False)
+
+    return Logits(checkpoint.load(run)).eval()
 
 
 def bare(graph: Path, images: Path, streams: int, threads: int, seconds: float) -> None:
@@ -92,12 +98,31 @@ class Textbook:
         return cv2.imencode(".png", classes)[1].tobytes()
 
 
+class Eager(Textbook):
+    """The same steps around the network in PyTorch."""
+
+    def __init__(self, run: Path) -> None:
+        self._network = network_of(run)
+
+    def run(self, values: np.ndarray) -> np.ndarray:
+        """Give the classes (N, H, W) of (N, 3, H, W)."""
+        import torch
+
+        with torch.inference_mode():
+            return self._network(torch.from_numpy(values)).argmax(1).to(torch.uint8).numpy()
+
+
+def textbook_of(graph: Path) -> Textbook:
+    """Give the steps around a graph, or around the network of a run folder."""
+    return Eager(graph) if graph.is_dir() else Textbook(graph)
+
+
 def plain(graph: Path, port: int, threaded: bool) -> None:
     """Serve with FastAPI."""
     import uvicorn
     from fastapi import Body, FastAPI, Request, Response
 
-    app, textbook = FastAPI(), Textbook(graph)
+    app, textbook = FastAPI(), textbook_of(graph)
 
     def answer(content: bytes) -> Response:
         classes = textbook.run(textbook.decode(content)[None])[0]
