@@ -24,7 +24,7 @@ from typing import Any
 HERE = Path(__file__).parent
 ROWS, RESULTS, RUNS, SPLITS = HERE / "quality.jsonl", HERE / "RESULTS.md", HERE.parent / "runs" / "quality", HERE / "splits"
 MARKS = ("<!-- made by quality.py -->", "<!-- end of what quality.py made -->")
-DRAWN = (200, 50)  # panoptic scenes to train on, and new ones to score
+DRAWN = (200, 50)  # scenes to train on, and new ones to score
 SPEED_IMAGES, SPEED_ROUNDS = 10, 3
 
 
@@ -91,6 +91,13 @@ TASKS = {
         ("pq", "pq_things", "pq_stuff"),
         ("model.kind=panoptic",),
     ),
+    "drawn_instance": Task(
+        "",
+        f"objects of drawn scenes of 128 x 160 (`pixelwise.scenes`, seed 100), {DRAWN[0]} to train on and {DRAWN[1]} new ones",
+        ("ap50", "ap"),
+        ("model.kind=instance",),
+        {"maskrcnn": ("model.anchors=small",)},
+    ),
 }
 
 
@@ -104,9 +111,11 @@ def data_path(name: str) -> Path:
 
     folder = RUNS / name
     if not folder.is_dir():
-        drawn = scenes(sum(DRAWN), kind="panoptic", seed=100)
+        kind: Any = name.removeprefix("drawn_")
+        drawn = scenes(sum(DRAWN), kind=kind, seed=100)
         parts = {"train": range(DRAWN[0]), "val": range(DRAWN[0], sum(DRAWN))}
-        FORMATS["coco_panoptic"].write(Dataset(drawn.samples, drawn.labels, drawn.kind, parts, drawn.name), folder)
+        written_as = "coco_panoptic" if kind == "panoptic" else "coco"
+        FORMATS[written_as].write(Dataset(drawn.samples, drawn.labels, drawn.kind, parts, drawn.name), folder)
     return folder
 
 
