@@ -1,6 +1,6 @@
 """Train a segmenter: see that data, model and options fit each other, fill what is left open, and run the loop."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -161,9 +161,9 @@ def _complete(model: Segmenter, train: Dataset, val: Dataset, options: TrainOpti
         facts, machine = look_at(train), this_machine(options.device)
         options = plan(recipe, facts, machine, lambda _, classes, precision: footprint(model, precision)).recipe.train
     if options.minutes:
-        from pixelwise.train.trial import measured_steps
+        from pixelwise.train.trial import timed
 
-        options = replace(options, minutes=0.0, steps=measured_steps(model, train, val, options, augment)[0])
+        options = timed(model, train, val, options, augment)[0]
     return options
 
 

@@ -12,6 +12,8 @@ from pixelwise.core.options import from_table, read_toml, to_table, write_toml
 from pixelwise.models import MODELS
 from pixelwise.train.loggers import LOGGERS
 
+VALIDATIONS = 10  # of a run, where their number is not asked for
+
 
 @dataclass(frozen=True)
 class DataOptions:
@@ -103,7 +105,8 @@ class TrainOptions:
         unfreeze_at: share of the steps after which they learn too; 0 for never.
         loggers: what is told of the run, and to whom: ``auto`` (TensorBoard; MLflow where it is installed; Weights & Biases
             where it is installed and WANDB_API_KEY or WANDB_MODE is set), names with commas, or ``none``.
-        validations: how many times to validate, evenly spaced; the last one at the last step.
+        validations: how many times to validate, evenly spaced; the last one at the last step. 0 takes ten, or with ``minutes``
+            as many of them as take a quarter of the time.
         patience: stop after so many validations without a better mIoU; 0 never does.
         save_seconds: how often the state for resuming is written; 0 after every step.
         workers: loader processes; -1 chooses: a thread on a CPU, processes for an accelerator.

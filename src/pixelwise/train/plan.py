@@ -22,7 +22,7 @@ from pixelwise.train.cost import Cost, Footprint, footprint_of
 from pixelwise.train.devices import fits, ranks
 from pixelwise.train.facts import Facts
 from pixelwise.train.machine import Machine
-from pixelwise.train.options import Recipe, TrainOptions
+from pixelwise.train.options import VALIDATIONS, Recipe, TrainOptions
 from pixelwise.train.reporter import duration
 
 BATCH = {"cpu": 8, "cuda": 32, "mps": 8}
@@ -81,7 +81,9 @@ def plan(
     _note_norm(options, model, reasons)
     reasons.append(("learning rate", f"{options.rate:g}", _why_rate(options)))
     _weigh_classes(options, model, facts, reasons)
-    options = replace(options, validations=options.validations or 10, sampling=_sampling(options, facts, reasons))
+    options = replace(options, sampling=_sampling(options, facts, reasons))
+    if not options.minutes:  # else a trial tells how many there is time for
+        options = replace(options, validations=options.validations or VALIDATIONS)
     augment = replace(
         recipe.augment,
         rare=_rare_crops(recipe.augment.rare, facts, options.crop, reasons),

@@ -34,7 +34,7 @@ from pixelwise.train.loader import Crops
 from pixelwise.train.machine import environment, this_machine
 from pixelwise.train.options import PLACE, Recipe, read_recipe, recipe_from, tables_of, with_network, write_recipe
 from pixelwise.train.run import RunFolder
-from pixelwise.train.trial import measured_steps
+from pixelwise.train.trial import timed
 
 Say: TypeAlias = Callable[[str], None]
 
@@ -249,9 +249,10 @@ def _timed(recipe: Recipe, model: Segmenter, prepared: Prepared, say: Say) -> Re
     options = recipe.train
     if not options.minutes:
         return recipe
-    steps, speed = measured_steps(model, *_at_scale(prepared, recipe), options, recipe.augment)
-    say(f"  {steps} steps of {options.batch} images fill {options.minutes:g} minutes at {speed:.1f} images/s")
-    return replace(recipe, train=replace(options, minutes=0.0, steps=steps))
+    found, speed = timed(model, *_at_scale(prepared, recipe), options, recipe.augment)
+    checks = f"{found.validations} validation{'s' * (found.validations > 1)}"
+    say(f"  {found.steps} steps of {found.batch} and {checks} fill {options.minutes:g} minutes at {speed:.1f} images/s")
+    return replace(recipe, train=found)
 
 
 def _with_training(model: Segmenter, prepared: Prepared, recipe: Recipe) -> Segmenter:

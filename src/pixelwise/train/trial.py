@@ -1,4 +1,4 @@
-"""Trials before a run: a few steps on a copy of the model, from which the steps of ``--minutes`` follow."""
+"""Trials before a run: a few steps on a copy of the model, which tell how many fill ``--minutes``."""
 
 import copy
 import time
@@ -14,8 +14,10 @@ from pixelwise.models.segmenter import Segmenter
 from pixelwise.train.devices import alone, processes_here, ranks
 from pixelwise.train.loop import Loop
 from pixelwise.train.machine import keep_freed_memory
-from pixelwise.train.options import TrainOptions
+from pixelwise.train.options import VALIDATIONS, TrainOptions
 from pixelwise.train.validate import validate
+
+CHECKING = 0.25  # of the time, at most, that validations take where their number is not asked for
 
 
 def trial_of(model: Segmenter, train: Dataset, val: Dataset, options: TrainOptions, augment: AugmentOptions) -> Loop:
@@ -30,12 +32,13 @@ def trial_of(model: Segmenter, train: Dataset, val: Dataset, options: TrainOptio
     return Loop(copy.deepcopy(model), train, val, options, augment, alone(options))
 
 
-def measured_steps(
+def timed(
     model: Segmenter, train: Dataset, val: Dataset, options: TrainOptions, augment: AugmentOptions
-) -> tuple[int, float]:
-    """Turn ``options.minutes`` into a number of steps: run a few steps and one validation batch on a copy, and divide.
+) -> tuple[TrainOptions, float]:
+    """Turn ``options.minutes`` into steps and validations: run a few steps and one validation batch on a copy, and divide.
 
-    Gives (steps, images/s). The copy is thrown away: nothing of the run's weights or order is touched.
+    Gives options that say steps alone, and images/s. Where the number of validations is not asked for, there are as many as
+    take a quarter of the time, at most ten. The copy is thrown away: nothing of the run's weights or order is touched.
     """
     began = time.monotonic()
     trial = trial_of(model, train, val, options, augment)
@@ -59,6 +62,8 @@ def measured_steps(
     checking = 0.0
     if len(few):
         validate(trial.average.model, few, trial.fabric, options.batch)
-        checking = (time.monotonic() - start) / len(few) * len(val) * (options.validations or 10) / ranks(options)
-    left = options.minutes * 60 - (time.monotonic() - began) - checking
-    return max(1, int(left / seconds)), options.step_images / seconds
+        checking = (time.monotonic() - start) / len(few) * len(val) / ranks(options)
+    left = options.minutes * 60 - (time.monotonic() - began)
+    validations = options.validations or max(1, min(VALIDATIONS, int(CHECKING * left / max(checking, 1e-6))))
+    steps = max(1, int((left - validations * checking) / seconds))
+    return replace(options, minutes=0.0, steps=steps, validations=validations), options.step_images / seconds

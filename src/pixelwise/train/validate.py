@@ -19,12 +19,12 @@ from pixelwise.train.devices import gathered
 from pixelwise.train.failures import is_out_of_memory
 from pixelwise.train.goal import goal_of
 from pixelwise.train.loader import Batch, stacked
-from pixelwise.train.options import TrainOptions
+from pixelwise.train.options import VALIDATIONS, TrainOptions
 
 
 def validation_steps(options: TrainOptions) -> frozenset[int]:
     """Choose the steps to validate at: evenly spaced, the last step among them."""
-    times = max(1, min(options.validations or 10, options.steps))
+    times = max(1, min(options.validations or VALIDATIONS, options.steps))
     return frozenset(round((index + 1) * options.steps / times) for index in range(times))
 
 
