@@ -152,3 +152,14 @@ def test_every_network_gives_the_same_masks(name, kind, target, tmp_path):
     given = fitting(artefact)
     for ours, theirs in zip(Network(model, "cpu", "fp32")(given), artefact(given), strict=True):
         assert same(ours, theirs) > 0.999
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_every_network_as_it_comes_is_recorded_for_any_size(name, tmp_path):
+    """At its usual options, on the encoder it has by default: tiny ones are made of other parts."""
+    model = MODELS[name].build(LABELS, MODELS[name].KINDS[0], weights="none").eval()
+    artefact = exported("torch_export", model, tmp_path)
+    (image,) = fitting(artefact)[1:2]
+    (ours,), (theirs,) = Network(model, "cpu", "fp32")([image]), artefact([image])
+    assert same(ours, theirs) > 0.999

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from pixelwise.models.recorded import cells, repeated
 from pixelwise.models.unpooling import pooled, unpooled
 
 
@@ -39,9 +40,28 @@ class Through(nn.Module):
         return unpooled(found.values, found.places, (values.shape[-2], values.shape[-1]))
 
 
-def test_it_exports_as_a_graph_without_torchs_operator() -> None:
-    values = torch.rand(1, 3, 8, 8)
+@pytest.mark.parametrize("size", [(8, 6), (7, 5)])
+def test_a_graph_gives_the_same_without_torchs_operator(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    values = torch.randint(0, 3, (2, 3, *size)).float()
     program = torch.export.export(Through(), (values,))
     names = {str(node.target) for node in program.graph.nodes if node.op == "call_function"}
     assert not any("unpool" in name for name in names)
+    assert any("with_indices" in name for name in names) == (size == (7, 5))  # of even sides the pixels are compared
     assert torch.equal(program.module()(values), Through()(values))
+
+
+class Padded(Through):
+    """Padded to even sides, as a segmenter pads images to its network's stride."""
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        height, width = (2 * cells(side, 2) for side in values.shape[-2:])
+        return super().forward(repeated(values, (height, width)))
+
+
+def test_a_graph_of_any_size_compares_pixels() -> None:
+    sides = {2: torch.export.Dim("h", min=1, max=64), 3: torch.export.Dim("w", min=1, max=64)}
+    program = torch.export.export(Padded(), (torch.rand(1, 2, 8, 5),), dynamic_shapes=[sides])
+    assert not any("with_indices" in str(node.target) for node in program.graph.nodes)
+    values = torch.rand(1, 2, 9, 4)
+    assert torch.equal(program.module()(values), Padded()(values))
