@@ -64,16 +64,25 @@ def repeated(values: Tensor, size: Size, dimensions: tuple[int, int] = (-2, -1))
     [[[[1.0, 2.0, 2.0], [1.0, 2.0, 2.0]]]]
     """
     for dimension, side in zip(dimensions, size, strict=True):
-        places = torch.arange(side, device=values.device).clamp(max=values.shape[dimension] - 1)
-        values = values.index_select(dimension, places)
+        given = values.shape[dimension]
+        if varies(side) or varies(given):
+            places = torch.arange(side, device=values.device).clamp(max=given - 1)
+            values = values.index_select(dimension, places)
+        elif side > given:  # not by number: some runtimes count in 32-bit floats
+            last = values.narrow(dimension, given - 1, 1)
+            values = torch.cat([values, *[last] * (side - given)], dimension)
     return values
 
 
 def cut(values: Tensor, size: Size) -> Tensor:
-    """Give the first rows and columns of values (…, H, W): (…, h, w); a slice would want proof that there are as many.
+    """Give the first rows and columns of values (…, H, W): (…, h, w).
+
+    Of sides that vary by their numbers: a slice would want proof that there are as many.
 
     >>> cut(torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]]), (1, 2)).tolist()
     [[[[1.0, 2.0]]]]
     """
+    if not any(map(varies, (*size, *values.shape[-2:]))):
+        return values[..., : size[0], : size[1]]
     rows, columns = (torch.arange(side, device=values.device) for side in size)
     return values.index_select(-2, rows).index_select(-1, columns)

@@ -40,8 +40,8 @@ def unpooled(values: Tensor, places: Tensor, size: Size) -> Tensor:
     The channels may come from elsewhere than those that were pooled; they must be as many.
     """
     if _are_compared(size):
-        four = torch.stack([torch.where(places == number, values, 0.0) for number in range(4)], dim=-1).unflatten(-1, (2, 2))
-        return four.transpose(3, 4).flatten(4, 5).flatten(2, 3)
+        four = torch.stack([values * (places == number) for number in range(4)], dim=2)
+        return F.pixel_shuffle(four.flatten(1, 2), 2)
     count, channels = values.shape[:2]
     height, width = size
     if not is_recorded() and values.is_contiguous(memory_format=torch.channels_last) and not values.is_contiguous():
@@ -57,9 +57,7 @@ def _are_compared(size: Sequence[int]) -> bool:
 
 
 def _pooled_by_comparison(values: Tensor) -> Pooled:
-    height, width = values.shape[-2:]
-    four = values.unflatten(2, (height // 2, 2)).unflatten(4, (width // 2, 2))
-    first, second, third, fourth = (four[:, :, :, row, :, column] for row in (0, 1) for column in (0, 1))
+    first, second, third, fourth = F.pixel_unshuffle(values, 2).unflatten(1, (-1, 4)).unbind(2)
     upper, lower = torch.maximum(first, second), torch.maximum(third, fourth)
-    in_upper, in_lower = torch.where(first >= second, 0, 1), torch.where(third >= fourth, 2, 3)
+    in_upper, in_lower = (second > first).long(), 2 + (fourth > third).long()  # Core ML knows no ``where`` of scalars
     return Pooled(torch.maximum(upper, lower), torch.where(upper >= lower, in_upper, in_lower))
