@@ -137,3 +137,14 @@ def test_probabilities_of_objects_and_numbers_that_are_none_are_refused() -> Non
 def test_rules_outside_their_range_are_refused(rules: dict[str, float]) -> None:
     with pytest.raises(OptionError, match=next(iter(rules))):
         Rules(**rules)  # type: ignore[arg-type]
+
+
+def test_a_temperature_gives_a_pixel_to_the_query_that_is_sure_of_one_class() -> None:
+    """0.6 and 0.58 for two classes is less sure than 0.5 for one of them alone, by a softmax at 0.06."""
+    classes = np.array([[[0.6, 0.58, 0.0], [0.0, 0.5, 0.0]]], np.float32)
+    reduced = QueryReduced(classes, np.array([[LEFT, LEFT]], np.float32), np.array([[1, 4]]))
+    for temperature, winner in ((0.0, 0), (0.06, 1)):
+        one = decode(reduced, [Frame((1, 4))], LABELS, PLAIN, "panoptic", Rules(0.25), temperature)[0]
+        assert one.class_ids.tolist() == [winner]
+        assert one.scores is not None
+        assert one.scores.tolist() == pytest.approx([[0.6], [0.5]][winner])

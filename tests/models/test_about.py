@@ -13,7 +13,7 @@ from pixelwise.models.about import About, Cost, cost_of, stated
 from pixelwise.models.networks import unet
 from pixelwise.models.summary import summarise
 
-HEAVY = frozenset({"detr", "mask2former", "maskrcnn", "oneformer"})  # a second and more each
+HEAVY = frozenset({"detr", "maskdino", "mask2former", "maskrcnn", "oneformer"})  # a second and more each
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))

@@ -11,8 +11,9 @@ from pixelwise.core.errors import CheckpointError, UnknownName, nearest
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.predictor import Request
 from pixelwise.core.segmentation import Segmentation
-from pixelwise.decode import box, multilabel, pixel, planes, query
+from pixelwise.decode import box, centre, fused, grid, multilabel, panoptic_logits, pixel, planes, prototype, query
 from pixelwise.decode.frame import Frame
+from pixelwise.decode.merge import Merging
 
 
 class _Row(NamedTuple):
@@ -20,16 +21,33 @@ class _Row(NamedTuple):
     decode: Callable[..., list[Segmentation]]
 
 
-def _query(*given: Any, kind: Any, **rules: Any) -> list[Segmentation]:
-    return query.decode(*given, kind, query.Rules(**rules))
+def _centre(*given: Any, **rules: Any) -> list[Segmentation]:
+    return centre.decode(*given, centre.Rules(**rules))
+
+
+def _fused(*given: Any, aligned: bool, **rules: Any) -> list[Segmentation]:
+    return fused.decode(*given, aligned, Merging(**rules))
+
+
+def _panoptic_logits(*given: Any, **rules: Any) -> list[Segmentation]:
+    return panoptic_logits.decode(*given, panoptic_logits.Pruning(**rules))
+
+
+def _query(*given: Any, kind: Any, temperature: float = 0.0, **rules: Any) -> list[Segmentation]:
+    return query.decode(*given, kind, query.Rules(**rules), temperature)
 
 
 DECODERS: Mapping[str, _Row] = MappingProxyType(
     {
         "box": _Row(box.BoxReduced, box.decode),
+        "centre": _Row(centre.CentreReduced, _centre),
+        "fused": _Row(fused.FusedReduced, _fused),
+        "grid": _Row(grid.GridReduced, grid.decode),
         "multilabel": _Row(multilabel.MultilabelReduced, multilabel.decode),
+        "panoptic_logits": _Row(panoptic_logits.PanopticReduced, _panoptic_logits),
         "pixel": _Row(pixel.PixelReduced, pixel.decode),
         "planes": _Row(planes.PlanesReduced, planes.decode),
+        "prototype": _Row(prototype.PrototypeReduced, prototype.decode),
         "query": _Row(query.QueryReduced, _query),
     }
 )

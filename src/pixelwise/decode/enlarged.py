@@ -1,6 +1,6 @@
 """Masks at a fraction of an image's size, given at its own pixels in parts: all at once they would not fit into memory."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +9,13 @@ from pixelwise.core.arrays import AnyArray, FloatArray, IntArray, Size
 from pixelwise.decode.frame import Frame
 
 _STRIP = 2**24  # values of all masks together that are enlarged at once
+
+
+class Cells(NamedTuple):
+    """Rows and columns of cells of a mask."""
+
+    rows: slice
+    columns: slice
 
 
 class Enlarged:
@@ -30,6 +37,14 @@ class Enlarged:
         """Give ``masks`` (K, h, w) at a part of the image's pixels: (K, rows, columns)."""
         down = _between(masks, self._rows.of(rows), axis=1)
         return _between(down, self._columns.of(columns), axis=2)
+
+    def made(self, make: Callable[[Cells], FloatArray], rows: slice, columns: slice) -> FloatArray:
+        """Give at a part of the image's pixels (rows, columns) what ``make`` makes (h', w') of the cells that lie there."""
+        if rows.start >= rows.stop or columns.start >= columns.stop:
+            return np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.float32)
+        down, across = self._rows.of(rows), self._columns.of(columns)
+        found = make(Cells(down.cells, across.cells))
+        return _between(_between(found[None], down.within, axis=1), across.within, axis=2)[0]
 
     def strips(self, masks: FloatArray) -> Iterator[tuple[slice, FloatArray]]:
         """Give ``masks`` (K, h, w) at all pixels, in strips of rows: (rows, (K, rows, W))."""
@@ -56,6 +71,16 @@ class _Places(NamedTuple):
 
     def of(self, pixels: slice) -> "_Places":
         return _Places(*(part[pixels] for part in self))
+
+    @property
+    def cells(self) -> slice:
+        """The cells, from the first to the last."""
+        return slice(int(self.first[0]), int(self.second[-1]) + 1)
+
+    @property
+    def within(self) -> "_Places":
+        """The same places, counted from the first of these cells."""
+        return _Places(self.first - self.first[0], self.second - self.first[0], self.share)
 
     def touching(self, cells: AnyArray) -> slice:
         """Give the pixels, from the first to the last, that lie at one of the cells marked (n,)."""

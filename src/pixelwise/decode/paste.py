@@ -8,6 +8,8 @@ more memory than one. There are two rules for where the cells of a mask lie:
   much, its corners are cut to whole numbers and both their pixels belong to it. Its published weights want it so.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from pixelwise.core.arrays import BoolArray, FloatArray, IntArray, Size
@@ -22,19 +24,27 @@ def pasted(cells: FloatArray, box: FloatArray, size: Size, aligned: bool, thresh
     >>> pasted(np.ones((2, 2)), np.array([1.0, 0.0, 3.0, 1.0]), (2, 4), aligned=True).box
     (1, 0, 3, 1)
     """
-    rule = _aligned if aligned else _like_torchvision
+    rule = spread if aligned else _like_torchvision
     left, across = rule(box[0], box[2], size[1], cells.shape[1])
     top, down = rule(box[1], box[3], size[0], cells.shape[0])
     rows = down @ np.pad(cells.astype(np.float64), 1)
     wide = max(1, _AT_ONCE // max(1, len(rows)))
-    parts = [np.zeros(1, np.int64)]
-    for column in range(0, len(across), wide):
-        inside = rows @ across[column : column + wide].T > threshold
-        parts.append(_turns(inside, (top, left + column), size))
-    return from_counts(np.diff(np.concatenate([*parts, [size[0] * size[1]]])).tolist(), size)
+    strips = range(0, len(across), wide)
+    return joined(((left + first, rows @ across[first : first + wide].T > threshold) for first in strips), top, size)
 
 
-def _aligned(low: float, high: float, side: int, count: int) -> tuple[int, FloatArray]:
+def joined(parts: Iterable[tuple[int, BoolArray]], top: int, size: Size) -> Runs:
+    """Code a mask of an image (H, W) that comes in parts: from left to right, the first column and the pixels (h, w) of each.
+
+    >>> joined([(1, np.ones((1, 1), bool)), (2, np.ones((1, 1), bool))], 0, (2, 4)).box
+    (1, 0, 3, 1)
+    """
+    turns = [_turns(inside, (top, left), size) for left, inside in parts]
+    ends = [np.zeros(1, np.int64), *turns, np.full(1, size[0] * size[1])]
+    return from_counts(np.diff(np.concatenate(ends)).tolist(), size)
+
+
+def spread(low: float, high: float, side: int, count: int) -> tuple[int, FloatArray]:
     """Give the first pixel with its centre from ``low`` to ``high``, and a row of cell weights for each such pixel."""
     first, last = max(int(np.ceil(low - 0.5)), 0), min(int(np.ceil(high - 0.5)), side)
     pixels = np.arange(first, max(first, last)) + 0.5

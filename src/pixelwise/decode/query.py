@@ -7,6 +7,7 @@ another, cut to where it lies.
 
 [1] Cheng, Schwing, Kirillov: Per-Pixel Classification is Not All You Need for Semantic Segmentation, NeurIPS 2021, section 3.4.
 [2] Cheng, Misra, Schwing, Kirillov, Girdhar: Masked-attention Mask Transformer for Universal Image Segmentation, CVPR 2022.
+[3] Li et al.: Mask DINO, CVPR 2023; the temperature is in the authors' code.
 """
 
 import math
@@ -77,9 +78,18 @@ PAPER = Rules()
 
 
 def decode(
-    reduced: QueryReduced, frames: Sequence[Frame], labels: LabelSet, request: Request, kind: Kind, rules: Rules = PAPER
+    reduced: QueryReduced,
+    frames: Sequence[Frame],
+    labels: LabelSet,
+    request: Request,
+    kind: Kind,
+    rules: Rules = PAPER,
+    temperature: float = 0.0,
 ) -> list[Segmentation]:
     """Make one segmentation an image.
+
+    Classes that are judged each by itself are less sure than those that share one probability; Mask DINO [3] therefore gives a
+    pixel that several panoptic queries claim by a softmax of their classes at a ``temperature``. 0 takes classes as they are.
 
     With ``request.threshold``, instances of a lower score are left out, and it takes the place of ``rules.object_score`` for
     panoptic; for semantic with two classes, a pixel is foreground where that is more probable than the threshold.
@@ -100,12 +110,21 @@ def decode(
         elif kind == "instance":
             found.append(_instances(classes, enlarged, labels, request, rules))
         else:
-            found.append(_panoptic(classes, enlarged, labels, request, rules))
+            found.append(_panoptic(classes, enlarged, labels, request, rules, temperature))
     return found
 
 
 def _sigmoid(logits: FloatArray) -> FloatArray:
     return np.asarray(1 / (1 + np.exp(-np.clip(logits, -60, 60))))
+
+
+def _sharpened(classes: FloatArray, temperature: float) -> FloatArray:
+    """Give (Q,): the largest value of a softmax of probabilities (Q, L) at a temperature.
+
+    >>> _sharpened(np.array([[0.5, 0.5]]), 0.06).tolist()
+    [0.5]
+    """
+    return np.asarray(1 / np.exp((classes - classes.max(axis=1, keepdims=True)) / temperature).sum(axis=1))
 
 
 def _semantic(classes: FloatArray, enlarged: Enlarged, labels: LabelSet, request: Request) -> Segmentation:
@@ -160,7 +179,9 @@ def _instances(classes: FloatArray, enlarged: Enlarged, labels: LabelSet, reques
     )
 
 
-def _panoptic(classes: FloatArray, enlarged: Enlarged, labels: LabelSet, request: Request, rules: Rules) -> Segmentation:
+def _panoptic(
+    classes: FloatArray, enlarged: Enlarged, labels: LabelSet, request: Request, rules: Rules, temperature: float
+) -> Segmentation:
     """Give each pixel to the query of the largest class times mask probability, and drop what the others cover mostly.
 
     Queries of one stuff class become one segment, whose score is the best of theirs.
@@ -168,10 +189,11 @@ def _panoptic(classes: FloatArray, enlarged: Enlarged, labels: LabelSet, request
     best, chances = classes.argmax(axis=1), classes.max(axis=1)
     least = rules.object_score if request.threshold is None else request.threshold
     kept = np.flatnonzero((best < len(labels)) & (chances > least))
+    claims = _sharpened(classes[kept, :-1], temperature) if temperature else chances[kept]
     ids = np.zeros(enlarged.size, smallest_dtype(len(kept)))
     own, whole = np.zeros(len(kept)), np.zeros(len(kept))
     for rows, logits in enlarged.strips(enlarged.masks[kept]) if len(kept) else ():
-        winner = (chances[kept, None, None] * _sigmoid(logits)).argmax(axis=0)
+        winner = (claims[:, None, None] * _sigmoid(logits)).argmax(axis=0)
         inside = logits > rules.mask_logit
         own += np.bincount(winner.ravel(), minlength=len(kept))
         whole += inside.sum(axis=(1, 2))

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pixelwise.core.card import Card
 from pixelwise.core.errors import CheckpointError
-from pixelwise.core.labels import VOID
+from pixelwise.core.labels import VOID, LabelSet
 from pixelwise.models import checkpoint
 from pixelwise.models.matching import Matched, match
 from pixelwise.models.segmenter import Segmenter
@@ -115,26 +115,51 @@ def _from_foreign(model: Segmenter, tensors: dict[str, Tensor], source: Path) ->
 
 def _from_checkpoint(model: Segmenter, tensors: dict[str, Tensor], card: Card, source: Path) -> Transfer:
     require_same_network(card, model.card.name, model.card.kind, source)
-    ruled = {name: tensors.pop(name) for row in model.head.class_rows if (name := f"head.{row}") in tensors}
+    places = _places(model, card.labels)
+    rows_to = _rows_to(model, card.labels, places)
+    ruled = {name: tensors.pop(name) for name in rows_to if name in tensors}
     own = {name: tensor for name, tensor in model.state_dict().items() if name not in ruled}
     found = match(own, tensors, len(model.card.bands), ("", ""))
     _refuse_nothing(model, found, tensors, source)
-    places = card.labels.map_to(model.card.labels)
     rows = {
-        name: _with_rows(tensor, ruled[name], places)
+        name: _with_rows(tensor, ruled[name], rows_to[name])
         for name, tensor in model.state_dict().items()
         if name in ruled and tensor.shape[1:] == ruled[name].shape[1:]
     }
     model.load_state_dict({**found.tensors, **rows}, strict=False)
-    taken = set(places.tolist()) if rows else set()
+    taken = set(places) - {VOID} if rows else set()
     names, own_names = card.labels.names, model.card.labels.names
-    stated = _stated(model, found, source, _described(card), tuple(rows), len(taken - {VOID}))
+    in_rows = sum(tensor[0].numel() * sum(place != VOID for place in rows_to[name]) for name, tensor in rows.items())
+    stated = _stated(model, found, source, _described(card), tuple(rows), in_rows)
     return replace(
         stated,
         kept_classes=tuple(name for index, name in enumerate(own_names) if index in taken),
         new_classes=tuple(name for index, name in enumerate(own_names) if index not in taken),
         dropped_classes=tuple(name for name, place in zip(names, places, strict=True) if place == VOID or not rows),
     )
+
+
+def _places(model: Segmenter, given: LabelSet) -> list[int]:
+    """Give the model's class of each of a checkpoint's, or ``VOID``; heads of things and stuff keep the two apart."""
+    own = model.card.labels
+    places: list[int] = given.map_to(own).tolist()
+    if not (model.head.thing_rows or model.head.stuff_rows):
+        return places
+    return [
+        place if place != VOID and own.labels[place].is_thing == label.is_thing else VOID
+        for label, place in zip(given.labels, places, strict=True)
+    ]
+
+
+def _rows_to(model: Segmenter, given: LabelSet, places: Sequence[int]) -> dict[str, list[int]]:
+    """Say where each row of a checkpoint's tensors goes, by the names of those that have a row a class, a thing or a stuff."""
+    found = {f"head.{name}": list(places) for name in model.head.class_rows}
+    for names, is_thing in ((model.head.thing_rows, True), (model.head.stuff_rows, False)):
+        own = [index for index, label in enumerate(model.card.labels.labels) if label.is_thing == is_thing]
+        rows = {VOID: VOID} | {place: row for row, place in enumerate(own)}
+        to = [rows[place] for place, label in zip(places, given.labels, strict=True) if label.is_thing == is_thing]
+        found |= {f"head.{name}": to for name in names}
+    return found
 
 
 def require_same_network(card: Card, name: str, kind: str, source: Path) -> None:
@@ -167,10 +192,9 @@ def _with_rows(own: Tensor, given: Tensor, places: Sequence[int]) -> Tensor:
 
 
 def _stated(
-    model: Segmenter, found: Matched, source: Path, origin: str, by_class: tuple[str, ...] = (), kept: int = 0
+    model: Segmenter, found: Matched, source: Path, origin: str, by_class: tuple[str, ...] = (), in_rows: int = 0
 ) -> Transfer:
     own = model.state_dict()
-    in_rows = sum(own[name][0].numel() * kept for name in by_class)
     return Transfer(
         source=str(source),
         origin=origin,

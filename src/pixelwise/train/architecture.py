@@ -9,6 +9,7 @@ import numpy as np
 
 from pixelwise.core.arrays import Size
 from pixelwise.models import MODELS
+from pixelwise.models.foreign_weights import source_of
 from pixelwise.models.maskrcnn_weights import is_whole
 from pixelwise.train.facts import Facts
 from pixelwise.train.machine import Machine
@@ -92,7 +93,7 @@ def _fit_objects(model: dict[str, Any], facts: Facts, usual: dict[str, Any], rea
 
     What the weights of a whole network bring stays as it is.
     """
-    if is_whole(model.get("weights")) or model.get("config"):
+    if is_whole(weights := model.get("weights")) or source_of(weights) or model.get("config"):
         return
     is_open = {name for name in usual if name not in model}
     if "anchors" in is_open and facts.side < SMALL_OBJECT:

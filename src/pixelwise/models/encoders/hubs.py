@@ -19,7 +19,18 @@ from pixelwise.core.errors import MissingFile, UnknownName, nearest
 from pixelwise.models.encoders.mix_transformer import DEPTHS
 from pixelwise.models.weights import read_tensors
 
-NAMES = ("imagenet", "none", "timm:NAME[.TAG]", "torchvision:NAME[.TAG]", "smp:TAG", "hub:OWNER/NAME")
+NAMES = (
+    "imagenet",
+    "none",
+    "timm:NAME[.TAG]",
+    "torchvision:NAME[.TAG]",
+    "smp:TAG",
+    "hub:OWNER/NAME",
+    "detectron2:PATH",
+    "mmdet:PATH",
+)
+HUBS = ("timm:", "torchvision:", "smp:", "hub:")
+MAKERS = ("detectron2:", "mmdet:")  # of files of whole networks, see ``models.foreign_weights``
 _INSTALLED = "'tf_efficientnet_lite0' and 'tf_efficientnet_lite2' have theirs installed with pixelwise"
 
 
@@ -34,8 +45,8 @@ class Fetched:
 
 
 def is_named(weights: str) -> bool:
-    """Tell whether ``weights`` is a name, and not a path."""
-    return weights in ("imagenet", "none") or weights.startswith(("timm:", "torchvision:", "smp:", "hub:"))
+    """Tell whether ``weights`` is a name, or a file of another library, and not a path of ours."""
+    return weights in ("imagenet", "none") or weights.startswith((*HUBS, *MAKERS))
 
 
 def fetch(weights: str, encoder: str) -> Fetched:
@@ -50,6 +61,8 @@ def fetch(weights: str, encoder: str) -> Fetched:
     hub, _, name = weights.partition(":")
     if hub == "hub":
         raise UnknownName(f"'{weights}' names a whole network of transformers' hub; an encoder's weights are wanted")
+    if f"{hub}:" in MAKERS:
+        raise UnknownName(f"'{weights}' names a file of a whole network that this one has no names for; an encoder's is wanted")
     if hub == "torchvision":
         return _from_torchvision(name, weights)
     if hub == "timm" or (weights == "imagenet" and timm.is_model(encoder)):

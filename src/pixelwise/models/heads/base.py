@@ -23,6 +23,7 @@ class Head(nn.Module, ABC):
             stacked.
         class_rows: names of its tensors that have a row a class, in the order of the labels. Fine-tuning for other labels keeps
             the rows of classes that are known by name.
+        thing_rows, stuff_rows: names of its tensors that have a row for each class that is a thing, or that is stuff, alone.
         is_dense: whether four-dimensional parts of raw output lie over the pixels, so that the segmenter cuts its padding off
             them; else they keep the padding, and the head knows of it.
         takes_two: whether ``loss`` takes a second truth of each image: targets named ``second_…`` beside its own, and the
@@ -33,6 +34,8 @@ class Head(nn.Module, ABC):
 
     ragged: frozenset[str] = frozenset()
     class_rows: tuple[str, ...] = ()
+    thing_rows: tuple[str, ...] = ()
+    stuff_rows: tuple[str, ...] = ()
     is_dense: bool = True
     takes_two: bool = False
     has_temperature: bool = False

@@ -12,7 +12,6 @@ name.
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -25,12 +24,12 @@ from pixelwise.models.heads.base import Head, Targets
 from pixelwise.models.heads.box_apart import best_apart
 from pixelwise.models.heads.box_geometry import clipped, decoded, encoded, has_sides
 from pixelwise.models.heads.box_layers import BoxLayers, BoxPredictor
-from pixelwise.models.heads.box_masks import crops, projected
+from pixelwise.models.heads.box_masks import RAGGED, projected, targets_of
 from pixelwise.models.heads.box_matching import matched, sampled
 from pixelwise.models.heads.box_pooling import PyramidPooling
 from pixelwise.models.heads.box_proposals import BETA, Proposer, Slid
 from pixelwise.models.heads.box_raw import BoxOptions, BoxRaw, Drawn, LearntRaw
-from pixelwise.models.heads.box_rows import Rows
+from pixelwise.models.heads.box_rows import Rows, rows_of
 from pixelwise.models.heads.box_terms import TERMS
 from pixelwise.models.losses.whole import over_batch
 
@@ -46,7 +45,7 @@ class BoxHead(Head):
         weights: of the terms of the loss, by name; those that are left out do not count.
     """
 
-    ragged = frozenset({"boxes", "classes", "crowds", "masks", "places"})
+    ragged = RAGGED
     is_dense = False
     class_rows = (
         "predictor.classify.weight",
@@ -112,10 +111,10 @@ class BoxHead(Head):
         masked = torch.where(drawn.classes < self.count)[0]
         if not len(masked) and len(drawn.classes):
             masked = torch.zeros_like(drawn.classes[:1])  # norms cannot take none; the loss leaves it out
-        masks = self._mask_logits(features, drawn.boxes[masked], drawn.images[masked], drawn.classes[masked] % self.count)
+        masks = self.mask_logits(features, drawn.boxes[masked], drawn.images[masked], drawn.classes[masked] % self.count)
         return LearntRaw(slid, drawn, logits, shifts, masked, masks)
 
-    def _mask_logits(self, features: Sequence[Tensor], boxes: Tensor, images: Tensor, classes: Tensor) -> Tensor:
+    def mask_logits(self, features: Sequence[Tensor], boxes: Tensor, images: Tensor, classes: Tensor) -> Tensor:
         """Give each box's mask (R, m, m) of its class."""
         logits = self.mask_predictor(self.mask_layers(self.mask_pooling(features, boxes, images)))
         every = torch.arange(boxes.shape[0], device=boxes.device)  # len() would want a number in an exported graph
@@ -129,7 +128,7 @@ class BoxHead(Head):
         scores = rows.laid_out(logits.softmax(dim=1)[:, : self.count])
         best_boxes, best_classes, best_scores = self._best(boxes, scores)
         rows = Rows.of(best_scores > 0)
-        masks = self._mask_logits(features, rows.taken(best_boxes), rows.images, rows.taken(best_classes))
+        masks = self.mask_logits(features, rows.taken(best_boxes), rows.images, rows.taken(best_classes))
         counts = (best_scores > 0).sum(dim=1)
         return BoxRaw(proposals, proposal_scores, best_boxes, best_classes, best_scores, rows.laid_out(masks), counts)
 
@@ -145,21 +144,8 @@ class BoxHead(Head):
         return torch.where(is_one[..., None], found, 0.0), torch.where(is_one, index % self.count, 0), top
 
     def targets(self, truth: Segmentation) -> dict[str, AnyArray]:
-        """Give ``boxes`` (T, 4), ``classes`` (T,), ``masks`` and ``places`` as ``crops`` does, and ``crowds`` (C, 4).
-
-        Objects without a pixel are left out: an augmentation may have cut them off.
-        """
-        boxes = truth.masks.boxes()
-        has_pixels = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
-        rows = np.flatnonzero(has_pixels & ~truth.is_crowd)
-        masks, places = crops(truth.masks, rows, boxes[rows])
-        return {
-            "boxes": boxes[rows].astype(np.float32),
-            "classes": truth.class_ids[rows],
-            "crowds": boxes[has_pixels & truth.is_crowd].astype(np.float32),
-            "masks": masks,
-            "places": places,
-        }
+        """Give boxes, classes, crops of masks and boxes of crowds, see ``box_masks.targets_of``."""
+        return targets_of(truth)
 
     def loss(self, raw: LearntRaw, targets: Targets) -> dict[str, Tensor]:
         """Give the weighted terms ``TERMS``: each a mean over what was drawn in the whole batch."""
@@ -174,7 +160,7 @@ class BoxHead(Head):
         each = torch.ones_like(raw.class_logits[:, 0]) if weights is None else weights[drawn.classes]
         classes = over_batch(F.cross_entropy(raw.class_logits, drawn.classes, weights, reduction="sum"))
         positive = torch.where(drawn.classes < self.count)[0]
-        goals = _rows(targets["boxes"], drawn.images[positive], drawn.objects[positive])
+        goals = rows_of(targets["boxes"], drawn.images[positive], drawn.objects[positive])
         shifts = raw.shifts[positive, drawn.classes[positive]]
         moved = F.smooth_l1_loss(shifts, encoded(goals, drawn.boxes[positive], WEIGHTS), beta=BETA, reduction="sum")
         boxes = over_batch(each.new_tensor(float(len(each)))).clamp(min=1)
@@ -204,11 +190,3 @@ class BoxHead(Head):
     def decoder(self) -> Decoder:
         """One instance segmentation an image."""
         return Decoder("box", {"aligned": self.options.aligned})
-
-
-def _rows(parts: Sequence[Tensor], images: Tensor, rows: Tensor) -> Tensor:
-    """Take row ``rows`` (K,) of the part of each of ``images`` (K,)."""
-    starts = [0]
-    for part in parts:
-        starts.append(starts[-1] + len(part))
-    return torch.cat(list(parts))[torch.tensor(starts, device=rows.device)[images] + rows]

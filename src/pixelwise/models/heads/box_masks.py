@@ -1,4 +1,4 @@
-"""Masks of objects as crops: what the mask head learns from, in memory that does not grow with the image.
+"""Masks of objects as crops: what heads of boxes learn from, in memory that does not grow with the image.
 
 Each object's mask is cut to its box, with a rim of one pixel. Sides above ``MOST`` are reduced to it; a smaller crop holds the
 very pixels. The crops of an image lie in the upper left corners of equal canvases, so that 300 nuclei of 20 pixels take 145 kB
@@ -12,8 +12,28 @@ from torch import Tensor
 
 from pixelwise.core.arrays import AnyArray, BoolArray, IntArray, Size
 from pixelwise.core.masks import Masks
+from pixelwise.core.segmentation import Segmentation
 
 MOST = 112  # pixels of a crop's side: four times the 28 cells of a mask
+RAGGED = frozenset({"boxes", "classes", "crowds", "masks", "places"})
+
+
+def targets_of(truth: Segmentation) -> dict[str, AnyArray]:
+    """Give ``boxes`` (T, 4), ``classes`` (T,), ``masks`` and ``places`` as ``crops`` does, and ``crowds`` (C, 4).
+
+    Objects without a pixel are left out: an augmentation may have cut them off.
+    """
+    boxes = truth.masks.boxes()
+    has_pixels = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+    rows = np.flatnonzero(has_pixels & ~truth.is_crowd)
+    masks, places = crops(truth.masks, rows, boxes[rows])
+    return {
+        "boxes": boxes[rows].astype(np.float32),
+        "classes": truth.class_ids[rows],
+        "crowds": boxes[has_pixels & truth.is_crowd].astype(np.float32),
+        "masks": masks,
+        "places": places,
+    }
 
 
 def crops(masks: Masks, rows: IntArray, boxes: IntArray) -> tuple[AnyArray, AnyArray]:

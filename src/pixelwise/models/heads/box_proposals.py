@@ -119,7 +119,7 @@ class Proposer(nn.Module):
         options, which = self.options, 0 if trains else 1
         scores, boxes = [], []
         for objectness, shifts, anchors in zip(*slid, strict=True):
-            best, index = _highest(objectness, options.candidates[which])
+            best, index = highest(objectness, options.candidates[which])
             moved = decoded(shifts.gather(1, index[..., None].expand(-1, -1, 4)), anchors[index], WEIGHTS)
             found = clipped(moved, size)
             values = torch.where(has_sides(found, LEAST_SIDE), best.sigmoid(), -1.0)
@@ -162,7 +162,7 @@ def _rows_of_four(shifts: Tensor) -> Tensor:
     return shifts.unflatten(1, (-1, 4)).permute(0, 3, 4, 1, 2).flatten(1, 3)
 
 
-def _highest(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
+def highest(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Give the ``count`` highest of values (N, A), or all of them, and where they are.
 
     Where a graph is recorded in which A may vary, there are always as many: what fills them up is -inf, at some place.

@@ -1,5 +1,6 @@
 """Rows of a batch that are worked off together: of N images those that count, however many each has."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -59,3 +60,15 @@ class Rows:
             whole = values.new_zeros(size[0] * size[1], *own).index_put((self.places,), values)
         whole = whole.unflatten(0, size)
         return torch.where(self.counts.view(*size, *(1 for _ in own)), whole, 0.0) if is_recorded() else whole
+
+
+def rows_of(parts: Sequence[Tensor], images: Tensor, rows: Tensor) -> Tensor:
+    """Take row ``rows`` (K,) of the part of each of ``images`` (K,); the parts have a row an object.
+
+    >>> rows_of([torch.tensor([1, 2]), torch.tensor([3])], torch.tensor([1, 0]), torch.tensor([0, 1])).tolist()
+    [3, 2]
+    """
+    starts = [0]
+    for part in parts:
+        starts.append(starts[-1] + len(part))
+    return torch.cat(list(parts))[torch.tensor(starts, device=rows.device)[images] + rows]

@@ -1,14 +1,15 @@
-"""The terms of the box head's loss, and their weights."""
+"""The terms of a box head's loss, and their weights."""
 
 import math
+from collections.abc import Sequence
 
 from pixelwise.core.errors import OptionError, UnknownName, nearest
 
 TERMS = ("rpn_objectness", "rpn_box", "classes", "boxes", "masks")
 
 
-def terms_of(text: str) -> dict[str, float]:
-    """Read the weights of the terms; those that are left out are not learnt.
+def terms_of(text: str, known: Sequence[str] = TERMS, network: str = "maskrcnn") -> dict[str, float]:
+    """Read the weights of a network's terms; those that are left out are not learnt.
 
     >>> terms_of("classes + boxes + 2*masks")
     {'classes': 1.0, 'boxes': 1.0, 'masks': 2.0}
@@ -21,8 +22,8 @@ def terms_of(text: str) -> dict[str, float]:
     for part in text.split("+"):
         weight, times, name = part.rpartition("*")
         name = name.strip()
-        if name not in TERMS:
-            raise UnknownName(f"[model] loss: maskrcnn has no term '{name}'; {nearest(name, TERMS)}")
+        if name not in known:
+            raise UnknownName(f"[model] loss: {network} has no term '{name}'; {nearest(name, known)}")
         if name in found:
             raise OptionError(f"[model] loss: {name} is there twice in {text!r}; write it once, with one weight")
         found[name] = _number(weight, text) if times else 1.0

@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pixelwise.core.arrays import AnyArray, Size
-from pixelwise.core.segmentation import Segmentation
+from pixelwise.core.arrays import AnyArray, FloatArray, Size
+from pixelwise.core.boxes import box_of
+from pixelwise.core.segmentation import Kind, Segmentation
 from pixelwise.decode.decoders import Decoder
 from pixelwise.decode.query import QueryReduced
 from pixelwise.models.heads.base import Head, Targets
@@ -91,11 +92,7 @@ class BoxedQueryHead(Head):
 
     def targets(self, truth: Segmentation) -> dict[str, AnyArray]:
         """Give the query head's targets, and ``boxes`` (T, 4): middle x and y, width, height, as shares of the sides."""
-        height, width = truth.size
-        left, top, right, bottom = truth.masks.boxes()[kept_rows(truth)].T
-        middle = (left + right) / 2 / width, (top + bottom) / 2 / height
-        boxes = np.stack([*middle, (right - left) / width, (bottom - top) / height], axis=1).astype(np.float32)
-        return {**self.queries.targets(truth), "boxes": boxes}
+        return {**self.queries.targets(truth), "boxes": box_shares(truth, self.queries.kind)}
 
     def loss(self, raw: SupervisedBoxedRaw, targets: Targets) -> dict[str, Tensor]:
         """Give ``class``, ``box``, ``giou``, ``mask`` and ``dice`` of the last layer, and the first three of the rest, added.
@@ -120,7 +117,7 @@ class BoxedQueryHead(Head):
             for classes, predicted in layers:
                 cost = self.queries.weights.classes * class_costs(classes[image], of_class)
                 cost = cost + self.weights.distance * torch.cdist(predicted[image], wanted, p=1)
-                overlap = generalized_box_iou(_corners(predicted[image]), _corners(wanted))
+                overlap = generalized_box_iou(corners(predicted[image]), corners(wanted))
                 found.append(cost - self.weights.giou * overlap)
             costs.append(torch.stack(found))
         return assigned(costs)
@@ -142,7 +139,7 @@ class BoxedQueryHead(Head):
         for (classes, predicted), each in zip(layers, pairs, strict=True):
             layer = Layer(classes, masks)
             found, wanted = predicted[each.images, each.queries], boxes[each.objects]
-            giou = generalized_box_iou_loss(_corners(found), _corners(wanted), reduction="sum")
+            giou = generalized_box_iou_loss(corners(found), corners(wanted), reduction="sum")
             sums.append(class_sums(layer, each, truth, own.weights_of_classes(classes), ignored))
             sums += [((found - wanted).abs().sum(), objects), (giou, objects)]
         for one in mask_sums(Layer(layers[-1][0], masks), pairs[-1], truth, extent, own.points, own.weights.focal):
@@ -169,6 +166,21 @@ class BoxedQueryHead(Head):
         return self.queries.decoder
 
 
-def _corners(boxes: Tensor) -> Tensor:
+def box_shares(truth: Segmentation, kind: Kind) -> FloatArray:
+    """Give the box (T, 4) of each segment that is taught: middle x and y, width, height, as shares of the sides."""
+    height, width = truth.size
+    if kind == "semantic":
+        classes = truth.class_map()
+        present = np.unique(classes)
+        found = [box_of(classes == index) for index in present[present != truth.labels.void]]
+    else:
+        found = list(truth.masks.boxes()[kept_rows(truth)])
+    left, top, right, bottom = np.array(found, np.float64).reshape(-1, 4).T
+    middle = (left + right) / 2 / width, (top + bottom) / 2 / height
+    return np.stack([*middle, (right - left) / width, (bottom - top) / height], axis=1).astype(np.float32)
+
+
+def corners(boxes: Tensor) -> Tensor:
+    """Give left, top, right and bottom of boxes (…, 4) of middle x and y, width and height."""
     middle, size = boxes[..., :2], boxes[..., 2:]
     return torch.cat([middle - size / 2, middle + size / 2], dim=-1)

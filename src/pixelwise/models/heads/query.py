@@ -123,11 +123,7 @@ class QueryHead(Head):
         """Assign objects to queries, for each layer; all layers are judged at the same points."""
         costs, weights = [], self.weights
         for image, (classes, masks, inside) in enumerate(zip(truth.classes, truth.masks, truth.inside, strict=True)):
-            queries = layers[0].masks.shape[1]
-            if len(classes) > max(queries, self._told):
-                self._told = len(classes)
-                text = f"an image has {len(classes)} objects and the network {queries} queries: some are taught to no query"
-                warnings.warn(f"{text}; raise it with --set model.queries={len(classes)}", TooFewQueries, stacklevel=2)
+            self.warn_of(len(classes), layers[0].masks.shape[1])
             at = torch.cat([self.points.drawn(layers[0].masks), inside.reshape(1, -1, 2)], dim=1)
             wanted = truth_at(masks, torch.arange(len(classes), device=masks.device), at, truth.width)
             counted = counted_at(truth.ignore, torch.tensor([image], device=masks.device), at)[0]
@@ -139,6 +135,13 @@ class QueryHead(Head):
                 found.append(cost + weights.dice * dice_costs(logits, wanted, counted))
             costs.append(torch.stack(found))
         return assigned(costs)
+
+    def warn_of(self, objects: int, queries: int) -> None:
+        """Warn, once for each new most, of an image with more objects than queries."""
+        if objects > max(queries, self._told):
+            self._told = objects
+            text = f"an image has {objects} objects and the network {queries} queries: some are taught to no query"
+            warnings.warn(f"{text}; raise it with --set model.queries={objects}", TooFewQueries, stacklevel=3)
 
     def _terms(self, layers: Sequence[Layer], pairs: list[Pairs], truth: Truth, extent: Tensor) -> dict[str, Tensor]:
         objects = torch.tensor(float(truth.count), device=extent.device)

@@ -122,7 +122,7 @@ def pair_sums(logits: Tensor, wanted: Tensor, counted: Tensor, focal: bool) -> t
     return mask.sum(), dice.sum()
 
 
-def ratios(sums: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, ...]:
-    """Divide sums over the batch, of each (of losses, of what they are divided by) this part's; at least 1e-6 divides."""
+def ratios(sums: Sequence[tuple[Tensor, Tensor]], least: float = 1e-6) -> tuple[Tensor, ...]:
+    """Divide sums over the batch, of each (of losses, of what they are divided by) this part's; at least ``least`` divides."""
     flat = over_batch(torch.stack([one.float() for pair in sums for one in pair]))
-    return (flat[0::2] / flat[1::2].clamp_min(1e-6)).unbind()
+    return (flat[0::2] / flat[1::2].clamp_min(least)).unbind()

@@ -63,6 +63,20 @@ def parse(text: str) -> tuple[Term, ...]:
     return terms
 
 
+def of_pixels(text: str, classes: int, option: str) -> tuple[Term, ...]:
+    """Read a weighted sum of losses of class maps that no distances are measured of.
+
+    Raises:
+        OptionError: it is no such sum, or holds ``boundary``.
+        UnknownName: there is no such loss.
+    """
+    terms = parse(text)
+    if any(term.name == "boundary" for term in terms):
+        raise OptionError(f"[model] {option}: boundary wants distances, which nothing here measures; leave it out")
+    check(terms, classes)
+    return terms
+
+
 def with_option(terms: tuple[Term, ...], name: str, option: str, value: object) -> tuple[Term, ...]:
     """Set an option of the loss ``name`` where the sum does not set it itself.
 

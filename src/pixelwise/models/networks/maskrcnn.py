@@ -8,8 +8,6 @@ own networks are ``encoder = "resnet50"``, ``pyramid = 256``, ``width = 1024``, 
     val2017 for its weights, and 41.8 for those of the second version.
 """
 
-import math
-from collections.abc import Sequence
 from dataclasses import fields
 from typing import Literal
 
@@ -19,14 +17,13 @@ from pixelwise.core.image import RGB
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind
 from pixelwise.models.about import About
+from pixelwise.models.box_parts import box_head, norm_of
 from pixelwise.models.encoders import build_encoder
-from pixelwise.models.heads.box import BoxHead
-from pixelwise.models.heads.box_layers import layers_of
-from pixelwise.models.heads.box_proposals import ProposalOptions, Proposer
+from pixelwise.models.heads.box_proposals import ProposalOptions
 from pixelwise.models.heads.box_raw import BoxOptions
 from pixelwise.models.heads.box_terms import TERMS, terms_of
 from pixelwise.models.maskrcnn_weights import Layout, fill_from_hub, is_whole, layout_for
-from pixelwise.models.pyramid import GROUPS, EncoderPyramid, Norm
+from pixelwise.models.pyramid import EncoderPyramid, Norm
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.semantic import Input
 
@@ -39,7 +36,6 @@ ABOUT = About(
     parameters=9_328_530,
     multiply_adds=22_556_649_008,
 )
-CELLS = {"paper": 8.0, "small": 2.0}  # sides of an anchor in strides of its level
 LOSS = " + ".join(TERMS)
 
 
@@ -116,8 +112,8 @@ def build(
     detecting = BoxOptions(samples, positive_share, detections, score, overlap, layout.aligned)
     given = Input(bands, mean, deviation)
     path = build_encoder(layout.encoder, "none" if is_whole(weights) else weights, len(bands))
-    network = EncoderPyramid(path, layout.finest, layout.pyramid, _norm(layout))
-    head = _head(layout, network.levels, proposing, detecting, len(labels), terms_of(loss), class_weights)
+    network = EncoderPyramid(path, layout.finest, layout.pyramid, norm_of(layout))
+    head = box_head(layout, network.levels, proposing, detecting, len(labels), terms_of(loss), class_weights)
     options = {field.name: getattr(layout, field.name) for field in fields(Layout)} | {
         "weights": weights,
         "candidates": candidates,
@@ -154,47 +150,3 @@ def _require(labels: LabelSet, kind: Kind) -> None:
         raise OptionError(f"maskrcnn gives instance segmentations, not {kind}; choose another --kind or --model")
     if not len(labels):
         raise OptionError("maskrcnn needs at least one class")
-
-
-def _head(
-    layout: Layout,
-    strides: Sequence[int],
-    proposing: ProposalOptions,
-    detecting: BoxOptions,
-    classes: int,
-    terms: dict[str, float],
-    class_weights: Sequence[float] | None,
-) -> BoxHead:
-    sizes = _anchor_sizes(layout, strides)
-    depth = 2 if layout.version == "v2" else 1
-    proposer = Proposer(layout.pyramid, strides, sizes, layout.ratios, depth, proposing)
-    layers = layers_of(layout.version, layout.pyramid, layout.width, layout.mask_width, layout.mask_size // 2, _norm(layout))
-    return BoxHead(proposer, layers, strides[:-1], classes, detecting, terms, class_weights)
-
-
-def _norm(layout: Layout) -> Norm:
-    """Settle the norm of what stands on the encoder."""
-    norm: Norm = layout.norm if layout.norm != "auto" else "none" if layout.version == "v1" else "batch"  # type: ignore[assignment]
-    for name in ("pyramid", "width", "mask_width"):
-        value = getattr(layout, name)
-        if value < 1 or (norm == "group" and name != "width" and value % GROUPS):
-            wanted = f"a multiple of {GROUPS}, the groups of the norm" if norm == "group" else "1 or more"
-            raise OptionError(f"[model] {name}: expected {wanted}, got {value}")
-    return norm
-
-
-def _anchor_sizes(layout: Layout, strides: Sequence[int]) -> tuple[tuple[float, ...], ...]:
-    """Give the sizes of the anchors of each level."""
-    if isinstance(layout.anchors, str):
-        sizes: tuple[tuple[float, ...], ...] = tuple((CELLS[layout.anchors] * stride,) for stride in strides)
-    else:
-        sizes = layout.anchors
-    if len(sizes) != len(strides) or len({len(level) for level in sizes}) != 1 or not all(sizes):
-        raise OptionError(
-            f"[model] anchors: expected 'paper', 'small' or as many sizes for each of the {len(strides)} levels of the strides "
-            f"{', '.join(map(str, strides))}, got {layout.anchors!r}"
-        )
-    for name, values in (("anchors", sum(sizes, ())), ("ratios", layout.ratios)):
-        if not values or not all(0 < value < math.inf for value in values):
-            raise OptionError(f"[model] {name}: expected numbers above 0, got {list(values)}")
-    return sizes
