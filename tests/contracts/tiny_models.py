@@ -138,6 +138,7 @@ FINE: dict[str, Any] = {"options": {"steps": 400}}
 QUERIES: dict[str, Any] = {"size": (128, 128), "scenes": 54, "options": {"steps": 120}}  # none holds an object of one pixel
 # Where the usual ones do not do: "size" of the scenes and their seed ("scenes"), more options of the "model" and of training.
 FITS: dict[str, dict[str, Any]] = {
+    "blendmask": {"size": (128, 128), "scenes": 54},
     "deeplabv3": COARSE,
     "deeplabv3plus": COARSE,
     "detr": {"size": (160, 160), "scenes": 952, "model": {"width": 128, "queries": 8}, "options": {"rate": 2e-3, "steps": 400}},

@@ -62,12 +62,10 @@ def test_the_branch_is_the_sum_of_levels_each_doubled_step_by_step() -> None:
     pyramid = [torch.randn(1, 8, side, side) for side in (16, 8, 4)]
     total = torch.zeros(1, 64, 16, 16)
     for level, values in zip(branch.levels, pyramid, strict=True):
-        while True:
-            for convolution, norm, _ in level:  # type: ignore[union-attr]
-                values = F.group_norm(F.conv2d(values, convolution.weight, None, 1, 1), 32, norm.weight, norm.bias).relu()
-                if values.shape[-1] < 16:
-                    values = F.interpolate(values, scale_factor=2.0, mode="bilinear")
-            break
+        for convolution, norm, _ in level:  # type: ignore[union-attr]
+            values = F.group_norm(F.conv2d(values, convolution.weight, None, 1, 1), 32, norm.weight, norm.bias).relu()
+            if values.shape[-1] < 16:
+                values = F.interpolate(values, scale_factor=2.0, mode="bilinear")
         total += values
     torch.testing.assert_close(branch(pyramid), total)
 

@@ -10,11 +10,12 @@ whose weights are the numbers (CondInst, arXiv 2003.05664; RTMDet-Ins, arXiv 221
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
 
-from pixelwise.core.arrays import FloatArray, IntArray, Size
+from pixelwise.core.arrays import BoolArray, FloatArray, IntArray, Size
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.masks import OverlappingMasks
 from pixelwise.core.predictor import Request
@@ -97,7 +98,8 @@ def decode(
     return found
 
 
-class _Maker(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class _Maker:
     """Makes one mask's logits of cells of the maps."""
 
     form: str
@@ -129,14 +131,14 @@ class _Maker(NamedTuple):
         down = (np.arange(cells.rows.start, cells.rows.stop) + 0.5) * steps[0] - y
         across = (np.arange(cells.columns.start, cells.columns.stop) + 0.5) * steps[1] - x
         grid = np.broadcast_arrays(across[None, :], down[:, None])
-        return np.stack(grid).reshape(2, -1) / (REACH * stride)
+        return np.asarray(np.stack(grid).reshape(2, -1) / (REACH * stride))
 
 
 def _mask(make: _Maker, enlarged: Enlarged, box: FloatArray) -> Runs:
     """Give the pixels in a box (4,), in the image's own pixels, at which a mask lies above a logit of 0."""
     rows, columns = (_pixels(box[side], box[side + 2], enlarged.size[1 - side]) for side in (1, 0))
 
-    def parts() -> Iterator[tuple[int, FloatArray]]:
+    def parts() -> Iterator[tuple[int, BoolArray]]:
         wide = max(1, _AT_ONCE // max(1, rows.stop - rows.start))
         for left in range(columns.start, columns.stop, wide):
             part = slice(left, min(left + wide, columns.stop))

@@ -64,14 +64,16 @@ class PrototypeHead(Head):
         self.towers, self.branch = towers, branch
         self.strides = tuple(strides)
         self.forms, self.rule, self.detecting, self.weights = forms, rule, detecting, dict(weights)
-        self.count: int = towers.classify[0].out_channels  # type: ignore[assignment, union-attr]
+        self.count: int = towers.classify[0].out_channels  # type: ignore[assignment]
         copies = range(len(towers.classify))
         self.class_rows = tuple(f"towers.classify.{copy}.{part}" for copy in copies for part in ("weight", "bias"))
         self.register_buffer("class_weights", None, persistent=False)  # an option of training, not part of the model
         if class_weights is not None:
             self.weigh(class_weights)
 
-    def forward(self, features: Sequence[Tensor], size: Size, targets: Any = None) -> PrototypeRaw | LearntRaw:
+    def forward(  # type: ignore[override]
+        self, features: Sequence[Tensor], size: Size, targets: Any = None
+    ) -> PrototypeRaw | LearntRaw:
         """Give what is predicted at every place; with targets, the numbers that boxes were made of as well."""
         logits, box_numbers, numbers = self.towers(features)
         sizes = [(level.shape[-2], level.shape[-1]) for level in features]
@@ -128,7 +130,7 @@ class PrototypeHead(Head):
         count = raw.logits.shape[0]
         seen = torch.cat([raw.middles, raw.strides[:, None]], dim=1)[chosen]
         padded = [torch.full((count,), side, dtype=torch.int64, device=best.device) for side in self._extent(raw.prototypes)]
-        return PrototypeReduced(  # type: ignore[arg-type]
+        found: Any = (
             torch.where(is_one[..., None], _rows(boxes, rows), 0.0),
             torch.where(is_one, classes.gather(1, rows), 0),
             best,
@@ -138,6 +140,7 @@ class PrototypeHead(Head):
             is_one.sum(dim=1),
             torch.stack(padded, dim=1),
         )
+        return PrototypeReduced(*found)
 
     @property
     def decoder(self) -> Decoder:
