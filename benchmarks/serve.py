@@ -3,7 +3,7 @@
 A network on 512 x 512 photographs sent as JPEG, answered as PNG of ids, to 16 clients that ask again once they are answered:
 
 - ours: ``pixelwise serve`` of ``pixelwise export --to openvino --precision bf16``, as it comes: queue, limits, telemetry;
-- bare: that file in OpenVINO alone, on decoded images, at the best setting of streams and threads of those tried;
+- bare: that file in OpenVINO alone, on decoded images, at the best setting of streams, threads and batch of those tried;
 - plain: FastAPI with cv2, NumPy and the same network in OpenVINO, in a coroutine as in tutorials; threaded: the same in
   FastAPI's threads; eager: as plain, with the network in PyTorch as it was trained;
 - litserve: plain's steps in LitServe as it comes, one image at a time; tuned: the better of batches and several workers; eager
@@ -122,28 +122,31 @@ def memory_of(process: int) -> int:
     return total
 
 
-def best_bare(graph: Path, folder: Path, seconds: float, tried: Sequence[tuple[int, int]]) -> tuple[float, tuple[int, int]]:
-    """Give the most images a second that the runtime reaches, and with how many streams and threads."""
+def best_bare(
+    graph: Path, folder: Path, seconds: float, tried: Sequence[tuple[int, int, int]]
+) -> tuple[float, tuple[int, int, int]]:
+    """Give the most images a second that the runtime reaches, and with how many streams, threads and images a call."""
     found = []
-    for streams, threads in tried:
+    for streams, threads, batch in tried:
         command = [sys.executable, HERE / "serve_peers.py", "bare", graph, folder]
-        options = ["--streams", streams, "--threads", threads, "--seconds", seconds]
+        options = ["--streams", streams, "--threads", threads, "--batch", batch, "--seconds", seconds]
         done = subprocess.run([str(word) for word in [*command, *options]], capture_output=True, text=True, check=True)
-        found.append((float(json.loads(done.stdout.splitlines()[-1])["rate"]), (streams, threads)))
+        found.append((float(json.loads(done.stdout.splitlines()[-1])["rate"]), (streams, threads, batch)))
     return max(found)
 
 
 def measure(subjects: Sequence[Subject], graph: Path, folder: Path, given: argparse.Namespace) -> tuple[Found, Found]:
     """Measure all subjects in turns; print each, and give by name the rates and p99 / p50 of every turn."""
     cores = len(os.sched_getaffinity(0))
-    tried = sorted({(streams, cores) for streams in (1, 2, cores, 2 * cores)})
+    tried = sorted({(streams, cores, batch) for streams in (1, 2, cores, 2 * cores) for batch in (1, 4, 8)})
     rates: Found = {subject.name: [] for subject in subjects} | {"bare": []}
     spreads: Found = {subject.name: [] for subject in subjects}
     for turn in range(given.rounds):
         rate, setting = best_bare(graph, folder, max(given.seconds / 3, 1), tried)
         tried = [setting]  # the search is for the first turn
         rates["bare"].append(rate)
-        print(f"turn {turn + 1}  {'bare':<22} {rate:7.2f} images/s  {setting[0]} streams, {setting[1]} threads")
+        said = "{} streams, {} threads, batch {}".format(*setting)
+        print(f"turn {turn + 1}  {'bare':<22} {rate:7.2f} images/s  {said}")
         for subject in subjects:
             with running(subject) as (port, server):
                 ask(port, folder, subject.path, "--clients", given.clients, "--seconds", 2)  # to warm up

@@ -2,7 +2,7 @@
 
 - ``graphs RUN FOLDER``: writes the network as ``pixelwise export`` does it (bytes in, ids out) and as a textbook does it
   (normalised floats in, logits out), both for OpenVINO.
-- ``bare GRAPH IMAGES``: the runtime alone on decoded images, with one setting of streams and threads; nothing is served.
+- ``bare GRAPH IMAGES``: the runtime alone on decoded images, with one setting of streams, threads and batch; nothing is served.
 - ``plain GRAPH PORT``: FastAPI with what most examples do: decode, normalise in NumPy, run, argmax in NumPy, answer a PNG; in a
   coroutine, as tutorials have it (``async def``), or with ``--threaded`` in a handler that FastAPI gives to its threads. GRAPH
   may be a run folder: its network then runs in PyTorch, as it was trained.
@@ -58,11 +58,12 @@ def network_of(run: Path) -> Any:
     return Logits(checkpoint.load(run)).eval()
 
 
-def bare(graph: Path, images: Path, streams: int, threads: int, seconds: float) -> None:
-    """Run the graph on decoded images for a while, as many at once as there are streams; print images a second."""
+def bare(graph: Path, images: Path, streams: int, threads: int, batch: int, seconds: float) -> None:
+    """Run the graph on decoded images for a while, as many calls at once as there are streams; print images a second."""
     options = {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "bf16"}
     compiled = openvino.Core().compile_model(graph, "CPU", options)
-    decoded = [np.ascontiguousarray(cv2.imread(str(path))[:, :, ::-1])[None] for path in sorted(images.iterdir())]
+    every = [np.ascontiguousarray(cv2.imread(str(path))[:, :, ::-1]) for path in sorted(images.iterdir())]
+    decoded = [np.stack(every[first : first + batch]) for first in range(0, len(every) - batch + 1, batch)]
     queue = openvino.AsyncInferQueue(compiled, streams)
     for image in decoded[: 4 * streams]:
         queue.start_async({0: image})
@@ -72,7 +73,7 @@ def bare(graph: Path, images: Path, streams: int, threads: int, seconds: float) 
         queue.start_async({0: decoded[count % len(decoded)]})
         count += 1
     queue.wait_all()
-    print(json.dumps({"rate": count / (time.perf_counter() - begin)}))
+    print(json.dumps({"rate": batch * count / (time.perf_counter() - begin)}))
 
 
 class Textbook:
@@ -143,7 +144,7 @@ def main() -> None:
     parser.add_argument("what", choices=["graphs", "bare", "plain"])
     parser.add_argument("source", type=Path)
     parser.add_argument("target")
-    for name, default in (("size", 512), ("streams", 1), ("threads", 1)):
+    for name, default in (("size", 512), ("streams", 1), ("threads", 1), ("batch", 1)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--threaded", action="store_true")
     parser.add_argument("--seconds", type=float, default=5.0)
@@ -151,7 +152,7 @@ def main() -> None:
     if given.what == "graphs":
         graphs(given.source, Path(given.target), given.size)
     elif given.what == "bare":
-        bare(given.source, Path(given.target), given.streams, given.threads, given.seconds)
+        bare(given.source, Path(given.target), given.streams, given.threads, given.batch, given.seconds)
     else:
         plain(given.source, int(given.target), given.threaded)
 
