@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 
 from pixelwise.core.errors import OptionError, UnknownName
+from pixelwise.core.files import write_json
 from pixelwise.core.sample import Dataset
 from pixelwise.formats import FORMATS
 from pixelwise.models import MODELS
 from pixelwise.models.networks import unet
 from pixelwise.scenes import LABELS, scenes
 from pixelwise.train.options import TrainOptions, recipe_from, with_network
-from pixelwise.train.origin import SUITED, kind_of, named
+from pixelwise.train.origin import SUITED, kind_of, named, rebuilt
+from pixelwise.train.run import RunFolder
 from pixelwise.train.start import audited
 
 WRITTEN = {"semantic": "masks", "instance": "coco", "panoptic": "coco_panoptic"}
@@ -66,3 +68,14 @@ def test_what_cannot_be_is_told_before_any_work(model: dict[str, str], words: st
 
 def test_labels_of_regions_are_read_as_semantic() -> None:
     assert kind_of(recipe_from({}), "regions") == "semantic"
+
+
+def test_a_run_that_goes_on_has_the_sizes_that_its_first_weights_brought(tmp_path: Path) -> None:
+    folder, recipe = RunFolder(tmp_path), recipe_from({"model": {"name": "unet", "weights": "smp:whole"}})
+    first = unet.build(LABELS, encoder="plain", width=4, depth=2)
+    write_json(folder.card, first.card.to_json())
+    folder.state.touch()
+    again = rebuilt(recipe, scenes(1, (32, 32)), folder)
+    assert {name: value.shape for name, value in again.state_dict().items()} == {
+        name: value.shape for name, value in first.state_dict().items()
+    }

@@ -127,11 +127,14 @@ def build(recipe: Recipe, train: Dataset, say: Callable[[str], None] | None = No
 
 
 def rebuilt(recipe: Recipe, train: Dataset, folder: RunFolder) -> Segmenter:
-    """Build the network of a run that goes on: its weights are in its state, so that what it started from may be gone."""
+    """Build the network of a run that goes on: its weights are in its state, so that what it started from may be gone.
+
+    Weights of a whole network bring its sizes with them, which the card holds and the recipe need not.
+    """
     if not folder.state.is_file():
         return build(recipe, train)
-    model = build(replace(recipe, model={**recipe.model, "weights": "none"}), train)
     card = Card.from_json(read_json(folder.card), str(folder.card))
+    model = build(replace(recipe, model={**recipe.model, **card.options, "weights": "none"}), train)
     model.network.weights = str(card.training.get("encoder_weights", ""))
     return Segmenter(
         model.network, model.head, replace(model.card, mean=card.mean, deviation=card.deviation, training=card.training)
