@@ -43,7 +43,7 @@ from pixelwise.models.universal import LEVELS, STRIDES, TRAINING, require
 __all__ = ["ABOUT", "KINDS", "TRAINING", "build"]
 KINDS: tuple[Kind, ...] = ("instance", "panoptic", "semantic")
 ABOUT = About(
-    good_for="objects, and objects and stuff together, where accuracy counts most: it learns in fewer epochs than Mask2Former",
+    good_for="objects, and objects and stuff together, where accuracy counts most and there is time to train",
     code="Apache-2.0 (pixelwise)",
     weights="timm's tf_efficientnet_lite2: Apache-2.0, installed with pixelwise; the authors' networks are Apache-2.0",
     paper="Li et al., Mask DINO: Towards A Unified Transformer-based Framework, CVPR 2023, arXiv 2206.02777",
