@@ -1,5 +1,6 @@
 """Every network says what it is good for, what it costs and under which licences, without being run."""
 
+import inspect
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.models import MODELS
 from pixelwise.models.about import About, Cost, cost_of, stated
 from pixelwise.models.networks import unet
+from pixelwise.models.options_told import options_of
 from pixelwise.models.summary import summarise
 
 HEAVY = frozenset({"detr", "maskdino", "mask2former", "maskrcnn", "oneformer"})  # a second and more each
@@ -59,3 +61,11 @@ def test_costs_on_the_meta_device_are_those_of_the_layers() -> None:
     model = unet.build(LabelSet.of([str(index) for index in range(5)]), **options)  # type: ignore[arg-type]
     assert found.parameters == sum(parameter.numel() for parameter in model.parameters())
     assert found.multiply_adds == summarise(model, (32, 48))[0].multiply_adds
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_every_option_of_a_network_is_told(name: str) -> None:
+    told = options_of(name)
+    known = [one for one in inspect.signature(MODELS[name].build).parameters.values() if one.kind is one.KEYWORD_ONLY]
+    assert [one.name for one in told] == [one.name for one in known]
+    assert not [one.name for one in told if not one.text]

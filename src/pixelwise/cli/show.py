@@ -1,4 +1,4 @@
-"""``pixelwise show``: layers, shapes, parameters and multiply-adds of a network."""
+"""``pixelwise show``: layers, shapes, parameters and multiply-adds of a network; or its options."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,13 +15,17 @@ def show(
     encoder: Annotated[str | None, typer.Option(help="The encoder, for a network by name.")] = None,
     depth: Annotated[int, typer.Option(help="How deep to open modules.")] = 3,
     set_: Annotated[list[str] | None, typer.Option("--set", help="model.key=value; repeatable.")] = None,
+    options: Annotated[bool, typer.Option("--options", help="List the options of a network instead.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
-    """Show what a network is made of, and what it costs for one image."""
+    """Show what a network is made of, and what it costs for one image; or its options and what they do."""
     import json
 
     from rich.console import Console
     from rich.table import Table
+
+    if options:
+        return _show_options(model, as_json)
 
     from pixelwise.models.summary import summarise
 
@@ -51,6 +55,27 @@ def show(
         )
     Console().print(table)
     typer.echo(f"{parameters:,} parameters, {total / 1e9:.2f} G multiply-adds an image, stride {built.card.stride}")
+    return 0
+
+
+def _show_options(name: str, as_json: bool) -> int:
+    import json
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from pixelwise.models.options_told import options_of
+
+    told = options_of(name)
+    if as_json:
+        typer.echo(json.dumps({"model": name, "options": [one._asdict() for one in told]}))
+        return 0
+    table = Table(title=f"{name}: --set model.OPTION=VALUE", show_lines=True)
+    for column in ("option", "default", "what it does"):
+        table.add_column(column, overflow="fold")
+    for one in told:
+        table.add_row(one.name, one.default, one.text.replace("``", ""))
+    Console().print(table)
     return 0
 
 
