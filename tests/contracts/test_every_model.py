@@ -10,7 +10,7 @@ import torch
 from tiny_models import FITS, LONG, TINY
 
 from pixelwise.augment.policy import NONE
-from pixelwise.core.errors import OptionError
+from pixelwise.core.errors import DataError, OptionError
 from pixelwise.core.image import as_image
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.masks import DisjointMasks
@@ -89,6 +89,15 @@ def test_takes_any_input_size(name: str, kind: Kind, size: tuple[int, int]) -> N
     network = Network(build(name, kind, drawn(kind).labels), "cpu", "32-true")
     found = network([as_image(np.full((*size, 3), 90, np.uint8))])[0]
     assert (found.kind, found.size) == (kind, size)
+
+
+@pytest.mark.parametrize(("name", "kind"), [one for one in EACH if one[1] in ("instance", "panoptic")])
+def test_broken_weights_are_told_and_not_taken_for_an_empty_image(name: str, kind: Kind) -> None:
+    model = build(name, kind, drawn(kind).labels)
+    for parameter in model.head.parameters():
+        parameter.data.fill_(torch.nan)
+    with pytest.raises(DataError):
+        Network(model, "cpu", "32-true")([as_image(np.full((64, 64, 3), 90, np.uint8))])
 
 
 @each

@@ -10,6 +10,7 @@ from pixelwise.core.predictor import PLAIN
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.decode.centre import Rules
 from pixelwise.decode.frame import Frame
+from pixelwise.models.heads import centre as centre_head
 from pixelwise.models.heads.centre import CentreHead, CentreRaw, Marking, Sizes
 from pixelwise.models.heads.centre_loss import Owned, Weights, hardest_sums, offset_sums, semantic_sums
 from pixelwise.models.heads.centre_targets import VOID, heat_of, targets_of
@@ -22,8 +23,8 @@ def truth(ids, classes, kind="panoptic", crowd=None) -> Segmentation:
     return Segmentation(kind, DisjointMasks(np.array(ids, np.uint8), len(classes)), np.array(classes), LABELS, crowd=crowd)
 
 
-def head(centres: int = 4) -> CentreHead:
-    return CentreHead(LABELS, Sizes(8, 8, 4, False, 1), Marking(1.0, 3, centres), Weights(), Rules())
+def head(centres: int = 4, stride: int = 1) -> CentreHead:
+    return CentreHead(LABELS, Sizes(8, 8, 4, False, stride), Marking(1.0, 3, centres), Weights(), Rules())
 
 
 def test_centres_are_mean_pixels_and_stuff_has_none() -> None:
@@ -95,6 +96,27 @@ def test_centres_are_the_highest_around_and_above_the_least_score() -> None:
     assert found.centres.tolist() == [[[4, 5], [1, 1], [0, 0], [0, 0]]]
 
 
+@pytest.mark.parametrize("plateau", [[(2, 2), (2, 3)], [(2, 2), (3, 1)], [(2, 2), (3, 2), (2, 3), (3, 3)]])
+def test_of_equally_high_pixels_the_first_is_the_centre(plateau: list[tuple[int, int]]) -> None:
+    heat = torch.zeros(1, 1, 7, 7)
+    for row, column in plateau:
+        heat[0, 0, row, column] = 0.8
+    found = head().reduce(CentreRaw(torch.zeros(1, 3, 7, 7), heat, torch.zeros(1, 2, 7, 7)), (7, 7))
+    assert found.scores[0].tolist() == pytest.approx([0.8, 0.0, 0.0, 0.0])
+    assert found.centres[0, 0].tolist() == [2, 2]
+
+
+@pytest.mark.parametrize("stride", [1, 4])
+def test_classes_taken_in_strips_are_those_of_the_whole(stride: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    model, logits, size = head(stride=stride), torch.randn(2, 3, 9, 5), (9 * stride - 1, 5 * stride - 2)
+    whole = model._won(logits, size)
+    monkeypatch.setattr(centre_head, "_STRIP", 2 * 3 * 5 * stride**2 * 2)
+    strips = model._won(logits, size)
+    assert torch.equal(whole[0], strips[0])
+    torch.testing.assert_close(whole[1], strips[1])
+
+
 def test_there_is_no_centre_in_the_padding_and_there_may_be_more_asked_for_than_pixels() -> None:
     heat = torch.zeros(1, 1, 4, 4)
     heat[0, 0, 3, 3] = 1.0
@@ -106,7 +128,7 @@ def test_there_is_no_centre_in_the_padding_and_there_may_be_more_asked_for_than_
 
 
 def test_the_truth_as_raw_output_gives_the_truth_back() -> None:
-    given = truth([[1, 1, 2, 2, 2, 3], [1, 1, 2, 2, 2, 3], [1, 4, 4, 3, 3, 3]], [SKY, CAR, CAR, DOG])
+    given = truth([[1, 1, 2, 2, 1, 3], [1, 1, 2, 2, 1, 3], [1, 4, 4, 1, 3, 3]], [SKY, CAR, CAR, DOG])
     made, model = targets_of(given, "panoptic", 0.5), head()
     owned = Owned.of(torch.from_numpy(made["owners"])[None].long(), (torch.from_numpy(made["objects"]),))
     place = torch.stack(torch.meshgrid(torch.arange(3.0), torch.arange(6.0), indexing="ij"))

@@ -184,3 +184,17 @@ def test_broken_weights_are_told_and_not_taken_for_an_empty_image() -> None:
 def test_numbers_that_do_not_fit_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(OptionError, match=next(iter(options))):
         head(**options)
+
+
+def test_what_masks_are_in_the_padding_does_not_count() -> None:
+    own = head(candidates=4, detections=4, keep=0.0)
+    classes = torch.full((1, GRIDS.cells, 2), -9.0)
+    classes[0, 0, 0], classes[0, 5, 0] = 3.0, 2.0
+    kernels = torch.zeros(1, GRIDS.cells, own.cells.kernels.out_channels)
+    kernels[0, 0, 0] = kernels[0, 5, 1] = 1.0
+    features = torch.full((1, 16, 6, 8), -9.0)
+    features[0, 0, :3, :3], features[0, 1, :3, 3:6] = 9.0, 9.0  # two masks apart in the image,
+    alone = own.reduce(GridRaw(classes, kernels, features), (6, 12)).scores
+    features[0, :2, 4:] = 9.0  # and alike in the padding below an image of 6 x 12 pixels
+    assert torch.equal(own.reduce(GridRaw(classes, kernels, features), (6, 12)).scores, alone)
+    assert alone[0, 1] > 0.8

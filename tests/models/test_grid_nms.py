@@ -86,11 +86,12 @@ def test_masks_of_other_classes_and_of_equal_later_rank_lower_nothing() -> None:
 def test_masks_measured_in_strips_are_those_measured_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     columns, kernels = torch.randn(2, 5, 41), torch.randn(2, 6, 5)
-    whole = measured(columns, kernels, 0.1, at_once=True)
+    counted = torch.rand(columns.shape[2]) < 0.8
+    whole = measured(columns, kernels, 0.1, counted, at_once=True)
     monkeypatch.setattr(grid_nms, "_TOGETHER", 6 * 7)
-    for one, other in zip(whole, measured(columns, kernels, 0.1), strict=True):
+    for one, other in zip(whole, measured(columns, kernels, 0.1, counted), strict=True):
         torch.testing.assert_close(one, other)
-    inside = (kernels @ columns) > 0.1
+    inside = ((kernels @ columns) > 0.1) & counted
     torch.testing.assert_close(whole.shared[:, 2, 3], (inside[:, 2] & inside[:, 3]).sum(-1).float())
     chances = (kernels @ columns).sigmoid()
     torch.testing.assert_close(whole.maskness[1, 4], chances[1, 4][inside[1, 4]].mean())

@@ -118,6 +118,14 @@ def test_a_box_lies_around_the_cells_of_a_mask_and_an_empty_mask_keeps_its_own()
     torch.testing.assert_close(boxes_around(masks, own)[0], torch.tensor([[5.5 / 8, 0.5, 1 / 8, 0.5], [0.1, 0.2, 0.3, 0.4]]))
 
 
+def test_boxes_around_masks_of_fewer_bits_are_as_exact() -> None:
+    masks = torch.full((1, 1, 3, 334), -1.0)
+    masks[0, 0, 1, 301:305] = 1.0
+    boxes = boxes_around(masks.bfloat16(), torch.zeros(1, 1, 4))
+    assert torch.equal(boxes, boxes_around(masks, torch.zeros(1, 1, 4)))
+    torch.testing.assert_close(boxes[0, 0, [0, 2]] * 334, torch.tensor([303.0, 4.0]))
+
+
 def test_the_cells_of_the_highest_rank_start_queries_and_an_image_may_have_too_few() -> None:
     features, boxes = torch.arange(6.0).reshape(1, 3, 2), torch.zeros(1, 3, 4)
     found = chosen(features, boxes, torch.tensor([[0.1, 0.9, 0.5]]), 2)
@@ -161,6 +169,17 @@ def test_every_parameter_learns_from_one_step() -> None:
     assert [name for name, one in model.named_parameters() if one.grad is None] == []
 
 
+def test_classes_that_are_no_things_have_boxes_where_classes_alone_are_told() -> None:
+    model = build("semantic").train()
+    truth = Segmentation.from_class_map(two_cars().class_map(), LabelSet.of(LABELS.names))
+    optimiser = torch.optim.SGD(model.parameters(), 0.1)
+    for _ in range(2):  # the last layer of the boxes starts at zero
+        optimiser.zero_grad()
+        torch.stack(list(terms_of(model, torch.rand(2, 3, 32, 32), [truth] * 2).values())).sum().backward()
+        optimiser.step()
+    assert all(one.grad is not None and one.grad.any() for name, one in model.named_parameters() if "refining.boxes" in name)
+
+
 def test_three_hundred_objects_are_taught_as_far_as_there_are_queries() -> None:
     ids = np.arange(1, 301, dtype=np.uint16).reshape(15, 20).repeat(4, 0).repeat(4, 1)
     truth = Segmentation("instance", DisjointMasks(ids, 300), np.ones(300, np.int64), LABELS)
@@ -179,7 +198,7 @@ def test_boxes_of_classes_are_those_around_all_their_pixels() -> None:
 @pytest.mark.parametrize(
     ("option", "value"),
     [("width", 96), ("scales", 3), ("decoder_layers", 0), ("start", "boxes"), ("box_noise", 0.6), ("class_noise", 2.0)]
-    + [("noisy", -1), ("queries", 0), ("temperature", -0.1)],
+    + [("noisy", -1), ("queries", 0), ("temperature", -0.1), ("box_loss", -5.0), ("giou_loss", float("nan"))],
 )
 def test_an_option_out_of_bounds_is_refused_by_name(option: str, value: Any) -> None:
     with pytest.raises(OptionError, match=rf"\[model\] {option}: .*{value}"):

@@ -151,10 +151,27 @@ def test_points_are_seen_from_a_masks_place_in_strides_of_its_level() -> None:
 
 
 def test_points_lie_one_in_each_cell_of_a_grid_around_the_box() -> None:
-    points = drawn_points(torch.tensor([[10.0, 20.0, 30.0, 60.0]]), grid=4)[0]
+    points = drawn_points(torch.tensor([[10.0, 20.0, 30.0, 60.0]]), torch.tensor([99.0, 99.0]), grid=4)[0]
     low, extent = torch.tensor([6.5, 14.5]), torch.tensor([27.0, 51.0])
     cells = ((points - low) / extent * 4).long()
     assert sorted(map(tuple, cells.tolist())) == [(x, y) for x in range(4) for y in range(4)]
+
+
+def test_what_the_images_border_cuts_off_does_not_end_there() -> None:
+    mask = np.zeros((12, 16), bool)
+    mask[3:9, :6] = True  # cut off at the left
+    given = {
+        name: torch.from_numpy(part)
+        for name, part in targets_of(Segmentation.from_masks("instance", mask[None], [0], LABELS)).items()
+    }
+    torch.manual_seed(0)
+    points = drawn_points(given["boxes"], torch.tensor([16.0, 12.0]))
+    assert points.min() == 0.5
+    found = truth_at(given["masks"], given["places"], points)[0]
+    across, down = points[0].T
+    inside = (across < 5) & (down > 4) & (down < 8)
+    assert inside.sum() > 50
+    assert (found[inside] > 0.999).all()
 
 
 def test_maps_and_truth_are_read_alike_at_the_middles_of_pixels() -> None:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pixelwise.core.arrays import FloatArray, IntArray
+from pixelwise.core.errors import DataError
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.masks import OverlappingMasks
 from pixelwise.core.predictor import Request
@@ -42,7 +43,12 @@ def decode(
 
     Args:
         aligned: how masks lie in their boxes, see ``decode.paste``.
+
+    Raises:
+        DataError: a score is not a number.
     """
+    if not np.isfinite(reduced.scores).all():
+        raise DataError("a score is not a number (NaN): the network's weights or its input are broken")
     found = []
     for index, frame in enumerate(frames):
         scores = reduced.scores[index, : int(reduced.counts[index])].astype(np.float64)

@@ -112,7 +112,7 @@ def decode(
     Raises:
         DataError: an output is not a number.
     """
-    if not np.isfinite(reduced.semantic).all():
+    if not (np.isfinite(reduced.semantic).all() and np.isfinite(reduced.scores).all()):
         raise DataError("a logit is not a number (NaN): the network's weights or its input are broken")
     if request.threshold is not None:
         rules = replace(rules, score=request.threshold)

@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from pixelwise.core.arrays import BoolArray, FloatArray, IntArray, Size
+from pixelwise.core.errors import DataError
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.masks import OverlappingMasks
 from pixelwise.core.predictor import Request
@@ -73,7 +74,12 @@ def decode(
 
     With ``request.threshold``, only detections of at least that score are kept; those that the network's own threshold has
     dropped do not come back. A detection without a pixel is left out.
+
+    Raises:
+        DataError: a score is not a number.
     """
+    if not np.isfinite(reduced.scores).all():
+        raise DataError("a score is not a number (NaN): the network's weights or its input are broken")
     found = []
     for index, frame in enumerate(frames):
         scores = reduced.scores[index, : int(reduced.counts[index])].astype(np.float64)

@@ -1,12 +1,15 @@
 """What every head is: targets from truth, a loss on raw output, and a reduction of raw output to what decoding needs."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
+import torch
 from torch import Tensor, nn
 
 from pixelwise.core.arrays import AnyArray, Size
+from pixelwise.core.errors import OptionError
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.decode.decoders import Decoder
 
@@ -70,3 +73,16 @@ class Head(nn.Module, ABC):
     @abstractmethod
     def decoder(self) -> Decoder:
         """The function of ``pixelwise.decode`` that makes segmentations of arrays as ``reduce`` gives them."""
+
+
+def class_weights_of(weights: Sequence[float], count: int, like: Tensor) -> Tensor:
+    """Give the weights (L,) of ``count`` classes as a tensor where ``like`` is.
+
+    Raises:
+        OptionError: there are more or fewer, or one is below 0 or no number.
+    """
+    if len(weights) != count:
+        raise OptionError(f"[model] class_weights: expected {count} class weights, one a class, got {len(weights)}")
+    if not all(0 <= weight < math.inf for weight in weights):
+        raise OptionError(f"[model] class_weights: expected numbers of 0 or more, got {list(weights)}")
+    return torch.tensor(weights, dtype=torch.float32, device=like.device)

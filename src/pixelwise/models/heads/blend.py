@@ -19,12 +19,12 @@ from pixelwise.core.arrays import AnyArray, Size
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.decode.box import BoxReduced
 from pixelwise.decode.decoders import Decoder
-from pixelwise.models.heads.base import Head, Targets
+from pixelwise.models.heads.base import Head, Targets, class_weights_of
 from pixelwise.models.heads.blend_bases import Bottom
 from pixelwise.models.heads.blend_classes import PixelClasses, classes_seen
 from pixelwise.models.heads.blend_masks import Attend, blended, cut_out
 from pixelwise.models.heads.blend_raw import TERMS, BlendOptions, BlendRaw, LearntBlend, Picked
-from pixelwise.models.heads.box_apart import best_apart
+from pixelwise.models.heads.box_apart import best_of_classes, told_if_broken
 from pixelwise.models.heads.box_geometry import clipped, has_sides
 from pixelwise.models.heads.box_masks import RAGGED, projected, targets_of
 from pixelwise.models.heads.box_proposals import highest
@@ -102,20 +102,14 @@ class BlendHead(Head):
         places, classes = index // self.count, index % self.count
         boxes = clipped(seen.boxes.gather(1, places[..., None].expand(-1, -1, 4)), size)
         values = torch.where((best > self.options.score) & has_sides(boxes, LEAST_SIDE), best, 0.0)
-        left = torch.where(self._apart(boxes, classes, values), values, 0.0)
+        left = torch.where(best_of_classes(boxes, classes, values, self.count, self.options.overlap), values, 0.0)
         top, rank = left.topk(min(self.options.detections, left.shape[1]), dim=1)
         is_one = top > 0
         boxes = torch.where(is_one[..., None], boxes.gather(1, rank[..., None].expand(-1, -1, 4)), 0.0)
         rows = Rows.of(is_one)
         masks = self._masks(seen, bases, rows.taken(boxes), rows.images, rows.taken(places.gather(1, rank)))
         classes = torch.where(is_one, classes.gather(1, rank), 0)
-        return BlendRaw(boxes, classes, top, rows.laid_out(masks), is_one.sum(dim=1))
-
-    def _apart(self, boxes: Tensor, classes: Tensor, values: Tensor) -> Tensor:
-        """Mark (N, C) the candidates that no better one of their class overlaps."""
-        every = torch.arange(self.count, device=classes.device)[:, None]
-        own = torch.where(classes[:, None] == every, values[:, None], 0.0)  # (N, L, C)
-        return best_apart(boxes[:, None].expand(-1, self.count, -1, -1), own, self.options.overlap).any(dim=1)
+        return BlendRaw(boxes, classes, told_if_broken(top, scores), rows.laid_out(masks), is_one.sum(dim=1))
 
     def targets(self, truth: Segmentation) -> dict[str, AnyArray]:
         """Give what a box head learns from, see ``box_masks.targets_of``, and ``semantic`` (H, W) if that is learnt."""
@@ -145,7 +139,7 @@ class BlendHead(Head):
 
     def weigh(self, weights: Sequence[float]) -> None:
         """Set the weights of the classes in the losses of classes; background weighs 1."""
-        self.class_weights = torch.tensor(weights, dtype=torch.float32, device=self.towers.scales.device)
+        self.class_weights = class_weights_of(weights, self.count, self.towers.scales)
 
     def reduce(self, raw: BlendRaw, size: Size, probabilities: bool = False) -> BoxReduced:
         """Give detections with masks in [0, 1]; there are no probabilities of pixels."""

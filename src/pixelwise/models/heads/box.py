@@ -20,8 +20,8 @@ from pixelwise.core.arrays import AnyArray, Size
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.decode.box import BoxReduced
 from pixelwise.decode.decoders import Decoder
-from pixelwise.models.heads.base import Head, Targets
-from pixelwise.models.heads.box_apart import best_apart
+from pixelwise.models.heads.base import Head, Targets, class_weights_of
+from pixelwise.models.heads.box_apart import best_apart, told_if_broken
 from pixelwise.models.heads.box_geometry import clipped, decoded, encoded, has_sides
 from pixelwise.models.heads.box_layers import BoxLayers, BoxPredictor
 from pixelwise.models.heads.box_masks import RAGGED, projected, targets_of
@@ -130,7 +130,8 @@ class BoxHead(Head):
         rows = Rows.of(best_scores > 0)
         masks = self.mask_logits(features, rows.taken(best_boxes), rows.images, rows.taken(best_classes))
         counts = (best_scores > 0).sum(dim=1)
-        return BoxRaw(proposals, proposal_scores, best_boxes, best_classes, best_scores, rows.laid_out(masks), counts)
+        told = told_if_broken(best_scores, scores)
+        return BoxRaw(proposals, proposal_scores, best_boxes, best_classes, told, rows.laid_out(masks), counts)
 
     def _best(self, boxes: Tensor, scores: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Keep the best of each image's boxes (N, P, L, 4) with scores (N, P, L), of which those of a class do not overlap."""
@@ -180,7 +181,7 @@ class BoxHead(Head):
 
     def weigh(self, weights: Sequence[float]) -> None:
         """Set the weights of the classes in the loss of classes; background weighs 1."""
-        self.class_weights = torch.tensor(weights, dtype=torch.float32, device=self.predictor.shifts.device)
+        self.class_weights = class_weights_of(weights, self.count, self.predictor.shifts)
 
     def reduce(self, raw: BoxRaw, size: Size, probabilities: bool = False) -> BoxReduced:
         """Give detections with masks in [0, 1]; there are no probabilities of pixels."""

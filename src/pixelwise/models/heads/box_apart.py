@@ -22,6 +22,20 @@ def best_apart(boxes: Tensor, scores: Tensor, overlap: float) -> Tensor:
     return marks
 
 
+def best_of_classes(boxes: Tensor, classes: Tensor, scores: Tensor, count: int, overlap: float) -> Tensor:
+    """Mark (N, C) the boxes (N, C, 4), each of one of ``count`` classes, that no better one of their class overlaps."""
+    every = torch.arange(count, device=classes.device)[:, None]
+    own = torch.where(classes[:, None] == every, scores[:, None], 0.0)  # (N, L, C)
+    return best_apart(boxes[:, None].expand(-1, count, -1, -1), own, overlap).any(dim=1)
+
+
+def told_if_broken(best: Tensor, scores: Tensor) -> Tensor:
+    """Give ``best`` (N, D); all NaN for an image of whose ``scores`` (N, …) one is: what is no number is above no threshold,
+    and broken weights would look like an empty image. Decoding tells of it.
+    """
+    return torch.where(scores.flatten(1).isnan().any(dim=1, keepdim=True), torch.nan, best)
+
+
 @torch.library.custom_op("pixelwise::best_apart", mutates_args=())
 def _operator(boxes: Tensor, scores: Tensor, overlap: float) -> Tensor:
     from torchvision.ops import nms

@@ -5,6 +5,7 @@ All else is the query head's: what is taught of an image, the masks' terms, and 
 [1] Carion et al., End-to-End Object Detection with Transformers, ECCV 2020, section 3.1 and appendix A.2.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 
 from pixelwise.core.arrays import AnyArray, FloatArray, Size
 from pixelwise.core.boxes import box_of
+from pixelwise.core.errors import OptionError
 from pixelwise.core.segmentation import Kind, Segmentation
 from pixelwise.decode.decoders import Decoder
 from pixelwise.decode.query import QueryReduced
@@ -58,6 +60,11 @@ class BoxWeights:
 
     distance: float = 5.0
     giou: float = 2.0
+
+    def __post_init__(self) -> None:
+        for option, value in (("box_loss", self.distance), ("giou_loss", self.giou)):
+            if not 0 <= value < math.inf:
+                raise OptionError(f"[model] {option}: expected a weight of 0 or more, got {value}")
 
 
 class BoxedQueryHead(Head):

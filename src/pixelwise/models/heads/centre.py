@@ -23,11 +23,13 @@ from pixelwise.core.segmentation import Kind, Segmentation
 from pixelwise.decode.centre import CentreReduced, Rules
 from pixelwise.decode.decoders import Decoder
 from pixelwise.models.dual_decoder import Separable, plain
-from pixelwise.models.heads.base import Head, Targets
+from pixelwise.models.heads.base import Head, Targets, class_weights_of
 from pixelwise.models.heads.centre_loss import Owned, Weights, centre_sums, offset_sums, semantic_sums
 from pixelwise.models.heads.centre_targets import targets_of
 from pixelwise.models.losses.whole import over_batch
 from pixelwise.models.recorded import cut, is_recorded
+
+_STRIP = 2**24  # logits that are held enlarged at once where no graph is recorded
 
 
 class CentreFeatures(NamedTuple):
@@ -133,7 +135,9 @@ class CentreHead(Head):
         logits = self.classify(of_classes)
         if self.none is not None:
             logits = torch.cat([logits, self.none(of_classes)], dim=1)
-        heat = self.heat(self.before_heat(features.objects))
+        before = self.before_heat(features.objects)
+        with torch.autocast(before.device.type, enabled=False):  # of neighbours that round to one height both would be centres
+            heat = self.heat(before.float())
         offsets = self.offsets(self.before_offsets(features.objects))
         return CentreRaw(logits, heat, offsets * self.stride)
 
@@ -165,9 +169,7 @@ class CentreHead(Head):
 
     def weigh(self, weights: Sequence[float]) -> None:
         """Set the weights of the classes in the loss of classes."""
-        if len(weights) != self.count:
-            raise OptionError(f"[model] class_weights: expected {self.count} class weights, one a class, got {len(weights)}")
-        self.class_weights = torch.tensor(weights, dtype=torch.float32, device=self.classify.weight.device)
+        self.class_weights = class_weights_of(weights, self.count, self.classify.weight)
 
     def reduce(self, raw: CentreRaw, size: Size, probabilities: bool = False) -> CentreReduced:
         """Give each pixel's class and how sure it is, the offsets as they are, and the centres.
@@ -175,21 +177,36 @@ class CentreHead(Head):
         A centre is a pixel of the heat map, brought to the image's size, that is the highest around it and above the least
         score. There are always as many rows of them; those of no centre are all zeros.
         """
-        logits = self._at_size(raw.semantic.float(), size)
-        top, classes = logits.max(dim=1)
-        sure = 1 / (logits - top.unsqueeze(1)).exp().sum(dim=1)  # softmax at the winner alone
-        few = classes.to(torch.uint8) if logits.shape[1] <= 256 else classes.to(torch.int32)
+        classes, sure = self._won(raw.semantic.float(), size)
         places, scores = self._centres(self._at_size(raw.heat.float(), size)[:, 0])
         count, device = classes.shape[0], classes.device  # len() would make a number of a symbol
         sides = [side * self.stride for side in raw.heat.shape[-2:]]
         padded = torch.stack([torch.full((count,), side, dtype=torch.int64, device=device) for side in sides], dim=1)
-        return CentreReduced(few, sure, raw.offsets.float(), places, scores, padded)  # type: ignore[arg-type]
+        return CentreReduced(classes, sure, raw.offsets.float(), places, scores, padded)  # type: ignore[arg-type]
+
+    def _won(self, logits: Tensor, size: Size) -> tuple[Tensor, Tensor]:
+        """Give each pixel's class (N, H, W) and how sure it is; strip by strip, or at once where a graph is recorded."""
+        if is_recorded():
+            return _winners(self._at_size(logits, size))
+        count, channels, rows, columns = logits.shape
+        step = max(1, _STRIP // max(1, count * channels * columns * self.stride**2))
+        parts = []
+        for first in range(0, rows, step):
+            last = min(first + step, rows)
+            above, below = max(first - 1, 0), min(last + 1, rows)  # a pixel looks at the rows beside its own
+            values = self._at_size(logits[:, :, above:below], ((below - above) * self.stride, size[1]))
+            parts.append(_winners(values[:, :, (first - above) * self.stride : (last - above) * self.stride]))
+        classes, sure = (torch.cat(part, dim=1)[:, : size[0]] for part in zip(*parts, strict=True))
+        return classes, sure
 
     def _centres(self, heat: Tensor) -> tuple[Tensor, Tensor]:
-        """Find the centres in heat maps (N, H, W): their rows and columns (N, K, 2) and heights (N, K), highest first."""
+        """Find the centres in heat maps (N, H, W): their rows and columns (N, K, 2) and heights (N, K), highest first.
+
+        Of equally high ones within a kernel, the first is one.
+        """
         kernel, count = self.marking.kernel, self.marking.centres
         around = F.max_pool2d(heat[:, None], kernel, stride=1, padding=kernel // 2)[:, 0]
-        is_centre = (heat == around) & (heat > self.rules.centre_score)
+        is_centre = (heat == around) & (heat > self.rules.centre_score) & (heat > _before(heat, kernel // 2))
         found = torch.where(is_centre, heat, 0.0).flatten(1)
         found = F.pad(found, (0, count))  # so that there are as many as wanted, however small the image
         scores, indices = found.topk(count, dim=1)
@@ -211,6 +228,23 @@ class CentreHead(Head):
     def decoder(self) -> Decoder:
         """One segmentation an image, of the head's kind."""
         return Decoder("centre", self.rules.to_json())
+
+
+def _winners(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Give the class (N, H, W) of the highest of logits (N, L, H, W), and the softmax there."""
+    top, classes = logits.max(dim=1)
+    sure = 1 / (logits - top.unsqueeze(1)).exp().sum(dim=1)
+    return classes.to(torch.uint8) if logits.shape[1] <= 256 else classes.to(torch.int32), sure
+
+
+def _before(heat: Tensor, reach: int) -> Tensor:
+    """Give the highest of (N, H, W) within ``reach`` of each pixel among those above it, and left of it in its own row."""
+    least = torch.finfo(heat.dtype).min
+    if not reach:
+        return torch.full_like(heat, least)
+    above = F.max_pool2d(F.pad(heat, (reach, reach, reach, 0), value=least), (reach, 2 * reach + 1), stride=1)[:, :-1]
+    left = F.max_pool2d(F.pad(heat, (reach, 0, 0, 0), value=least), (1, reach), stride=1)[..., :-1]
+    return torch.maximum(above, left)
 
 
 def _two(before: int, after: int) -> nn.Sequential:

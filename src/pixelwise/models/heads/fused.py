@@ -31,7 +31,7 @@ from pixelwise.core.segmentation import Segmentation
 from pixelwise.decode.decoders import Decoder
 from pixelwise.decode.fused import FusedReduced, things_and_stuff
 from pixelwise.decode.merge import Merging
-from pixelwise.models.heads.base import Head, Targets
+from pixelwise.models.heads.base import Head, Targets, class_weights_of
 from pixelwise.models.losses import weighted
 from pixelwise.models.losses.pixels import Pixels
 
@@ -132,9 +132,7 @@ class Fused(Head):
     def weigh(self, weights: Sequence[float]) -> None:
         """Set the weights of the classes, one a class; things together weigh as they do in the mean."""
         count = len(self.things) + len(self.stuff)
-        if len(weights) != count:
-            raise OptionError(f"[model] class_weights: expected {count} class weights, one a class, got {len(weights)}")
-        self.class_weights = torch.tensor(weights, dtype=torch.float32, device=self.classify.weight.device)
+        self.class_weights = class_weights_of(weights, count, self.classify.weight)
         self.instances.weigh([weights[row] for row in self.things])
 
     def reduce(self, raw: FusedRaw, size: Size, probabilities: bool = False) -> FusedReduced:

@@ -22,7 +22,7 @@ from pixelwise.core.errors import OptionError
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.decode.decoders import Decoder
 from pixelwise.decode.grid import GridReduced
-from pixelwise.models.heads.base import Head, Targets
+from pixelwise.models.heads.base import Head, Targets, class_weights_of
 from pixelwise.models.heads.grid_layers import Cells, GridWidths, MaskFeatures, size_of
 from pixelwise.models.heads.grid_loss import Taught, class_sum, mask_sums, sampled
 from pixelwise.models.heads.grid_nms import Decay, decayed, measured
@@ -191,9 +191,7 @@ class GridHead(Head):
 
     def weigh(self, weights: Sequence[float]) -> None:
         """Set the weights of the classes in the classes' term."""
-        if len(weights) != self.count:
-            raise OptionError(f"[model] class_weights: expected {self.count} class weights, one a class, got {len(weights)}")
-        self.class_weights = torch.tensor(weights, dtype=torch.float32, device=self.least.device)  # type: ignore[arg-type]
+        self.class_weights = class_weights_of(weights, self.count, self.least)  # type: ignore[arg-type]
 
     def reduce(self, raw: GridRaw, size: Size, probabilities: bool = False) -> GridReduced:
         """Give the detections of each image, with masks as logits; there are no probabilities of pixels.
@@ -203,16 +201,16 @@ class GridHead(Head):
         """
         raw = GridRaw(*(part.float() for part in raw))
         if is_recorded():
-            found = self._detected(raw)
+            found = self._detected(raw, size)
         else:
             with torch.autocast(raw.features.device.type, enabled=False):  # sums over the cells of a mask want all 32 bits
                 images = range(len(raw.classes))
-                each = [self._detected(GridRaw(*(part[row : row + 1] for part in raw))) for row in images]
+                each = [self._detected(GridRaw(*(part[row : row + 1] for part in raw)), size) for row in images]
             found = [torch.cat(part) for part in zip(*each, strict=True)]
         padded = [torch.full_like(found[-1], self._padded(side)) for side in size]
         return GridReduced(*found, torch.stack(padded, dim=1))  # type: ignore[arg-type]
 
-    def _detected(self, raw: GridRaw) -> list[Tensor]:
+    def _detected(self, raw: GridRaw, size: Size) -> list[Tensor]:
         """Give classes, scores (N, D), masks (N, D, h, w) and how many there are of each image (N,), best first."""
         scores, classes, cells = self._candidates(raw.classes)
         number = min(self.options.detections, scores.shape[1])
@@ -220,7 +218,8 @@ class GridHead(Head):
             most = max(1, int((scores > 0).sum(dim=1).max()))
             scores, classes, cells = scores[:, :most], classes[:, :most], cells[:, :most]
         kernels, columns = _rows(raw.kernels, cells), self._columns(raw.features)
-        found = measured(columns, kernels, self.options.mask_logit, is_recorded())
+        counted = self._inside(raw.features, size)
+        found = measured(columns, kernels, self.options.mask_logit, counted, is_recorded())
         scores = scores * found.maskness * (found.areas > self.least[cells])  # type: ignore[index]
         scores = decayed(scores, classes, found.overlaps, self.options.decay, self.options.sigma)
         scores = torch.where(scores < self.options.keep, 0.0, scores)  # what is not a number stays, and decoding tells of it
@@ -258,6 +257,14 @@ class GridHead(Head):
     def decoder(self) -> Decoder:
         """One instance segmentation an image."""
         return Decoder("grid", {"mask": self.options.mask})
+
+    def _inside(self, features: Tensor, size: Size) -> Tensor:
+        """Tell (h * w,) of which cells of the features the middle lies in an image of ``size``, and not in its padding."""
+        down, across = (
+            (2 * torch.arange(cells, device=features.device) + 1) * self._padded(side) < 2 * cells * side
+            for cells, side in zip(size_of(features), size, strict=True)
+        )
+        return (down[:, None] & across).flatten()
 
     def _padded(self, side: int) -> int:
         return (side + self.stride - 1) // self.stride * self.stride  # of numbers below 0, exporters round the quotient up

@@ -39,23 +39,25 @@ class Measures(NamedTuple):
         return self.shared / union.clamp(min=1)
 
 
-def measured(columns: Tensor, kernels: Tensor, logit: float, at_once: bool = False) -> Measures:
+def measured(columns: Tensor, kernels: Tensor, logit: float, counted: Tensor, at_once: bool = False) -> Measures:
     """Measure the masks that kernels (N, K, E) make of features (N, E, P); their inside lies above ``logit``.
 
     Args:
+        counted: (P,) which cells count; those of the padding do not, as nothing teaches what masks are there.
         at_once: hold all masks together, as a graph must; else strips of them, so that 500 candidates of a large photo take
             300 MB and not gigabytes.
     """
     if at_once:
-        return _measured(columns, kernels, logit)
+        return _measured(columns, kernels, logit, counted)
     step = max(1, _TOGETHER // kernels.shape[1])
-    parts = [_measured(part, kernels, logit) for part in columns.split(step, dim=2)]
+    strips = zip(columns.split(step, dim=2), counted.split(step), strict=True)
+    parts = [_measured(part, kernels, logit, own) for part, own in strips]
     return Measures(*(torch.stack(sums).sum(0) for sums in zip(*parts, strict=True)))
 
 
-def _measured(columns: Tensor, kernels: Tensor, logit: float) -> Measures:
+def _measured(columns: Tensor, kernels: Tensor, logit: float, counted: Tensor) -> Measures:
     masks = torch.bmm(kernels, columns)
-    inside = (masks > logit).to(masks.dtype)
+    inside = ((masks > logit) & counted).to(masks.dtype)
     return Measures(inside.sum(2), (masks.sigmoid() * inside).sum(2), torch.bmm(inside, inside.transpose(1, 2)))
 
 

@@ -153,7 +153,7 @@ class MaskDinoHead(Head):
         self.embed = perceptron(width, width, width, 3)
         self.named = nn.Embedding(len(labels), width)
         self.fine = fine
-        boxed = [kind == "instance" or label.is_thing for label in labels.labels]
+        boxed = [kind != "panoptic" or label.is_thing for label in labels.labels]  # stuff beside things has none, as published
         self.register_buffer("boxed", torch.tensor(boxed), persistent=False)
 
     @property
@@ -226,8 +226,9 @@ class MaskDinoHead(Head):
                 ignored = ignored_shares(layer.masks, truth.ignore, wanted.extent)
                 sums += self.unified.sums(layer, pairs, wanted, ignored)
             unknown = (~raw.noisy.known).float()
-            for layer in raw.cleaned:
-                sums += self.unified.sums(layer.floats(), raw.noisy.pairs, wanted, unknown)
+            for layer in (one.floats() for one in raw.cleaned):
+                ignored = torch.maximum(unknown, ignored_shares(layer.masks, truth.ignore, wanted.extent))
+                sums += self.unified.sums(layer, raw.noisy.pairs, wanted, ignored)
             values = ratios(sums, least=1.0)
         terms = self._named("", [values[len(TERMS) * (len(layers) - 1) :][: len(TERMS)]])
         terms |= self._named("auxiliary_", _by_layer(values[: len(TERMS) * (len(layers) - 1)]))

@@ -7,6 +7,7 @@ formula is part of decoding (``decode.panoptic_logits``), as only there objects 
 [1] Xiong, Liao, Zhao, Hu, Bai, Yumer, Urtasun: UPSNet: A Unified Panoptic Segmentation Network, CVPR 2019, arXiv 1901.03784.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
@@ -23,7 +24,7 @@ from pixelwise.core.segmentation import Segmentation
 from pixelwise.decode.decoders import Decoder
 from pixelwise.decode.fused import things_and_stuff
 from pixelwise.decode.panoptic_logits import PanopticReduced, Pruning
-from pixelwise.models.heads.base import Head, Targets
+from pixelwise.models.heads.base import Head, Targets, class_weights_of
 from pixelwise.models.heads.box import BoxHead
 from pixelwise.models.heads.box_raw import BoxRaw, LearntRaw
 from pixelwise.models.heads.fused import FusedFeatures, objects_of, padded, require_things
@@ -85,7 +86,7 @@ class PanopticWeights:
 
     def __post_init__(self) -> None:
         for name in ("roi", "panoptic"):
-            if getattr(self, name) < 0:
+            if not 0 <= getattr(self, name) < math.inf:
                 raise OptionError(f"[model] {name}_loss: expected a weight of 0 or more, got {getattr(self, name)}")
         if not 0 <= self.unknown < 1:
             raise OptionError(f"[model] unknown: expected a share from 0 to below 1, got {self.unknown}")
@@ -198,9 +199,7 @@ class PanopticHead(Head):
     def weigh(self, weights: Sequence[float]) -> None:
         """Set the weights of the classes, one a class."""
         count = self.classify.out_channels
-        if len(weights) != count:
-            raise OptionError(f"[model] class_weights: expected {count} class weights, one a class, got {len(weights)}")
-        self.class_weights = torch.tensor(weights, dtype=torch.float32, device=self.classify.weight.device)
+        self.class_weights = class_weights_of(weights, count, self.classify.weight)
         self.instances.weigh([weights[row] for row in self.layout.things])
 
     def reduce(self, raw: PanopticRaw, size: Size, probabilities: bool = False) -> PanopticReduced:

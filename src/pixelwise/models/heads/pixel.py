@@ -14,7 +14,7 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind, Segmentation
 from pixelwise.decode import pixel_strips
 from pixelwise.decode.decoders import Decoder
-from pixelwise.models.heads.base import Head, Targets
+from pixelwise.models.heads.base import Head, Targets, class_weights_of
 from pixelwise.models.heads.reading import reading_of
 from pixelwise.models.losses import weighted
 from pixelwise.models.steady_norm import with_steady_norms
@@ -130,10 +130,7 @@ class PixelHead(Head):
 
     def weigh(self, weights: Sequence[float]) -> None:
         """Set the weights of the classes in the losses that average over pixels."""
-        if len(weights) != self.count:
-            raise OptionError(f"[model] class_weights: expected {self.count} class weights, one a class, got {len(weights)}")
-        device = next(self.classify.parameters()).device
-        self.class_weights = torch.tensor(weights, dtype=torch.float32, device=device)
+        self.class_weights = class_weights_of(weights, self.count, next(self.classify.parameters()))
 
     def reduce(self, raw: PixelRaw, size: Size, probabilities: bool = False) -> NamedTuple:
         """Give what decoding needs at (H, W): the classes, how sure they are, and all probabilities if asked."""

@@ -17,12 +17,11 @@ import torch
 from torch import Tensor
 
 from pixelwise.core.arrays import AnyArray, Size
-from pixelwise.core.errors import OptionError
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.decode.decoders import Decoder
 from pixelwise.decode.prototype import PrototypeReduced
-from pixelwise.models.heads.base import Head, Targets
-from pixelwise.models.heads.box_apart import best_apart
+from pixelwise.models.heads.base import Head, Targets, class_weights_of
+from pixelwise.models.heads.box_apart import best_of_classes, told_if_broken
 from pixelwise.models.heads.box_geometry import clipped, has_sides
 from pixelwise.models.heads.box_masks import RAGGED, targets_of
 from pixelwise.models.heads.box_proposals import highest
@@ -82,7 +81,7 @@ class PrototypeHead(Head):
         if self.forms.masks == "prototype":
             numbers = numbers.tanh()  # so that maps can be taken away from others ([1], section 3.1)
         raw = PrototypeRaw(logits, boxes, numbers, middles, strides, self.branch(features[0]).float())
-        return raw if targets is None else LearntRaw(*raw, box_numbers)
+        return raw if targets is None else LearntRaw(*raw, box_numbers, boxes.new_tensor([size[1], size[0]]))
 
     def targets(self, truth: Segmentation) -> dict[str, AnyArray]:
         """Give boxes, classes, crops of masks and boxes of crowds, see ``box_masks.targets_of``."""
@@ -110,10 +109,7 @@ class PrototypeHead(Head):
 
     def weigh(self, weights: Sequence[float]) -> None:
         """Set the weights of the classes in the classes' term."""
-        if len(weights) != self.count:
-            raise OptionError(f"[model] class_weights: expected {self.count} class weights, one a class, got {len(weights)}")
-        device = next(self.parameters()).device
-        self.class_weights = torch.tensor(weights, dtype=torch.float32, device=device)
+        self.class_weights = class_weights_of(weights, self.count, next(self.parameters()))
 
     def reduce(self, raw: Any, size: Size, probabilities: bool = False) -> PrototypeReduced:
         """Give the best detections that do not overlap another of their class; there are no probabilities of pixels."""
@@ -123,8 +119,7 @@ class PrototypeHead(Head):
         boxes = clipped(_rows(raw.boxes, places), size)
         is_one = (scores > options.score) & has_sides(boxes, LEAST_SIDE)
         values = torch.where(is_one, scores, 0.0)
-        apart = boxes + (classes * (size[0] + size[1])).to(boxes.dtype)[..., None]  # boxes of two classes never overlap
-        kept = best_apart(apart[:, None], values[:, None], options.overlap)[:, 0]
+        kept = best_of_classes(boxes, classes, values, self.count, options.overlap)
         best, rows = torch.where(kept, values, 0.0).topk(min(options.detections, values.shape[1]), dim=1)
         is_one, chosen = best > 0, places.gather(1, rows)
         count = raw.logits.shape[0]
@@ -133,7 +128,7 @@ class PrototypeHead(Head):
         found: Any = (
             torch.where(is_one[..., None], _rows(boxes, rows), 0.0),
             torch.where(is_one, classes.gather(1, rows), 0),
-            best,
+            told_if_broken(best, raw.logits),
             torch.where(is_one[..., None], _rows(raw.numbers, chosen), 0.0),
             torch.where(is_one[..., None], seen, 1.0),
             raw.prototypes,

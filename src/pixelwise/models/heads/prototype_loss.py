@@ -93,7 +93,7 @@ def _mask_sums(raw: LearntRaw, image: int, truth: Truth, found: Assigned, forms:
         nothing = raw.prototypes[image].sum() * 0 + raw.numbers[image].sum() * 0  # processes wait for each other's gradients
         return nothing, nothing
     places, counts = found.places[rows], found.counts[rows].to(raw.numbers.dtype)
-    points = drawn_points(truth.boxes[rows])
+    points = drawn_points(truth.boxes[rows], raw.sides)
     wanted = truth_at(truth.masks[rows], truth.places[rows], points)[:, None]
     seen = seen_from(raw.middles[places], raw.strides[places], points)
     logits = logits_at(forms.masks, raw.numbers[image, places], maps_at(raw.prototypes[image], points, extent), seen)

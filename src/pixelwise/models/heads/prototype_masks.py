@@ -39,8 +39,14 @@ def numbers_of(form: MaskForm, prototypes: int) -> int:
     return sum(made * (given + 1) for made, given in layer_sizes(prototypes))
 
 
-def drawn_points(boxes: Tensor, grid: int = GRID) -> Tensor:
-    """Draw a point (T, grid * grid, 2), x and y in pixels, in each cell of a grid over the region around each box (T, 4)."""
+def drawn_points(boxes: Tensor, image: Tensor, grid: int = GRID) -> Tensor:
+    """Draw a point (T, grid * grid, 2), x and y in pixels, in each cell of a grid over the region around each box (T, 4).
+
+    Points beyond the image are taken to its nearest pixel: out there objects do not end, they are cut off.
+
+    Args:
+        image: (2,) its width and height.
+    """
     sides = boxes[:, 2:] - boxes[:, :2]
     margin = _MARGIN * sides + _RIM
     low, extent = boxes[:, :2] - margin, sides + 2 * margin
@@ -48,7 +54,8 @@ def drawn_points(boxes: Tensor, grid: int = GRID) -> Tensor:
     down, across = torch.meshgrid(lines, lines, indexing="ij")
     corners = torch.stack([across, down], dim=-1).reshape(1, -1, 2)
     shares = (corners + torch.rand(len(boxes), grid * grid, 2, device=boxes.device)) / grid
-    return low[:, None] + shares * extent[:, None]
+    points = low[:, None] + shares * extent[:, None]
+    return torch.minimum(points, image - 0.5).clamp_min(0.5)
 
 
 def maps_at(maps: Tensor, points: Tensor, extent: Size) -> Tensor:

@@ -85,7 +85,7 @@ class PrototypeRaw(NamedTuple):
 
 
 class LearntRaw(NamedTuple):
-    """What training has: the same, and the numbers (N, A, 4 * bins) that boxes were made of."""
+    """What training has: the same, the numbers (N, A, 4 * bins) that boxes were made of, and the images' width and height."""
 
     logits: Tensor
     boxes: Tensor
@@ -94,3 +94,4 @@ class LearntRaw(NamedTuple):
     strides: Tensor
     prototypes: Tensor
     box_numbers: Tensor
+    sides: Tensor

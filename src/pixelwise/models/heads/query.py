@@ -13,12 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from pixelwise.core.arrays import AnyArray, Size
-from pixelwise.core.errors import OptionError
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind, Segmentation
 from pixelwise.decode.decoders import Decoder
 from pixelwise.decode.query import QueryReduced, Rules
-from pixelwise.models.heads.base import Head, Targets
+from pixelwise.models.heads.base import Head, Targets, class_weights_of
 from pixelwise.models.heads.query_loss import Layer, Truth, Weights, class_sums, ignored_shares, mask_sums, ratios
 from pixelwise.models.heads.query_matching import Pairs, assigned, class_costs, dice_costs, mask_costs
 from pixelwise.models.heads.query_points import Points, masks_at
@@ -171,9 +170,7 @@ class QueryHead(Head):
 
     def weigh(self, weights: Sequence[float]) -> None:
         """Set the weights of the classes in the classes' term."""
-        if len(weights) != self.count:
-            raise OptionError(f"[model] class_weights: expected {self.count} class weights, one a class, got {len(weights)}")
-        self.class_weights = torch.tensor(weights, dtype=torch.float32, device=next(self.classify.parameters()).device)
+        self.class_weights = class_weights_of(weights, self.count, next(self.classify.parameters()))
 
     def reduce(self, raw: Any, size: Size, probabilities: bool = False) -> QueryReduced:
         """Give the classes' probabilities, and the masks as they are: at full size they would be a hundred times as large."""

@@ -85,6 +85,8 @@ def chosen(features: Tensor, boxes: Tensor, rank: Tensor, queries: int) -> Chose
 def boxes_around(masks: Tensor, otherwise: Tensor) -> Tensor:
     """Give the box (N, Q, 4), as shares, around the cells where logits (N, Q, h, w) are above 0; ``otherwise`` where none is.
 
+    Boxes are of 32 bits whatever the masks are: in bfloat16, which counts to 256, a small object's would be off by half of it.
+
     >>> masks = torch.tensor([[[[-1.0, 1.0, 1.0, -1.0]]]])
     >>> boxes_around(masks, torch.zeros(1, 1, 4)).tolist()
     [[[0.5, 0.5, 0.5, 1.0]]]
@@ -94,9 +96,9 @@ def boxes_around(masks: Tensor, otherwise: Tensor) -> Tensor:
     for dimension in (2, 3):  # of what is left: columns, then rows
         lines = inside.any(dimension)
         side = lines.shape[2]
-        numbers = torch.arange(side, device=masks.device, dtype=masks.dtype)
-        first = torch.where(lines, numbers, masks.new_full((), torch.inf)).amin(2)
-        last = torch.where(lines, numbers + 1, masks.new_zeros(())).amax(2)
+        numbers = torch.arange(side, device=masks.device, dtype=torch.float32)
+        first = torch.where(lines, numbers, torch.inf).amin(2)
+        last = torch.where(lines, numbers + 1, 0.0).amax(2)
         ends.append((first / side, last / side))
     (left, right), (top, bottom) = ends
     found = torch.stack([(left + right) / 2, (top + bottom) / 2, right - left, bottom - top], dim=-1)

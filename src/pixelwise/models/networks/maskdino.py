@@ -12,6 +12,7 @@ segmentation it has 100 queries and ``pixel_feedforward = 1024``. Batches are 16
 [2] Zhang, Li, Liu, Zhang, Su, Zhu, Ni, Shum: DINO, ICLR 2023, arXiv 2203.03605.
 """
 
+import math
 from dataclasses import asdict
 from typing import Any, Literal
 
@@ -129,7 +130,7 @@ def build(
     layout = Layout(encoder, width, heads, scales, pixel_layers, pixel_feedforward, decoder_layers, feedforward, finest, grows)
     layout = layout_for(tensors, layout) if tensors else layout
     rules = Rules(object_score, overlap, mask, detections)
-    if not temperature >= 0:
+    if not 0 <= temperature < math.inf:
         raise OptionError(f"[model] temperature: expected 0 or more, got {temperature}")
     if start not in ("auto", "masks", "cells"):
         raise OptionError(f"[model] start: expected 'auto', 'masks' or 'cells', got {start!r}")
