@@ -30,8 +30,8 @@ class Told(NamedTuple):
 def options_of(name: str) -> tuple[Told, ...]:
     """List the options of a network, in the order of its ``build``.
 
-    >>> options_of("enet")[0]._replace(text="")
-    Told(name='width', type='int', default='64', text='')
+    >>> options_of("enet")[1]._replace(text="")
+    Told(name='width', type='int', default='16', text='')
 
     Raises:
         UnknownName: there is no such network.

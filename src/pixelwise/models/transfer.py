@@ -155,6 +155,8 @@ def _rows_to(model: Segmenter, given: LabelSet, places: Sequence[int]) -> dict[s
     """Say where each row of a checkpoint's tensors goes, by the names of those that have a row a class, a thing or a stuff."""
     found = {f"head.{name}": list(places) for name in model.head.class_rows}
     for names, is_thing in ((model.head.thing_rows, True), (model.head.stuff_rows, False)):
+        if not names:
+            continue
         own = [index for index, label in enumerate(model.card.labels.labels) if label.is_thing == is_thing]
         rows = {VOID: VOID} | {place: row for row, place in enumerate(own)}
         to = [rows[place] for place, label in zip(places, given.labels, strict=True) if label.is_thing == is_thing]
