@@ -135,7 +135,7 @@ def perceptron(before: int, inner: int, after: int, layers: int) -> nn.Sequentia
 def logits_of(shares: Tensor) -> Tensor:
     """Give the logits of shares, at most some 11.5: 1e-5 is the least.
 
-    >>> [f"{logit:.2f}" for logit in logits_of(torch.tensor([0.5, 0.0]))]
+    >>> [f"{logit:.2f}" for logit in logits_of(Tensor([0.5, 0.0]))]
     ['0.00', '-11.51']
     """
     return shares.clamp_min(_LEAST).log() - (1 - shares).clamp_min(_LEAST).log()
