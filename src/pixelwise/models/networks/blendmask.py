@@ -41,7 +41,7 @@ from pixelwise.models.semantic_branch import SemanticBranch
 
 KINDS: tuple[Kind, ...] = ("instance", "panoptic")
 ABOUT = About(
-    good_for="separate objects that may overlap, or objects and stuff; finer masks than Mask R-CNN's, in one stage",
+    good_for="separate objects that may overlap, or objects and stuff; in one stage, and without anchors to choose",
     code="BSD-3-Clause (torchvision's layers of FCOS), Apache-2.0 (what is around them)",
     weights="timm's tf_efficientnet_lite2: Apache-2.0, learnt from ImageNet; installed with pixelwise",
     paper="Chen et al., BlendMask: Top-Down Meets Bottom-Up for Instance Segmentation, CVPR 2020, arXiv 2001.00309",
