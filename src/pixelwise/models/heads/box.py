@@ -89,7 +89,8 @@ class BoxHead(Head):
         slid = self.proposer(features)
         proposals, scores = self.proposer.propose(slid, size, targets is not None)
         if targets is None:
-            return self._detect(features, proposals, scores, size)
+            found = self._detect(features, proposals, scores, size)
+            return found._replace(scores=told_if_broken(found.scores, torch.cat(slid.objectness, dim=1)))
         return self._learn(features, slid, self._draw(proposals, scores, targets))
 
     def _draw(self, proposals: Tensor, scores: Tensor, targets: Targets) -> Drawn:
