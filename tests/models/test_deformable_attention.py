@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from pixelwise.core.arrays import Size
-from pixelwise.models.deformable_attention import DeformableAttention, gathered, sampled
-from pixelwise.models.deformable_encoder import middles_of, sine
+from pixelwise.models.deformable_attention import DeformableAttention, gathered, middles_of, sampled
+from pixelwise.models.deformable_encoder import sine
 
 SIZES: list[Size] = [(5, 7), (3, 4), (1, 1)]
 

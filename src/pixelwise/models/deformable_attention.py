@@ -3,7 +3,7 @@
 Values of all levels stand in one row, level after level; places are x and y as shares of the image's sides, so that one place
 is the same on every level. There are two ways to the same sums: ``sampled`` reads a level at a time by ``grid_sample``, which
 training needs for its quick gradients; ``gathered`` takes the four neighbours of every point as rows by number, in one step for
-all levels, and has neither an operator that runtimes lack nor a size written into it: recorded graphs use it.
+all levels, and needs no ``GridSample``, which the converter to TensorFlow refuses: Mask DINO's graphs use it.
 
 [1] Zhu, Su, Lu, Li, Wang, Dai: Deformable DETR, ICLR 2021, arXiv 2010.04159, equation 3.
 """
@@ -122,3 +122,20 @@ def gathered(values: Tensor, sizes: Sequence[Size], at: Tensor, shares: Tensor) 
 def _numbers(sides: Sequence[int], like: Tensor) -> Tensor:
     """Give sides as a tensor; of symbols a list would want their values."""
     return torch.cat([like.new_full((1,), side) for side in sides])
+
+
+def sides_of(size: Size, like: Tensor) -> Tensor:
+    """Give the sides (2,) of a level: x, y."""
+    return _numbers((size[1], size[0]), like)
+
+
+def middles_of(size: Size, like: Tensor) -> Tensor:
+    """Give the middle (x, y) of each cell of a level (h * w, 2), as shares of its sides."""
+    down, across = ((torch.arange(side, device=like.device, dtype=like.dtype) + 0.5) / side for side in size)
+    rows, columns = torch.meshgrid(down, across, indexing="ij")
+    return torch.stack([columns.flatten(), rows.flatten()], dim=1)
+
+
+def rows_of_cells(values: Tensor) -> Tensor:
+    """Lay (N, C, h, w) out as (N, h w, C)."""
+    return values.flatten(2).transpose(1, 2)

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pixelwise.core.arrays import Size
-from pixelwise.models.deformable_attention import DeformableAttention
+from pixelwise.models.deformable_attention import DeformableAttention, middles_of, rows_of_cells, sides_of
 
 _GROUPS = 32  # of the norms
 
@@ -77,12 +77,12 @@ class DeformableEncoder(nn.Module):
         own = features[len(features) - len(self.inputs) + 1 :]
         maps = [project(one) for project, one in zip(self.inputs, (*own, own[-1]), strict=True)]
         sizes = tuple((one.shape[-2], one.shape[-1]) for one in maps)
-        cells = torch.cat([_rows(one) for one in maps], dim=1)
+        cells = torch.cat([rows_of_cells(one) for one in maps], dim=1)
         width = cells.shape[2]
         full = cells.new_zeros((), dtype=torch.float32)  # places in half precision would be off by whole cells
         where = torch.cat([sine(_ends(size, full), width // 2) + level for size, level in zip(sizes, self.level, strict=True)])
         middles = torch.cat([middles_of(size, full) for size in sizes])[None]
-        reach = torch.stack([1 / _pair(size, full) for size in sizes])[:, None]  # a cell of its level
+        reach = torch.stack([1 / sides_of(size, full) for size in sizes])[:, None]  # a cell of its level
         for layer in self.layers:
             cells = layer(cells, where, middles, reach, sizes)
         height, length = sizes[0]
@@ -122,22 +122,6 @@ def sine(places: Tensor, channels: int) -> Tensor:
     return torch.stack([angles[..., 0::2].sin(), angles[..., 1::2].cos()], dim=-1).flatten(-3)
 
 
-def middles_of(size: Size, like: Tensor) -> Tensor:
-    """Give the middle (x, y) of each cell of a level (h * w, 2), as shares of its sides."""
-    down, across = ((torch.arange(side, device=like.device, dtype=like.dtype) + 0.5) / side for side in size)
-    rows, columns = torch.meshgrid(down, across, indexing="ij")
-    return torch.stack([columns.flatten(), rows.flatten()], dim=1)
-
-
 def _ends(size: Size, like: Tensor) -> Tensor:
     """Give the end (y, x) of each cell (h * w, 2): where the published sines are taken."""
-    return (middles_of(size, like) + 0.5 / _pair(size, like)).flip(-1)
-
-
-def _pair(size: Size, like: Tensor) -> Tensor:
-    return torch.cat([like.new_full((1,), side) for side in reversed(size)])
-
-
-def _rows(values: Tensor) -> Tensor:
-    """Lay (N, C, h, w) out as (N, h w, C)."""
-    return values.flatten(2).transpose(1, 2)
+    return (middles_of(size, like) + 0.5 / sides_of(size, like)).flip(-1)

@@ -54,6 +54,15 @@ def cells(side: int, stride: int, least: int = 1) -> int:
     return found  # type: ignore[return-value]  # a symbol, which counts as a number
 
 
+def padded(side: int, stride: int) -> int:
+    """Give the least multiple of ``stride`` that is no less than ``side``.
+
+    >>> padded(65, 32), padded(64, 32)
+    (96, 64)
+    """
+    return (side + stride - 1) // stride * stride  # of numbers below 0, exporters round the quotient up
+
+
 def repeated(values: Tensor, size: Size, dimensions: tuple[int, int] = (-2, -1)) -> Tensor:
     """Bring values (…, h, w) to (…, H, W), no smaller, by repeating the last row and the last column.
 

@@ -34,6 +34,7 @@ from pixelwise.decode.merge import Merging
 from pixelwise.models.heads.base import Head, Targets, class_weights_of
 from pixelwise.models.losses import weighted
 from pixelwise.models.losses.pixels import Pixels
+from pixelwise.models.recorded import padded
 
 
 class FusedFeatures(NamedTuple):
@@ -156,11 +157,6 @@ def objects_of(truth: Segmentation, things: Sequence[int]) -> tuple[Segmentation
     labels = LabelSet(tuple(truth.labels.labels[row] for row in things))
     crowd = truth.is_crowd[rows]
     return Segmentation("instance", truth.masks.select(rows), table[truth.class_ids[rows]], labels, crowd=crowd), rows
-
-
-def padded(side: int, stride: int) -> int:
-    """Give a side of an image with its padding."""
-    return (side + stride - 1) // stride * stride  # of numbers below 0, exporters round the quotient up
 
 
 def require_things(labels: LabelSet) -> None:

@@ -29,7 +29,7 @@ from pixelwise.models.heads.grid_nms import Decay, decayed, measured
 from pixelwise.models.heads.grid_targets import Grids, counted_cells, objects_of, places_of
 from pixelwise.models.heads.query_targets import kept_rows, targets_of
 from pixelwise.models.losses.whole import over_batch
-from pixelwise.models.recorded import is_recorded
+from pixelwise.models.recorded import is_recorded, padded
 
 
 class GridRaw(NamedTuple):
@@ -145,12 +145,12 @@ class GridHead(Head):
     def targets(self, truth: Segmentation) -> dict[str, AnyArray]:
         """Give those of a query head, and which cells count (G,) and which are taught an object (P, 2)."""
         found = targets_of(truth, "instance")
-        padded = (self._padded(truth.size[0]), self._padded(truth.size[1]))
+        whole = (padded(truth.size[0], self.stride), padded(truth.size[1], self.stride))
         objects = objects_of(truth.masks, kept_rows(truth))
         return {
             **found,
-            "places": places_of(self.grids, objects, truth.size, padded),
-            "counted": counted_cells(self.grids, found["ignore"].astype(bool), padded),
+            "places": places_of(self.grids, objects, truth.size, whole),
+            "counted": counted_cells(self.grids, found["ignore"].astype(bool), whole),
         }
 
     def loss(self, raw: GridRaw, targets: Targets) -> dict[str, Tensor]:
@@ -182,7 +182,7 @@ class GridHead(Head):
             places = sampled(image.places, self.options.samples)
             if not len(places):
                 continue
-            shares = [whole / self._padded(whole) for whole in image.ignore.shape[::-1]]
+            shares = [whole / padded(whole, self.stride) for whole in image.ignore.shape[::-1]]
             columns = self._columns(raw.features[row : row + 1])[0]
             masks = (raw.kernels[row, places[:, 0]] @ columns).view(-1, height, width)
             found = mask_sums(masks, places[:, 1], image, torch.tensor(shares, device=masks.device))
@@ -207,8 +207,8 @@ class GridHead(Head):
                 images = range(len(raw.classes))
                 each = [self._detected(GridRaw(*(part[row : row + 1] for part in raw)), size) for row in images]
             found = [torch.cat(part) for part in zip(*each, strict=True)]
-        padded = [torch.full_like(found[-1], self._padded(side)) for side in size]
-        return GridReduced(*found, torch.stack(padded, dim=1))  # type: ignore[arg-type]
+        sides = [torch.full_like(found[-1], padded(side, self.stride)) for side in size]
+        return GridReduced(*found, torch.stack(sides, dim=1))  # type: ignore[arg-type]
 
     def _detected(self, raw: GridRaw, size: Size) -> list[Tensor]:
         """Give classes, scores (N, D), masks (N, D, h, w) and how many there are of each image (N,), best first."""
@@ -261,13 +261,10 @@ class GridHead(Head):
     def _inside(self, features: Tensor, size: Size) -> Tensor:
         """Tell (h * w,) of which cells of the features the middle lies in an image of ``size``, and not in its padding."""
         down, across = (
-            (2 * torch.arange(cells, device=features.device) + 1) * self._padded(side) < 2 * cells * side
+            (2 * torch.arange(cells, device=features.device) + 1) * padded(side, self.stride) < 2 * cells * side
             for cells, side in zip(size_of(features), size, strict=True)
         )
         return (down[:, None] & across).flatten()
-
-    def _padded(self, side: int) -> int:
-        return (side + self.stride - 1) // self.stride * self.stride  # of numbers below 0, exporters round the quotient up
 
 
 def _rows(values: Tensor, index: Tensor) -> Tensor:

@@ -27,10 +27,11 @@ from pixelwise.decode.panoptic_logits import PanopticReduced, Pruning
 from pixelwise.models.heads.base import Head, Targets, class_weights_of
 from pixelwise.models.heads.box import BoxHead
 from pixelwise.models.heads.box_raw import BoxRaw, LearntRaw
-from pixelwise.models.heads.fused import FusedFeatures, objects_of, padded, require_things
+from pixelwise.models.heads.fused import FusedFeatures, objects_of, require_things
 from pixelwise.models.heads.panoptic_terms import VOID, Layout, panoptic_loss, roi_loss
 from pixelwise.models.losses import weighted
 from pixelwise.models.losses.pixels import Pixels
+from pixelwise.models.recorded import padded
 
 MOST = 100  # objects an image that the pixels are classified among in training; pixels of the others do not count there
 

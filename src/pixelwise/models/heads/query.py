@@ -22,6 +22,7 @@ from pixelwise.models.heads.query_loss import Layer, Truth, Weights, class_sums,
 from pixelwise.models.heads.query_matching import Pairs, assigned, class_costs, dice_costs, mask_costs
 from pixelwise.models.heads.query_points import Points, masks_at
 from pixelwise.models.heads.query_targets import counted_at, targets_of, truth_at
+from pixelwise.models.recorded import padded
 
 
 class QueryFeatures(NamedTuple):
@@ -115,7 +116,7 @@ class QueryHead(Head):
     def extent(self, masks: Tensor, truth: Truth) -> Tensor:
         """Give the image's share (x, y) of what the masks lie over."""
         height, width = truth.ignore.shape[-2:]
-        return torch.tensor([width / self._padded(width), height / self._padded(height)], device=masks.device)
+        return torch.tensor([width / padded(width, self.stride), height / padded(height, self.stride)], device=masks.device)
 
     @torch.no_grad()
     def matched(self, layers: Sequence[Layer], truth: Truth, extent: Tensor) -> list[Pairs]:
@@ -175,15 +176,12 @@ class QueryHead(Head):
     def reduce(self, raw: Any, size: Size, probabilities: bool = False) -> QueryReduced:
         """Give the classes' probabilities, and the masks as they are: at full size they would be a hundred times as large."""
         count, device = raw.masks.shape[0], raw.masks.device
-        padded = [torch.full((count,), self._padded(side), dtype=torch.int64, device=device) for side in size]
+        sides = [torch.full((count,), padded(side, self.stride), dtype=torch.int64, device=device) for side in size]
         return QueryReduced(  # type: ignore[arg-type]
-            raw.classes.float().softmax(-1), raw.masks.float(), torch.stack(padded, dim=1)
+            raw.classes.float().softmax(-1), raw.masks.float(), torch.stack(sides, dim=1)
         )
 
     @property
     def decoder(self) -> Decoder:
         """One segmentation an image, of the head's kind."""
         return Decoder("query", {"kind": self.kind, **asdict(self.rules)})
-
-    def _padded(self, side: int) -> int:
-        return (side + self.stride - 1) // self.stride * self.stride  # of numbers below 0, exporters round the quotient up

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from pixelwise.models.deformable_encoder import Memory, middles_of
+from pixelwise.models.deformable_attention import middles_of
+from pixelwise.models.deformable_encoder import Memory
 from pixelwise.models.recorded import holds
 
 SIDE = 0.05  # of a cell's first box at stride 8, as a share of the image's
