@@ -6,12 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from pixelwise.core.arrays import FloatArray, IntArray
-from pixelwise.core.errors import DataError
 from pixelwise.core.labels import LabelSet
-from pixelwise.core.masks import OverlappingMasks
 from pixelwise.core.predictor import Request
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.decode.frame import Frame
+from pixelwise.decode.instances import instances, require_scores
 from pixelwise.decode.paste import pasted
 
 
@@ -47,22 +46,12 @@ def decode(
     Raises:
         DataError: a score is not a number.
     """
-    if not np.isfinite(reduced.scores).all():
-        raise DataError("a score is not a number (NaN): the network's weights or its input are broken")
+    require_scores(reduced.scores)
     found = []
     for index, frame in enumerate(frames):
         scores = reduced.scores[index, : int(reduced.counts[index])].astype(np.float64)
         rows = np.flatnonzero(scores >= (request.threshold or 0.0))
         boxes = reduced.boxes[index, rows].astype(np.float64) / np.tile(frame.scale[::-1], 2)
         masks = [pasted(cells, box, frame.size, aligned) for cells, box in zip(reduced.masks[index, rows], boxes, strict=True)]
-        kept = [place for place, mask in enumerate(masks) if mask.area]
-        found.append(
-            Segmentation(
-                "instance",
-                OverlappingMasks(tuple(masks[place] for place in kept), frame.size),
-                reduced.classes[index, rows][kept].astype(np.int64),
-                labels,
-                scores=np.clip(scores[rows][kept], 0, 1),
-            )
-        )
+        found.append(instances(masks, reduced.classes[index, rows], scores[rows], frame.size, labels))
     return found

@@ -6,15 +6,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pixelwise.core import runs
 from pixelwise.core.arrays import FloatArray, IntArray
-from pixelwise.core.errors import DataError
 from pixelwise.core.labels import LabelSet
-from pixelwise.core.masks import OverlappingMasks
 from pixelwise.core.predictor import Request
+from pixelwise.core.runs import Runs
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.decode.enlarged import Enlarged
 from pixelwise.decode.frame import Frame
+from pixelwise.decode.instances import instances, require_scores
+from pixelwise.decode.paste import joined
+
+_AT_ONCE = 2**20  # pixels of a mask that are enlarged at once
 
 
 class GridReduced(NamedTuple):
@@ -49,29 +51,21 @@ def decode(
     Raises:
         DataError: an output is not a number.
     """
+    require_scores(reduced.scores)
     logit = math.log(mask / (1 - mask))
     found = []
     for classes, scores, masks, count, padded, frame in zip(*reduced, frames, strict=True):
-        if not np.isfinite(scores).all():
-            raise DataError("a score is not a number (NaN): the network's weights or its input are broken")
         enlarged = Enlarged(np.asarray(masks, np.float32), frame, (int(padded[0]), int(padded[1])))
-        kept, coded = [], []
-        for row in np.flatnonzero(scores[: int(count)] >= (request.threshold or 0.0)).tolist():
-            place = enlarged.around(enlarged.masks[row], logit)
-            if place is None:
-                continue
-            whole = np.zeros(enlarged.size, bool)
-            whole[place] = enlarged.part(enlarged.masks[row : row + 1], *place)[0] > logit
-            if whole.any():
-                kept.append(row)
-                coded.append(runs.encode(whole))
-        found.append(
-            Segmentation(
-                "instance",
-                OverlappingMasks(tuple(coded), enlarged.size),
-                classes[kept].astype(np.int64),
-                labels,
-                scores=np.clip(scores[kept].astype(np.float64), 0, 1),
-            )
-        )
+        rows = np.flatnonzero(scores[: int(count)] >= (request.threshold or 0.0))
+        coded = [_coded(enlarged, row, logit) for row in rows.tolist()]
+        found.append(instances(coded, classes[rows], scores[rows], enlarged.size, labels))
     return found
+
+
+def _coded(enlarged: Enlarged, row: int, logit: float) -> Runs:
+    """Give the pixels at which a mask lies above a logit, some columns of the image after others."""
+    place = enlarged.around(enlarged.masks[row], logit)
+    rows, columns = place if place is not None else (slice(0, 0), slice(0, 0))
+    one, wide = enlarged.masks[row : row + 1], max(1, _AT_ONCE // max(1, rows.stop - rows.start))
+    strips = (slice(left, min(left + wide, columns.stop)) for left in range(columns.start, columns.stop, wide))
+    return joined(((strip.start, enlarged.part(one, rows, strip)[0] > logit) for strip in strips), rows.start, enlarged.size)

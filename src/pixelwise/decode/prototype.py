@@ -16,14 +16,13 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from pixelwise.core.arrays import BoolArray, FloatArray, IntArray, Size
-from pixelwise.core.errors import DataError
 from pixelwise.core.labels import LabelSet
-from pixelwise.core.masks import OverlappingMasks
 from pixelwise.core.predictor import Request
 from pixelwise.core.runs import Runs
 from pixelwise.core.segmentation import Segmentation
 from pixelwise.decode.enlarged import Cells, Enlarged
 from pixelwise.decode.frame import Frame
+from pixelwise.decode.instances import instances, require_scores
 from pixelwise.decode.paste import joined
 
 REACH = 8.0  # strides of its level: a point so far from a mask's place is seen at a distance of 1
@@ -78,8 +77,7 @@ def decode(
     Raises:
         DataError: a score is not a number.
     """
-    if not np.isfinite(reduced.scores).all():
-        raise DataError("a score is not a number (NaN): the network's weights or its input are broken")
+    require_scores(reduced.scores)
     found = []
     for index, frame in enumerate(frames):
         scores = reduced.scores[index, : int(reduced.counts[index])].astype(np.float64)
@@ -91,16 +89,7 @@ def decode(
             make = _Maker(form, reduced.numbers[index, row], reduced.places[index, row], enlarged.masks, padded)
             box = reduced.boxes[index, row].astype(np.float64) / np.tile(frame.scale[::-1], 2)
             masks.append(_mask(make, enlarged, box))
-        kept = [place for place, mask in enumerate(masks) if mask.area]
-        found.append(
-            Segmentation(
-                "instance",
-                OverlappingMasks(tuple(masks[place] for place in kept), frame.size),
-                reduced.classes[index, rows][kept].astype(np.int64),
-                labels,
-                scores=np.clip(scores[rows][kept], 0, 1),
-            )
-        )
+        found.append(instances(masks, reduced.classes[index, rows], scores[rows], frame.size, labels))
     return found
 
 
