@@ -8,6 +8,7 @@ import pytest
 from pixelwise.core.errors import DataError
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.predictor import PLAIN, Request
+from pixelwise.decode import grid
 from pixelwise.decode.decoders import Decoder
 from pixelwise.decode.frame import Frame
 from pixelwise.decode.grid import GridReduced, decode
@@ -61,3 +62,12 @@ def test_the_probability_that_a_pixel_must_exceed_is_an_option_of_the_decoder() 
 def test_a_broken_score_is_told() -> None:
     with pytest.raises(DataError, match="NaN"):
         decode(reduced(LEFT, [math.nan], (2, 4)), [Frame((2, 4))], LABELS, PLAIN)
+
+
+def test_masks_made_in_strips_are_those_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    given = reduced(rng.random((3, 6, 7)) < 0.5, [0.9, 0.8, 0.7], (24, 28))
+    whole = decode(given, [Frame((21, 26))], LABELS, PLAIN)[0]
+    monkeypatch.setattr(grid, "_AT_ONCE", 40)
+    assert decode(given, [Frame((21, 26))], LABELS, PLAIN)[0] == whole
+    assert whole.masks.areas().min() > 50

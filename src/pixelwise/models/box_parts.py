@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pixelwise.core.errors import OptionError
@@ -9,10 +10,26 @@ from pixelwise.models.heads.box import BoxHead
 from pixelwise.models.heads.box_layers import layers_of
 from pixelwise.models.heads.box_proposals import ProposalOptions, Proposer
 from pixelwise.models.heads.box_raw import BoxOptions
-from pixelwise.models.maskrcnn_weights import Layout
 from pixelwise.models.pyramid import GROUPS, Norm
 
 CELLS = {"paper": 8.0, "small": 2.0}  # sides of an anchor in strides of its level
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a network with a box head is made of, at ``maskrcnn``'s defaults."""
+
+    encoder: str = "tf_efficientnet_lite2"
+    version: str = "v1"
+    finest: int = 4
+    pyramid: int = 128
+    width: int = 512
+    mask_width: int = 128
+    mask_size: int = 28
+    norm: Norm | str = "auto"
+    aligned: bool = True
+    anchors: str | tuple[tuple[float, ...], ...] = "paper"
+    ratios: tuple[float, ...] = (0.5, 1.0, 2.0)
 
 
 def box_head(

@@ -1,7 +1,7 @@
 """Start a Mask R-CNN from torchvision's networks trained on COCO: what they are made of, and which tensor goes where."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 import torch
@@ -9,30 +9,13 @@ from torch import Tensor, nn
 
 from pixelwise.core.errors import CheckpointError, OptionError, UnknownName, nearest
 from pixelwise.core.labels import LabelSet
+from pixelwise.models.box_parts import Layout
 from pixelwise.models.encoders.hubs import fetch
 from pixelwise.models.matching import match
-from pixelwise.models.pyramid import Norm
 from pixelwise.models.segmenter import Segmenter
 
 HUB = "torchvision:maskrcnn_"
 OLD_EPSILON = 1e-5  # that our batch norms add to a variance, and the frozen ones of the first published weights did not
-
-
-@dataclass(frozen=True)
-class Layout:
-    """The options of ``maskrcnn`` that say what it is made of, at their defaults."""
-
-    encoder: str = "tf_efficientnet_lite2"
-    version: str = "v1"
-    finest: int = 4
-    pyramid: int = 128
-    width: int = 512
-    mask_width: int = 128
-    mask_size: int = 28
-    norm: Norm | str = "auto"
-    aligned: bool = True
-    anchors: str | tuple[tuple[float, ...], ...] = "paper"
-    ratios: tuple[float, ...] = (0.5, 1.0, 2.0)
 
 
 PUBLISHED = {

@@ -9,12 +9,11 @@ from pixelwise.core.card import Card
 from pixelwise.core.errors import OptionError
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind
-from pixelwise.models.box_parts import norm_of
+from pixelwise.models.box_parts import Layout, norm_of
 from pixelwise.models.encoders import Encoder, build_encoder
 from pixelwise.models.foreign_weights import CAFFE, source_of, stride_in_first
 from pixelwise.models.heads.base import Head
 from pixelwise.models.heads.fused import FusedFeatures, require_things
-from pixelwise.models.maskrcnn_weights import Layout
 from pixelwise.models.network import Network
 from pixelwise.models.pyramid import EncoderPyramid
 from pixelwise.models.segmenter import Segmenter

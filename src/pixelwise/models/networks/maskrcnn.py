@@ -17,12 +17,12 @@ from pixelwise.core.image import RGB
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind
 from pixelwise.models.about import About
-from pixelwise.models.box_parts import box_head, norm_of
+from pixelwise.models.box_parts import Layout, box_head, norm_of, stated
 from pixelwise.models.encoders import build_encoder
 from pixelwise.models.heads.box_proposals import ProposalOptions
 from pixelwise.models.heads.box_raw import BoxOptions
 from pixelwise.models.heads.box_terms import TERMS, terms_of
-from pixelwise.models.maskrcnn_weights import Layout, fill_from_hub, is_whole, layout_for
+from pixelwise.models.maskrcnn_weights import fill_from_hub, is_whole, layout_for
 from pixelwise.models.pyramid import EncoderPyramid, Norm
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.semantic import Input
@@ -115,16 +115,8 @@ def build(
     network = EncoderPyramid(path, layout.finest, layout.pyramid, norm_of(layout))
     head = box_head(layout, network.levels, proposing, detecting, len(labels), terms_of(loss), class_weights)
     options = {field.name: getattr(layout, field.name) for field in fields(Layout)} | {
+        **stated(layout, proposing, detecting),
         "weights": weights,
-        "candidates": candidates,
-        "proposals": proposals,
-        "proposal_overlap": proposal_overlap,
-        "anchor_samples": anchor_samples,
-        "samples": samples,
-        "positive_share": positive_share,
-        "detections": detections,
-        "score": score,
-        "overlap": overlap,
         "bands": bands,
         "mean": mean,
         "deviation": deviation,

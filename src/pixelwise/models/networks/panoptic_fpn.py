@@ -15,13 +15,12 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind
 from pixelwise.decode.merge import Merging
 from pixelwise.models.about import About
-from pixelwise.models.box_parts import box_head, stated
+from pixelwise.models.box_parts import Layout, box_head, stated
 from pixelwise.models.foreign_weights import source_of
 from pixelwise.models.heads.box_proposals import ProposalOptions
 from pixelwise.models.heads.box_raw import BoxOptions
 from pixelwise.models.heads.box_terms import TERMS, terms_of
 from pixelwise.models.heads.fused import Fused
-from pixelwise.models.maskrcnn_weights import Layout
 from pixelwise.models.panoptic_fpn_weights import fill_from_detectron2
 from pixelwise.models.panoptic_pyramid import KINDS, PanopticPyramid, encoder_of, pyramid_of, require, segmenter
 from pixelwise.models.segmenter import Segmenter

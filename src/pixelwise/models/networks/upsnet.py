@@ -16,14 +16,13 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind
 from pixelwise.decode.panoptic_logits import Pruning
 from pixelwise.models.about import About
-from pixelwise.models.box_parts import box_head, stated
+from pixelwise.models.box_parts import Layout, box_head, stated
 from pixelwise.models.deformable import DeformableBranch
 from pixelwise.models.encoders import build_encoder
 from pixelwise.models.heads.box_proposals import ProposalOptions
 from pixelwise.models.heads.box_raw import BoxOptions
 from pixelwise.models.heads.box_terms import TERMS, terms_of
 from pixelwise.models.heads.panoptic_logits import PanopticHead, PanopticWeights
-from pixelwise.models.maskrcnn_weights import Layout
 from pixelwise.models.panoptic_pyramid import KINDS, PanopticPyramid, pyramid_of, require, segmenter
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.semantic import Input
