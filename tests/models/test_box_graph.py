@@ -8,10 +8,11 @@ from torch import Tensor
 from torchvision.ops import batched_nms
 
 from pixelwise.core.labels import LabelSet
-from pixelwise.models.heads import box_pooling, box_rows
+from pixelwise.models.heads import box_pooling
+from pixelwise.models.heads import rows as rows_module
 from pixelwise.models.heads.box_apart import best_apart
 from pixelwise.models.heads.box_pooling import PyramidPooling
-from pixelwise.models.heads.box_rows import Rows
+from pixelwise.models.heads.rows import Rows
 from pixelwise.models.networks import maskrcnn
 from pixelwise.models.segmenter import Segmenter
 
@@ -66,8 +67,8 @@ def test_features_cut_from_the_stack_are_those_of_each_level(aligned: bool, monk
 @pytest.mark.parametrize("is_varied", [False, True])
 def test_rows_go_back_to_their_places(is_varied: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     counts = torch.tensor([[False, False, True], [True, False, True]])
-    monkeypatch.setattr(box_rows, "is_recorded", lambda: True)
-    monkeypatch.setattr(box_rows, "varies", lambda side: is_varied)
+    monkeypatch.setattr(rows_module, "is_recorded", lambda: True)
+    monkeypatch.setattr(rows_module, "varies", lambda side: is_varied)
     rows = Rows.of(counts)
     values = torch.arange(1.0, 7.0).view(2, 3)
     assert torch.equal(rows.laid_out(rows.taken(values)), values * counts)
@@ -107,9 +108,9 @@ def test_a_graph_detects_what_eager_code_does(
     images = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(5))
     given = torch.cat([images, torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(6))])
     expected = model(given)
-    for module in (box_rows, box_pooling):
+    for module in (rows_module, box_pooling):
         monkeypatch.setattr(module, "is_recorded", lambda: True)
-    monkeypatch.setattr(box_rows, "varies", lambda side: is_varied)
+    monkeypatch.setattr(rows_module, "varies", lambda side: is_varied)
     for first, second in zip(model(given), expected, strict=True):
         torch.testing.assert_close(first, second)
     counts = int(expected.counts[0])

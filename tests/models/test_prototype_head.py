@@ -1,10 +1,13 @@
 """The prototype head: who learns what, against exhaustive search; boxes against their expectation; masks against einsum."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torchvision.ops import sigmoid_focal_loss
 
 from pixelwise.core.errors import OptionError
 from pixelwise.core.labels import LabelSet
@@ -13,6 +16,7 @@ from pixelwise.models.heads.box_masks import targets_of
 from pixelwise.models.heads.locations import locations
 from pixelwise.models.heads.prototype_assignment import RIM, AlignmentRule, Places, aligned
 from pixelwise.models.heads.prototype_boxes import boxes_at, distances, distances_to, distribution_losses, first_numbers
+from pixelwise.models.heads.prototype_loss import quality_focal
 from pixelwise.models.heads.prototype_masks import drawn_points, logits_at, maps_at, seen_from, truth_at
 from pixelwise.models.losses.whole import gathering
 from pixelwise.models.networks import yolo
@@ -116,6 +120,16 @@ def test_the_distribution_loss_is_least_where_the_two_nearest_bins_share_the_dis
     loss.backward()
     torch.testing.assert_close(best.grad, torch.zeros_like(best), atol=1e-6, rtol=0)
     torch.testing.assert_close(distances(best.detach(), "distribution")[0, :3], wanted[0, :3], atol=1e-5, rtol=0)
+
+
+def test_the_quality_focal_loss_is_the_focal_loss_where_there_is_all_or_nothing_and_least_at_the_wanted_score() -> None:
+    logits = torch.linspace(-6, 6, 25)
+    for wanted in (torch.zeros(25), torch.ones(25)):
+        torch.testing.assert_close(quality_focal(logits, wanted), sigmoid_focal_loss(logits, wanted, alpha=-1, gamma=2))
+    score = torch.tensor(0.3)
+    assert quality_focal(score.logit(), score) < 1e-12
+    expected = 0.2**2 * -(0.3 * math.log(0.5) + 0.7 * math.log(0.5))  # equation 2 written out for a score of 0.5
+    assert float(quality_focal(torch.tensor(0.0), score)) == pytest.approx(expected)
 
 
 def test_boxes_and_their_distances_are_inverse_even_for_a_place_outside_of_its_object() -> None:

@@ -28,8 +28,8 @@ from pixelwise.models.heads.box_apart import best_of_classes, told_if_broken
 from pixelwise.models.heads.box_geometry import clipped, has_sides
 from pixelwise.models.heads.box_masks import RAGGED, projected, targets_of
 from pixelwise.models.heads.box_proposals import highest
-from pixelwise.models.heads.box_rows import Rows, rows_of
 from pixelwise.models.heads.fcos import Seen, Towers
+from pixelwise.models.heads.rows import Rows, rows_at, rows_of
 from pixelwise.models.losses.whole import over_batch
 
 LEAST_SIDE = 1e-2  # pixels: a detection with a shorter side is none
@@ -100,12 +100,12 @@ class BlendHead(Head):
         scores = (seen.classes.sigmoid() * seen.centres.sigmoid()[..., None]).sqrt()
         best, index = highest(scores.flatten(1), self.options.candidates)
         places, classes = index // self.count, index % self.count
-        boxes = clipped(seen.boxes.gather(1, places[..., None].expand(-1, -1, 4)), size)
+        boxes = clipped(rows_at(seen.boxes, places), size)
         values = torch.where((best > self.options.score) & has_sides(boxes, LEAST_SIDE), best, 0.0)
         left = torch.where(best_of_classes(boxes, classes, values, self.count, self.options.overlap), values, 0.0)
         top, rank = left.topk(min(self.options.detections, left.shape[1]), dim=1)
         is_one = top > 0
-        boxes = torch.where(is_one[..., None], boxes.gather(1, rank[..., None].expand(-1, -1, 4)), 0.0)
+        boxes = torch.where(is_one[..., None], rows_at(boxes, rank), 0.0)
         rows = Rows.of(is_one)
         masks = self._masks(seen, bases, rows.taken(boxes), rows.images, rows.taken(places.gather(1, rank)))
         classes = torch.where(is_one, classes.gather(1, rank), 0)

@@ -3,7 +3,7 @@
 In training it takes a sample of each image's proposals, mostly background, and learns class, box and mask from them. In
 prediction it classifies all proposals, keeps the best of those that overlap, and cuts masks for these alone. Layers and rules
 are torchvision's; what differs is stated here. Shapes of the output depend on the input's size alone; in a graph for one size
-and number of images, those of everything between do as well (``box_rows``). Crowds are no background. Masks are learnt from
+and number of images, those of everything between do as well (``rows``). Crowds are no background. Masks are learnt from
 crops. And the layers that have a row a class have one for each class only, background apart, so that fine-tuning keeps rows by
 name.
 
@@ -29,8 +29,8 @@ from pixelwise.models.heads.box_matching import matched, sampled
 from pixelwise.models.heads.box_pooling import PyramidPooling
 from pixelwise.models.heads.box_proposals import BETA, Proposer, Slid
 from pixelwise.models.heads.box_raw import BoxOptions, BoxRaw, Drawn, LearntRaw
-from pixelwise.models.heads.box_rows import Rows, rows_of
 from pixelwise.models.heads.box_terms import TERMS
+from pixelwise.models.heads.rows import Rows, rows_at, rows_of
 from pixelwise.models.losses.whole import over_batch
 
 WEIGHTS = (10.0, 10.0, 5.0, 5.0)  # of the shifts, so that they are about as large as the class logits
@@ -142,7 +142,7 @@ class BoxHead(Head):
         left = torch.where(kept, values, 0.0).flatten(1)
         top, index = left.topk(min(self.options.detections, left.shape[1]), dim=1)
         is_one = top > 0
-        found = boxes.flatten(1, 2).gather(1, index[..., None].expand(-1, -1, 4))
+        found = rows_at(boxes.flatten(1, 2), index)
         return torch.where(is_one[..., None], found, 0.0), torch.where(is_one, index % self.count, 0), top
 
     def targets(self, truth: Segmentation) -> dict[str, AnyArray]:

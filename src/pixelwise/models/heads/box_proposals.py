@@ -20,6 +20,7 @@ from pixelwise.core.errors import OptionError
 from pixelwise.models.heads.box_apart import best_apart
 from pixelwise.models.heads.box_geometry import clipped, decoded, encoded, has_sides
 from pixelwise.models.heads.box_matching import matched, sampled
+from pixelwise.models.heads.rows import rows_at
 from pixelwise.models.losses.whole import over_batch
 from pixelwise.models.recorded import varies
 
@@ -120,7 +121,7 @@ class Proposer(nn.Module):
         scores, boxes = [], []
         for objectness, shifts, anchors in zip(*slid, strict=True):
             best, index = highest(objectness, options.candidates[which])
-            moved = decoded(shifts.gather(1, index[..., None].expand(-1, -1, 4)), anchors[index], WEIGHTS)
+            moved = decoded(rows_at(shifts, index), anchors[index], WEIGHTS)
             found = clipped(moved, size)
             values = torch.where(has_sides(found, LEAST_SIDE), best.sigmoid(), -1.0)
             kept = best_apart(found[:, None], values[:, None], options.overlap)[:, 0]
@@ -128,7 +129,7 @@ class Proposer(nn.Module):
             boxes.append(found)
         every = torch.cat(scores, dim=1)
         top, index = every.topk(min(options.kept[which], every.shape[1]), dim=1)
-        return torch.cat(boxes, dim=1).gather(1, index[..., None].expand(-1, -1, 4)), top
+        return rows_at(torch.cat(boxes, dim=1), index), top
 
     def losses(self, slid: Slid, objects: Sequence[Tensor], crowds: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Give the losses of objectness and of boxes, over anchors drawn in each image."""

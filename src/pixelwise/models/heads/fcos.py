@@ -18,9 +18,9 @@ from torch import Tensor, nn
 
 from pixelwise.models.heads.box_geometry import LARGEST, share_inside
 from pixelwise.models.heads.box_matching import CROWDED
-from pixelwise.models.heads.box_rows import rows_of
 from pixelwise.models.heads.fcos_matching import Rules, assigned, centreness, sides_from
 from pixelwise.models.heads.locations import locations
+from pixelwise.models.heads.rows import rows_of
 from pixelwise.models.losses.whole import over_batch
 
 CHANNELS = 8  # a group of a norm

@@ -28,6 +28,7 @@ from pixelwise.models.heads.grid_loss import Taught, class_sum, mask_sums, sampl
 from pixelwise.models.heads.grid_nms import Decay, decayed, measured
 from pixelwise.models.heads.grid_targets import Grids, counted_cells, objects_of, places_of
 from pixelwise.models.heads.query_targets import kept_rows, targets_of
+from pixelwise.models.heads.rows import rows_at
 from pixelwise.models.losses.whole import over_batch
 from pixelwise.models.recorded import is_recorded, padded
 
@@ -217,7 +218,7 @@ class GridHead(Head):
         if not is_recorded():
             most = max(1, int((scores > 0).sum(dim=1).max()))
             scores, classes, cells = scores[:, :most], classes[:, :most], cells[:, :most]
-        kernels, columns = _rows(raw.kernels, cells), self._columns(raw.features)
+        kernels, columns = rows_at(raw.kernels, cells), self._columns(raw.features)
         counted = self._inside(raw.features, size)
         found = measured(columns, kernels, self.options.mask_logit, counted, is_recorded())
         scores = scores * found.maskness * (found.areas > self.least[cells])  # type: ignore[index]
@@ -227,7 +228,7 @@ class GridHead(Head):
         if top.shape[1] < number:
             top, index = (F.pad(part, (0, number - part.shape[1])) for part in (top, index))
         is_one = top > 0
-        masks = torch.bmm(_rows(kernels, index), columns).reshape(*top.shape, *size_of(raw.features))
+        masks = torch.bmm(rows_at(kernels, index), columns).reshape(*top.shape, *size_of(raw.features))
         classes = torch.where(is_one, classes.gather(1, index), 0)
         return [classes, top, torch.where(is_one[..., None, None], masks, 0.0), is_one.sum(dim=1)]
 
@@ -265,8 +266,3 @@ class GridHead(Head):
             for cells, side in zip(size_of(features), size, strict=True)
         )
         return (down[:, None] & across).flatten()
-
-
-def _rows(values: Tensor, index: Tensor) -> Tensor:
-    """Take rows (N, K) of values (N, G, E): (N, K, E)."""
-    return values.gather(1, index[..., None].expand(-1, -1, values.shape[2]))

@@ -31,6 +31,7 @@ from pixelwise.models.heads.prototype_boxes import boxes_at, distances
 from pixelwise.models.heads.prototype_layers import PrototypeBranch, Towers
 from pixelwise.models.heads.prototype_loss import Sums, Truth, sums_of
 from pixelwise.models.heads.prototype_raw import TERMS, Detecting, Forms, LearntRaw, PrototypeRaw
+from pixelwise.models.heads.rows import rows_at
 from pixelwise.models.losses.whole import over_batch
 
 LEAST_SIDE = 1e-2  # pixels: a detection with a shorter side is none
@@ -116,7 +117,7 @@ class PrototypeHead(Head):
         options = self.detecting
         scores, pairs = highest(raw.logits.sigmoid().flatten(1), options.candidates)
         places, classes = pairs // self.count, pairs % self.count
-        boxes = clipped(_rows(raw.boxes, places), size)
+        boxes = clipped(rows_at(raw.boxes, places), size)
         is_one = (scores > options.score) & has_sides(boxes, LEAST_SIDE)
         values = torch.where(is_one, scores, 0.0)
         kept = best_of_classes(boxes, classes, values, self.count, options.overlap)
@@ -126,10 +127,10 @@ class PrototypeHead(Head):
         seen = torch.cat([raw.middles, raw.strides[:, None]], dim=1)[chosen]
         padded = [torch.full((count,), side, dtype=torch.int64, device=best.device) for side in self._extent(raw.prototypes)]
         found: Any = (
-            torch.where(is_one[..., None], _rows(boxes, rows), 0.0),
+            torch.where(is_one[..., None], rows_at(boxes, rows), 0.0),
             torch.where(is_one, classes.gather(1, rows), 0),
             told_if_broken(best, raw.logits),
-            torch.where(is_one[..., None], _rows(raw.numbers, chosen), 0.0),
+            torch.where(is_one[..., None], rows_at(raw.numbers, chosen), 0.0),
             torch.where(is_one[..., None], seen, 1.0),
             raw.prototypes,
             is_one.sum(dim=1),
@@ -141,8 +142,3 @@ class PrototypeHead(Head):
     def decoder(self) -> Decoder:
         """One instance segmentation an image."""
         return Decoder("prototype", {"form": self.forms.masks})
-
-
-def _rows(values: Tensor, rows: Tensor) -> Tensor:
-    """Take rows (N, K) of each image's (N, A, B)."""
-    return values.gather(1, rows[..., None].expand(-1, -1, values.shape[-1]))

@@ -69,9 +69,14 @@ def _class_sum(logits: Tensor, boxes: Tensor, truth: Truth, found: Assigned, wei
     wanted[places, truth.classes[objects]] = found.wanted[objects, column]
     counts = share_inside(boxes, truth.crowds) <= CROWDED
     counts[places] = True
-    surprise = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
-    each = (wanted - logits.sigmoid()).abs() ** GAMMA * surprise * counts[:, None]
+    each = quality_focal(logits, wanted) * counts[:, None]
     return (each if weights is None else each * weights.to(each)).sum()
+
+
+def quality_focal(logits: Tensor, wanted: Tensor) -> Tensor:
+    """Give the quality focal loss ([1], equation 2) of each logit, whose score should be ``wanted``, anything from 0 to 1."""
+    surprise = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
+    return (wanted - logits.sigmoid()).abs() ** GAMMA * surprise
 
 
 def _box_sums(raw: LearntRaw, image: int, truth: Truth, found: Assigned, forms: Forms) -> tuple[Tensor, Tensor]:

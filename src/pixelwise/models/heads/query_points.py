@@ -15,6 +15,7 @@ from torch import Tensor
 
 from pixelwise.core.errors import OptionError
 from pixelwise.models.heads.query_targets import counted_at
+from pixelwise.models.heads.rows import rows_at
 
 MOST = 12_544  # points a mask in the paper: 112 x 112
 _TOGETHER = 2**22  # points of all masks that are judged at once: with hundreds of objects they would take gigabytes
@@ -74,7 +75,7 @@ def _least_certain(masks: Tensor, extent: Tensor, ignore: Tensor, images: Tensor
     certainty = masks_at(masks, candidates, extent).abs_()
     certainty.masked_fill_(counted_at(ignore, images, candidates) == 0, torch.inf)
     best = certainty.topk(sought, dim=1, largest=False, sorted=False)[1]
-    return candidates.gather(1, best[..., None].expand(-1, -1, 2))
+    return rows_at(candidates, best)
 
 
 def masks_at(masks: Tensor, points: Tensor, extent: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from pixelwise.models.deformable_attention import middles_of
 from pixelwise.models.deformable_encoder import Memory
+from pixelwise.models.heads.rows import rows_at
 from pixelwise.models.recorded import holds
 
 SIDE = 0.05  # of a cell's first box at stride 8, as a share of the image's
@@ -79,8 +80,7 @@ def chosen(features: Tensor, boxes: Tensor, rank: Tensor, queries: int) -> Chose
         features = torch.cat([features, features.new_zeros(count, queries, features.shape[2])], dim=1)
         boxes = torch.cat([boxes, boxes.new_zeros(count, queries, 4)], dim=1)
     best = rank.topk(queries, dim=1)[1]
-    taken = [values.gather(1, best[..., None].expand(-1, -1, values.shape[2])) for values in (features, boxes)]
-    return Chosen(taken[0], taken[1], best >= length)
+    return Chosen(rows_at(features, best), rows_at(boxes, best), best >= length)
 
 
 def boxes_around(masks: Tensor, otherwise: Tensor) -> Tensor:

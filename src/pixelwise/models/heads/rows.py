@@ -62,6 +62,15 @@ class Rows:
         return torch.where(self.counts.view(*size, *(1 for _ in own)), whole, 0.0) if is_recorded() else whole
 
 
+def rows_at(values: Tensor, rows: Tensor) -> Tensor:
+    """Take rows (N, K) out of each image's values (N, A, C): (N, K, C).
+
+    >>> rows_at(torch.tensor([[[1, 2], [3, 4]]]), torch.tensor([[1, 1, 0]])).tolist()
+    [[[3, 4], [3, 4], [1, 2]]]
+    """
+    return values.gather(1, rows[..., None].expand(-1, -1, values.shape[2]))
+
+
 def rows_of(parts: Sequence[Tensor], images: Tensor, rows: Tensor) -> Tensor:
     """Take row ``rows`` (K,) of the part of each of ``images`` (K,); the parts have a row an object.
 
