@@ -1,5 +1,6 @@
 """What every network must do, for each kind of segmentation it gives, over every row of the table of models, at a tiny size."""
 
+import typing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from pixelwise.core.masks import DisjointMasks
 from pixelwise.core.sample import Dataset
 from pixelwise.core.segmentation import KINDS, Kind, Segmentation
 from pixelwise.models import MODELS, checkpoint
+from pixelwise.models.build_options import fitted_options
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.predict.network import Network
 from pixelwise.scenes import scenes
@@ -182,7 +184,16 @@ def test_a_kind_that_a_network_cannot_give_is_refused(name: str) -> None:
 def test_an_unknown_option_names_the_nearest(name: str) -> None:
     option = next(iter(TINY[name]))
     with pytest.raises(ValueError, match=option):
-        checkpoint.fitted_options(MODELS[name].build, {option + "x": 1})
+        fitted_options(MODELS[name].build, {option + "x": 1})
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_a_choice_that_an_option_does_not_have_is_refused(name: str) -> None:
+    build = MODELS[name].build
+    for option, hint in typing.get_type_hints(build).items():
+        if "Literal" in str(hint) and option != "return":
+            with pytest.raises(OptionError, match=option):
+                build(LabelSet.of(["a", "b"]), **{option: b"no such choice"})
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from torchvision.models.detection.image_list import ImageList
 from pixelwise.core.errors import MissingFile, OptionError, UnknownName
 from pixelwise.core.labels import LabelSet
 from pixelwise.models import checkpoint
+from pixelwise.models.build_options import fitted_options
 from pixelwise.models.maskrcnn_weights import OLD_EPSILON, PUBLISHED, fill
 from pixelwise.models.networks import maskrcnn
 from pixelwise.models.segmenter import Segmenter
@@ -130,7 +131,7 @@ def test_fetched_weights_fill_the_whole_network(monkeypatch: pytest.MonkeyPatch)
     ],
 )
 def test_anchors_are_of_the_sizes_asked_for(options: dict[str, Any], strides: tuple[int, ...], cells: list[int]) -> None:
-    fitted = checkpoint.fitted_options(maskrcnn.build, {**SMALL, **options, "ratios": [1.0]})
+    fitted = fitted_options(maskrcnn.build, {**SMALL, **options, "ratios": [1.0]})
     proposer = maskrcnn.build(LABELS, **fitted).head.proposer
     assert proposer.strides == strides
     assert (proposer.cells[:, 0, 2] - proposer.cells[:, 0, 0]).tolist() == cells

@@ -13,6 +13,7 @@ from pixelwise.core.image import Image
 from pixelwise.core.labels import LabelSet
 from pixelwise.models import checkpoint
 from pixelwise.models.about import cost_of
+from pixelwise.models.build_options import fitted_options
 from pixelwise.models.csp import PoolingPyramid
 from pixelwise.models.networks import yolo
 from pixelwise.models.segmenter import Segmenter
@@ -74,7 +75,7 @@ def test_small_pools_after_one_another_are_large_ones() -> None:
 def test_every_form_gives_instances(options: dict[str, Any]) -> None:
     torch.manual_seed(0)
     model = yolo.build(LABELS, **{**SMALL, "score": 0.0, "detections": 7, **options})
-    checkpoint.fitted_options(yolo.build, model.card.options)
+    fitted_options(yolo.build, model.card.options)
     pixels = np.random.default_rng(0).integers(0, 255, (50, 70, len(model.card.bands)), np.uint8)
     found = Network(model, "cpu", "fp32")([Image(pixels, model.card.bands)])[0]
     assert found.size == (50, 70)

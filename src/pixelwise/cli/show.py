@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from pixelwise.core.errors import OptionError
+from pixelwise.models.build_options import fitted_options
 
 
 def show(
@@ -95,7 +96,7 @@ def _built(model: str, classes: int, encoder: str | None, settings: list[str]) -
     if model in MODELS:
         options = override({"model": {}}, settings)["model"] | ({"encoder": encoder} if encoder else {})
         network = MODELS[model]
-        options = checkpoint.fitted_options(network.build, options)
+        options = fitted_options(network.build, options)
         labels = LabelSet.of(names := [f"class {index}" for index in range(classes)], things=names)
         return network.build(labels, network.KINDS[0], **({"weights": "none"} | options))
     try:

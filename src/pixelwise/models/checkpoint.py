@@ -1,16 +1,13 @@
 """A model on the disk: ``<name>.safetensors`` beside ``card.json``. Loading builds the network from the card and fills it."""
 
-import inspect
-import typing
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pixelwise.core.card import Card
-from pixelwise.core.errors import CheckpointError, MissingFile, OptionError, nearest
+from pixelwise.core.errors import CheckpointError, MissingFile, OptionError
 from pixelwise.core.files import read_json, write_json
 from pixelwise.core.labels import LabelSet
-from pixelwise.core.options import fitted
 from pixelwise.models import MODELS
+from pixelwise.models.build_options import fitted_options
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.weights import read_tensors, write_tensors
 
@@ -97,21 +94,6 @@ def build(card: Card) -> Segmenter:
     except (TypeError, OptionError) as error:
         raise CheckpointError(f"the card's options do not fit the network '{card.name}': {error}") from None
     return Segmenter(model.network, model.head, card)  # normalised by the card, whatever timm's statistics are by now
-
-
-def fitted_options(build_function: Callable[..., Segmenter], options: Mapping[str, object]) -> dict[str, object]:
-    """Fit options to the keyword arguments of a network's ``build``: lists become tuples, whole numbers floats.
-
-    Raises:
-        OptionError: one is unknown (the message has the nearest known ones) or of the wrong type or value.
-    """
-    parameters = inspect.signature(build_function).parameters.values()
-    known = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
-    hints = typing.get_type_hints(build_function)
-    for name in options:
-        if name not in known:
-            raise OptionError(f"[model] has no option '{name}'; {nearest(name, known)}")
-    return {name: fitted(value, hints[name], f"[model] {name}") for name, value in options.items()}
 
 
 def fill(model: Segmenter, tensors: dict[str, object], where: str) -> None:

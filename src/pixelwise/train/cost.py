@@ -25,7 +25,8 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.masks import DisjointMasks
 from pixelwise.core.resources import resident_memory
 from pixelwise.core.segmentation import Kind, Segmentation
-from pixelwise.models import MODELS, checkpoint
+from pixelwise.models import MODELS
+from pixelwise.models.build_options import fitted_options
 from pixelwise.models.heads.base import Targets
 from pixelwise.models.heads.query import TooFewQueries
 from pixelwise.models.recompute import frozen_norms
@@ -115,7 +116,7 @@ def _footprint_of(name: str, kind: Kind, options: str, classes: int, precision: 
     build = MODELS[name].build
     names = [str(index) for index in range(classes)]
     labels = LabelSet.of(names, things=() if kind == "semantic" else names)
-    return footprint(build(labels, kind, **checkpoint.fitted_options(build, json.loads(options))), precision)
+    return footprint(build(labels, kind, **fitted_options(build, json.loads(options))), precision)
 
 
 def footprint_of(options: Mapping[str, Any], classes: int, precision: str) -> Footprint:
@@ -125,7 +126,7 @@ def footprint_of(options: Mapping[str, Any], classes: int, precision: str) -> Fo
         OptionError: an option is unknown or does not fit.
     """
     plain = {name: value for name, value in options.items() if name not in ("name", "class_weights", "kind")}
-    fitted = checkpoint.fitted_options(MODELS[options["name"]].build, {**plain, "weights": "none"})
+    fitted = fitted_options(MODELS[options["name"]].build, {**plain, "weights": "none"})
     kind = options.get("kind") or MODELS[options["name"]].KINDS[0]
     return _footprint_of(options["name"], kind, json.dumps(fitted, sort_keys=True), classes, precision)
 

@@ -14,6 +14,7 @@ from pixelwise.core.image import RGB
 from pixelwise.core.sample import Dataset
 from pixelwise.core.segmentation import Kind
 from pixelwise.models import MODELS, checkpoint
+from pixelwise.models.build_options import fitted_options
 from pixelwise.models.encoders.weights import is_named, require_file
 from pixelwise.models.hub_networks import config_of, is_hub_network
 from pixelwise.models.segmenter import Segmenter
@@ -112,7 +113,7 @@ def build(recipe: Recipe, train: Dataset, say: Callable[[str], None] | None = No
     if "weights" not in inspect.signature(network.build).parameters:
         options.pop("weights", None)
     torch.manual_seed(recipe.train.seed)
-    model: Segmenter = network.build(train.labels, kind, **checkpoint.fitted_options(network.build, options))
+    model: Segmenter = network.build(train.labels, kind, **fitted_options(network.build, options))
     stated: dict[str, Any] = {"source": weights, "origin": model.network.weights}
     if is_hub_network(weights) and say is not None:
         say(f"weights: {model.network.weights}")

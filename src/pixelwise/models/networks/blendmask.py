@@ -23,6 +23,7 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind
 from pixelwise.decode.merge import Merging
 from pixelwise.models.about import About
+from pixelwise.models.build_options import checked
 from pixelwise.models.encoders import Encoder, build_encoder
 from pixelwise.models.heads.base import Head
 from pixelwise.models.heads.blend import BlendHead
@@ -51,6 +52,7 @@ ABOUT = About(
 LOSS = "classes + boxes + centres + masks + 0.3*semantic"
 
 
+@checked
 def build(
     labels: LabelSet,
     kind: Kind = "instance",

@@ -22,6 +22,7 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind
 from pixelwise.decode.query import Rules
 from pixelwise.models.about import About
+from pixelwise.models.build_options import checked
 from pixelwise.models.heads.boxed_query import BoxedFeatures, BoxedQueryHead, BoxWeights
 from pixelwise.models.heads.query import QueryHead
 from pixelwise.models.heads.query_loss import Weights
@@ -62,6 +63,7 @@ RENAMED = {
 }
 
 
+@checked
 def build(
     labels: LabelSet,
     kind: Kind = "panoptic",

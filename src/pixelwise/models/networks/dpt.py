@@ -17,6 +17,7 @@ from pixelwise.core.image import RGB
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind
 from pixelwise.models.about import About
+from pixelwise.models.build_options import checked
 from pixelwise.models.encoders import Encoder
 from pixelwise.models.encoders.build import statistics_of
 from pixelwise.models.encoders.weights import loaded
@@ -40,6 +41,7 @@ PATCHES = (8, 16, 32)  # pixels a side; the decoder halves and doubles, so other
 STRIDE = 32  # of the coarsest level the decoder makes of the tokens
 
 
+@checked
 def build(
     labels: LabelSet,
     kind: Kind = "semantic",

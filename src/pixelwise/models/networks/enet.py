@@ -41,6 +41,7 @@ from pixelwise.core.image import RGB
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind
 from pixelwise.models.about import About
+from pixelwise.models.build_options import checked
 from pixelwise.models.encoders import Encoder
 from pixelwise.models.encoders.weights import loaded
 from pixelwise.models.full_convolution import FullConvolution
@@ -65,6 +66,7 @@ BETWEEN = ("regular", "dilated 2", "asymmetric", "dilated 4", "regular", "dilate
 EARLY = 0.1  # of the dropout is what stages before the second have
 
 
+@checked
 def build(
     labels: LabelSet,
     kind: Kind = "semantic",

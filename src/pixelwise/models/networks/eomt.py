@@ -25,6 +25,7 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind
 from pixelwise.decode.query import Rules
 from pixelwise.models.about import About
+from pixelwise.models.build_options import checked
 from pixelwise.models.heads.query import QueryFeatures, QueryHead
 from pixelwise.models.heads.query_loss import Weights
 from pixelwise.models.heads.query_points import Points
@@ -46,6 +47,7 @@ RENAMED = {"class_predictor.": "head.classify.", "": "network.model."}
 NO_MASK = -1e9  # added to the attention where a query must not look, as transformers has it
 
 
+@checked
 def build(
     labels: LabelSet,
     kind: Kind = "panoptic",

@@ -22,6 +22,7 @@ from pixelwise.core.image import RGB
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind
 from pixelwise.models.about import About
+from pixelwise.models.build_options import checked
 from pixelwise.models.heads.pixel import PixelHead
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.semantic import (
@@ -49,6 +50,7 @@ Variant = Literal["32s", "16s", "8s", "dilated"]
 LEVELS: dict[str, tuple[int, ...]] = {"32s": (5,), "16s": (4, 5), "8s": (3, 4, 5), "dilated": (5,)}  # that are scored
 
 
+@checked
 def build(
     labels: LabelSet,
     kind: Kind = "semantic",

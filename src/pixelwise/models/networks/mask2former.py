@@ -19,6 +19,7 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind
 from pixelwise.decode.query import Rules
 from pixelwise.models.about import About
+from pixelwise.models.build_options import checked
 from pixelwise.models.deformable_pixels import Pixels, pixels_of
 from pixelwise.models.fine_masks import FineMasks, Finest, levels_for
 from pixelwise.models.heads.query import QueryFeatures, QueryHead
@@ -56,6 +57,7 @@ ABOUT = About(
 RENAMED = {"model.": "network.model.", "class_predictor.": "head.classify."}
 
 
+@checked
 def build(
     labels: LabelSet,
     kind: Kind = "panoptic",

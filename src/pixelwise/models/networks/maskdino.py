@@ -25,6 +25,7 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind
 from pixelwise.decode.query import Rules
 from pixelwise.models.about import About
+from pixelwise.models.build_options import checked
 from pixelwise.models.deformable_encoder import DeformableEncoder
 from pixelwise.models.encoders import Encoder
 from pixelwise.models.fine_masks import FineMasks, Finest, levels_for
@@ -53,6 +54,7 @@ ABOUT = About(
 )
 
 
+@checked
 def build(
     labels: LabelSet,
     kind: Kind = "instance",
@@ -132,8 +134,6 @@ def build(
     rules = Rules(object_score, overlap, mask, detections)
     if not 0 <= temperature < math.inf:
         raise OptionError(f"[model] temperature: expected 0 or more, got {temperature}")
-    if start not in ("auto", "masks", "cells"):
-        raise OptionError(f"[model] start: expected 'auto', 'masks' or 'cells', got {start!r}")
     given = Input(bands, mean, deviation)
     path = encoder_for("maskdino", layout.encoder, "none" if source else weights, len(bands), levels_for(finest, LEVELS))
     network = MaskDino(path, layout)

@@ -22,6 +22,7 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind
 from pixelwise.decode.query import Rules
 from pixelwise.models.about import About
+from pixelwise.models.build_options import checked
 from pixelwise.models.heads.query import QueryFeatures, QueryHead
 from pixelwise.models.heads.query_loss import Weights
 from pixelwise.models.heads.query_points import Points
@@ -54,6 +55,7 @@ ABOUT = About(
 RENAMED = {"model.": "network.model.", "mask_embedder.": "network.mask_embedder.", "class_predictor.": "head.classify."}
 
 
+@checked
 def build(
     labels: LabelSet,
     kind: Kind = "panoptic",

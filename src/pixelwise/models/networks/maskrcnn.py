@@ -18,6 +18,7 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind
 from pixelwise.models.about import About
 from pixelwise.models.box_parts import Layout, box_head, norm_of, stated
+from pixelwise.models.build_options import checked
 from pixelwise.models.encoders import build_encoder
 from pixelwise.models.heads.box_proposals import ProposalOptions
 from pixelwise.models.heads.box_raw import BoxOptions
@@ -39,6 +40,7 @@ ABOUT = About(
 LOSS = " + ".join(TERMS)
 
 
+@checked
 def build(
     labels: LabelSet,
     kind: Kind = "instance",

@@ -23,6 +23,7 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind
 from pixelwise.decode.query import Rules
 from pixelwise.models.about import About
+from pixelwise.models.build_options import checked
 from pixelwise.models.deformable_pixels import Pixels, pixels_of
 from pixelwise.models.heads.query import QueryFeatures, QueryHead
 from pixelwise.models.heads.query_loss import Weights
@@ -59,6 +60,7 @@ RENAMED = {"model.transformer_module.decoder.class_embed.": "head.classify.", "m
 TEXT = 77  # numbers that a task is told in: the places of CLIP's tokens
 
 
+@checked
 def build(
     labels: LabelSet,
     kind: Kind = "panoptic",

@@ -16,6 +16,7 @@ from pixelwise.core.image import RGB
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind
 from pixelwise.models.about import About
+from pixelwise.models.build_options import checked
 from pixelwise.models.heads.pixel import PixelHead
 from pixelwise.models.recorded import cells, cut, repeated, varies
 from pixelwise.models.segmenter import Segmenter
@@ -34,6 +35,7 @@ ABOUT = About(
 LEAST = 8  # pixels a side of the deepest features that the decoder can halve three times
 
 
+@checked
 def build(
     labels: LabelSet,
     kind: Kind = "semantic",

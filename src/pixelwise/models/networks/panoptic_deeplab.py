@@ -21,6 +21,7 @@ from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind
 from pixelwise.decode.centre import Rules
 from pixelwise.models.about import About
+from pixelwise.models.build_options import checked
 from pixelwise.models.depthwise import with_fast_depthwise
 from pixelwise.models.dual_decoder import Decoder, Widths, plain
 from pixelwise.models.encoders import Encoder
@@ -45,6 +46,7 @@ ABOUT = About(
 STEM = 16  # channels of the image's own features
 
 
+@checked
 def build(
     labels: LabelSet,
     kind: Kind = "panoptic",

@@ -16,6 +16,7 @@ from pixelwise.core.segmentation import Kind
 from pixelwise.decode.merge import Merging
 from pixelwise.models.about import About
 from pixelwise.models.box_parts import Layout, box_head, stated
+from pixelwise.models.build_options import checked
 from pixelwise.models.foreign_weights import source_of
 from pixelwise.models.heads.box_proposals import ProposalOptions
 from pixelwise.models.heads.box_raw import BoxOptions
@@ -39,6 +40,7 @@ ABOUT = About(
 LOSS = " + ".join(TERMS)
 
 
+@checked
 def build(
     labels: LabelSet,
     kind: Kind = "panoptic",

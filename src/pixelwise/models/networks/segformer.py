@@ -15,6 +15,7 @@ from pixelwise.core.image import RGB
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind
 from pixelwise.models.about import About
+from pixelwise.models.build_options import checked
 from pixelwise.models.heads.pixel import PixelHead
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.semantic import KINDS, EncoderDecoder, Input, encoder_for, pyramid_channels, require, segmenter
@@ -32,6 +33,7 @@ ABOUT = About(
 SMALL = ("mit_b0", "mit_b1")  # whose decoder has 256 channels in the paper, where the others' has 768
 
 
+@checked
 def build(
     labels: LabelSet,
     kind: Kind = "semantic",

@@ -37,6 +37,7 @@ from pixelwise.core.image import RGB
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind
 from pixelwise.models.about import About
+from pixelwise.models.build_options import checked
 from pixelwise.models.encoders import Encoder
 from pixelwise.models.encoders.build import statistics_of
 from pixelwise.models.encoders.weights import loaded
@@ -61,6 +62,7 @@ BASIC = ((1,), (1,), (1,), (1,))
 BAYESIAN = 3  # stages next to the deepest point, either way, that have dropout
 
 
+@checked
 def build(
     labels: LabelSet,
     kind: Kind = "semantic",

@@ -19,6 +19,7 @@ from pixelwise.core.image import RGB
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind
 from pixelwise.models.about import About
+from pixelwise.models.build_options import checked
 from pixelwise.models.encoders import build_encoder
 from pixelwise.models.foreign_weights import TORCHVISION, read_tensors, source_of
 from pixelwise.models.heads.grid import GridHead, GridOptions
@@ -41,6 +42,7 @@ ABOUT = About(
 )
 
 
+@checked
 def build(
     labels: LabelSet,
     kind: Kind = "instance",

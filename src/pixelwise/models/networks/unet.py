@@ -18,6 +18,7 @@ from pixelwise.core.image import RGB
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind
 from pixelwise.models.about import About
+from pixelwise.models.build_options import checked
 from pixelwise.models.encoders import Encoder, build_encoder
 from pixelwise.models.encoders.weights import loaded
 from pixelwise.models.heads.pixel import PixelHead
@@ -39,6 +40,7 @@ Norm = Literal["batch", "group", "none"]
 Upsampling = Literal["nearest", "bilinear", "transposed"]
 
 
+@checked
 def build(
     labels: LabelSet,
     kind: Kind = "semantic",

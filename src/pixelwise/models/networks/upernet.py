@@ -10,6 +10,7 @@ from pixelwise.core.image import RGB
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind
 from pixelwise.models.about import About
+from pixelwise.models.build_options import checked
 from pixelwise.models.heads.pixel import PixelHead
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.semantic import (
@@ -35,6 +36,7 @@ ABOUT = About(
 )
 
 
+@checked
 def build(
     labels: LabelSet,
     kind: Kind = "semantic",

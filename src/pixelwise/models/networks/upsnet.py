@@ -17,6 +17,7 @@ from pixelwise.core.segmentation import Kind
 from pixelwise.decode.panoptic_logits import Pruning
 from pixelwise.models.about import About
 from pixelwise.models.box_parts import Layout, box_head, stated
+from pixelwise.models.build_options import checked
 from pixelwise.models.deformable import DeformableBranch
 from pixelwise.models.encoders import build_encoder
 from pixelwise.models.heads.box_proposals import ProposalOptions
@@ -39,6 +40,7 @@ ABOUT = About(
 LOSS = " + ".join(TERMS)
 
 
+@checked
 def build(
     labels: LabelSet,
     kind: Kind = "panoptic",

@@ -24,6 +24,7 @@ from pixelwise.core.image import RGB
 from pixelwise.core.labels import LabelSet
 from pixelwise.core.segmentation import Kind
 from pixelwise.models.about import About
+from pixelwise.models.build_options import checked
 from pixelwise.models.csp import SIZES, CspSize, csp_encoder
 from pixelwise.models.encoders import Encoder, build_encoder
 from pixelwise.models.encoders.weights import loaded
@@ -52,6 +53,7 @@ TRAINING: dict[str, Any] = {"rate": 3e-3}  # with batch norms everywhere, it lea
 _WIDTH = 256  # of the towers, at full width
 
 
+@checked
 def build(
     labels: LabelSet,
     kind: Kind = "instance",
