@@ -47,7 +47,8 @@ class Task:
     of_network: dict[str, tuple[str, ...]] | None = None
 
 
-NUCLEI = ("model.anchors=small", "model.detections=500")
+FINE = ("model.finest=2",)  # for objects of a few pixels
+SMALL = ("model.anchors=small",)
 TASKS = {
     "camvid": Task(
         "camvid",
@@ -60,7 +61,11 @@ TASKS = {
         "nuclei: 70 training and 10 validation images by name (`benchmarks/splits/nuclei`), crops of 256 x 256",
         ("ap50", "ap"),
         (f"data.lists={SPLITS / 'nuclei'}", "model.kind=instance", "train.crop=[256,256]"),
-        {"maskrcnn": NUCLEI},
+        {
+            "maskrcnn": (*SMALL, "model.detections=500"),
+            "solov2": (*FINE, "model.detections=500", "model.candidates=1500"),
+            "yolo": ("model.detections=500", "model.candidates=2000"),
+        },
     ),
     "coco_tiny160": Task(
         "coco_tiny160",
@@ -90,13 +95,19 @@ TASKS = {
         f"drawn panoptic scenes of 128 x 160 (`pixelwise.scenes`, seed 100), {DRAWN[0]} to train on and {DRAWN[1]} new ones",
         ("pq", "pq_things", "pq_stuff"),
         ("model.kind=panoptic",),
+        {
+            "maskdino": FINE,
+            "panoptic_deeplab": (*FINE, "model.sigma=3", "model.kernel=5"),
+            "panoptic_fpn": SMALL,
+            "upsnet": SMALL,
+        },
     ),
     "drawn_instance": Task(
         "",
         f"objects of drawn scenes of 128 x 160 (`pixelwise.scenes`, seed 100), {DRAWN[0]} to train on and {DRAWN[1]} new ones",
         ("ap50", "ap"),
         ("model.kind=instance",),
-        {"maskrcnn": ("model.anchors=small",)},
+        {"maskrcnn": SMALL, "solov2": FINE},
     ),
 }
 
@@ -119,13 +130,16 @@ def data_path(name: str) -> Path:
     return folder
 
 
-def train(network: str, task: str, minutes: float, threads: int, given: Sequence[str], run: Path) -> None:
+def settings_of(network: str, task: str, given: Sequence[str]) -> list[str]:
+    """List what a network is given in a task: what it needs there, and what was asked for."""
+    return [*(TASKS[task].of_network or {}).get(network, ()), *given]
+
+
+def train(network: str, task: str, minutes: float, threads: int, settings: Sequence[str], run: Path) -> None:
     """Train, or go on; the run scores itself on the validation images."""
     from pixelwise.cli.app import main as pixelwise
 
-    of_network = (TASKS[task].of_network or {}).get(network, ())
-    settings = [*TASKS[task].settings, *of_network, f"train.threads={threads}", *given]
-    flags = [word for one in settings for word in ("--set", one)]
+    flags = [word for one in (*TASKS[task].settings, f"train.threads={threads}", *settings) for word in ("--set", one)]
     where = ["--data", str(data_path(task)), "--model", network, "--minutes", f"{minutes:g}", "--out", str(run), "--resume"]
     if code := pixelwise(["train", *where, *flags]):
         sys.exit(code)
@@ -197,11 +211,10 @@ def table_of(task: str, rows: Sequence[dict[str, Any]]) -> str:
     lines = [header, ["---", "---", *["--:"] * (len(header) - 3), "---"]]
     for row in sorted(rows, key=lambda row: -row["scores"][names[0]][0]):
         scores = [f"{value:.3f} ({low:.3f} to {high:.3f})" for value, low, high in (row["scores"][name] for name in names)]
-        note = f", {row['note']}" if row["note"] else ""
         threads = f", {row['threads']} thread{'s' * (row['threads'] > 1)}" if row["threads"] else ""
         lines.append(
             [
-                f"{row['network']}{note}",
+                _name(row),
                 row["encoder"] or "its own",
                 *scores,
                 f"{row['steps']} of {row['batch']}",
@@ -212,8 +225,14 @@ def table_of(task: str, rows: Sequence[dict[str, Any]]) -> str:
             ]
         )
     body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    given = [f"- {_name(row)}: {', '.join(f'`{one}`' for one in row['settings'])}" for row in rows if row["settings"]]
+    body += "".join(f"\n{line}" for line in (["", "Set besides the defaults:", "", *dict.fromkeys(given)] if given else []))
     machines = ", ".join(sorted({f"{row['machine']}, torch {row['torch']}, {row['date']}" for row in rows}))
     return f"**{TASKS[task].about}** ({machines}):\n\n{body}\n"
+
+
+def _name(row: dict[str, Any]) -> str:
+    return row["network"] + (f", {row['note']}" if row["note"] else "")
 
 
 NAMES = {
@@ -247,8 +266,9 @@ def main() -> None:
     if row is None:
         words = [asked.network, asked.data, f"{asked.minutes:g}min", f"{asked.threads}t", asked.note]
         run = RUNS / "-".join(re.sub(r"\W+", "_", word) for word in words if word)
-        train(asked.network, asked.data, asked.minutes, asked.threads, asked.given, run)
-        row = key | {"settings": asked.given} | row_of(asked.network, asked.data, run)
+        settings = settings_of(asked.network, asked.data, asked.given)
+        train(asked.network, asked.data, asked.minutes, asked.threads, settings, run)
+        row = key | {"settings": settings} | row_of(asked.network, asked.data, run)
         with ROWS.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
         write_tables(read_rows())
