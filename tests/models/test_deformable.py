@@ -20,6 +20,14 @@ def test_values_and_gradients_are_those_of_torchvisions_operator(size: tuple[int
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_on_a_gpu_it_is_the_operator_and_the_same() -> None:
+    layer, values = DeformableConvolution(4, 6), torch.randn(2, 4, 9, 8)
+    torch.nn.init.normal_(layer.moves.weight)
+    expected = layer(values)
+    torch.testing.assert_close(layer.cuda()(values.cuda()).cpu(), expected, rtol=1e-4, atol=1e-4)
+
+
 @torch.no_grad()
 def test_at_first_it_is_a_plain_convolution() -> None:
     layer, values = DeformableConvolution(4, 6), torch.randn(1, 4, 9, 8)

@@ -110,12 +110,12 @@ def test_a_fine_tuned_network_keeps_the_rows_of_shared_classes(shared: bool, tmp
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"size": "x"}, "size: expected 'n', 's', 'm' or 'l', got 'x'"),
-        ({"finest": 2}, "finest: expected 4 or 8, got 2"),
-        ({"prototype_stride": 8}, "prototype_stride: expected 2 or 4, got 8"),
+        ({"size": "x"}, "size: got 'x'"),
+        ({"finest": 2}, "finest: got 2"),
+        ({"prototype_stride": 8}, "prototype_stride: got 8"),
         ({"bins": 1}, "bins: expected 2 or more, got 1"),
         ({"prototypes": -1}, "prototypes: expected 1 or more, got -1"),
-        ({"masks": "paste"}, "masks: expected 'prototype' or 'dynamic', got 'paste'"),
+        ({"masks": "paste"}, "masks: got 'paste'"),
         ({"detections": 0}, "detections: expected 1 or more, got 0"),
         ({"overlap": 1.5}, "overlap: expected 0 to 1, got 1.5"),
         ({"top": 0}, "top: expected 1 or more, got 0"),

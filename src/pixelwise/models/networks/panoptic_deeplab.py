@@ -163,9 +163,6 @@ def _require(labels: LabelSet, kind: Kind, dropout: float) -> None:
 
 def _encoder(layout: Layout, weights: str, bands: int) -> Encoder:
     lower_bound("object_width", layout.object_width, 1)
-    for name, known in (("finest", (1, 2, 4)), ("output_stride", (8, 16, 32))):
-        if getattr(layout, name) not in known:
-            raise OptionError(f"[model] {name}: expected {', '.join(map(str, known))}, got {getattr(layout, name)}")
     levels = (2, 3, 5) if layout.finest == 4 else (1, 2, 3, 5)
     dilated = layout.output_stride % 32  # at 32 an encoder is as it is
     path = encoder_for("panoptic_deeplab", layout.encoder, weights, bands, levels, output_stride=dilated)

@@ -86,7 +86,7 @@ def build(
     Args:
         labels: the classes of objects; background is none of them.
         encoder: ``csp``, the backbone of the real-time family, from random weights; or the name of a timm or smp encoder.
-        weights: of the encoder, as for ``unet``.
+        weights: of the encoder, as for ``unet``; ``csp`` has none from ImageNet.
         size: ``n``, ``s``, ``m`` or ``l``: of pyramid, towers and prototypes, and of the encoder where it is ``csp``.
         finest: stride of the pyramid's finest level: 4 for objects below some 16 pixels, 8 for speed.
         shared: whether the towers of all levels share their convolutions, as in RTMDet; YOLOX has towers for each.
@@ -105,7 +105,9 @@ def build(
     Raises:
         OptionError: the kind or an option does not fit, or the encoder lacks a stride.
     """
-    _require(labels, kind, size, finest, prototype_stride)
+    _require(labels, kind)
+    if encoder == "csp" and weights == "imagenet":
+        weights = "none"  # there are no published ones
     forms = Forms(boxes, bins, masks, prototypes or {"prototype": 32}.get(masks, 8), prototype_stride)
     rule, detecting = AlignmentRule(alpha, beta, top), Detecting(candidates, detections, score, overlap)
     given, path = Input(bands, mean, deviation), _encoder(encoder, weights, size, len(bands))
@@ -139,25 +141,17 @@ def build(
     return Segmenter(network, head, Card("yolo", kind, labels, bands, means, deviations, stride=COARSEST, options=options))
 
 
-def _require(labels: LabelSet, kind: Kind, size: str, finest: int, prototype_stride: int) -> None:
+def _require(labels: LabelSet, kind: Kind) -> None:
     if kind not in KINDS:
         raise OptionError(f"yolo gives instance segmentations, not {kind}; choose another --kind or --model")
     if not len(labels):
         raise OptionError("yolo needs at least one class")
-    for name, value, known in (
-        ("size", size, tuple(SIZES)),
-        ("finest", finest, (4, 8)),
-        ("prototype_stride", prototype_stride, (2, 4)),
-    ):
-        if value not in known:
-            raise OptionError(f"[model] {name}: expected {', '.join(map(repr, known[:-1]))} or {known[-1]!r}, got {value!r}")
 
 
 def _encoder(name: str, weights: str, size: CspSize, bands: int) -> Encoder:
-    """Build the encoder; there are no published weights of ``csp``, so that there ``imagenet`` is nothing to wish for."""
     if name != "csp":
         return build_encoder(name, weights, bands)
-    return loaded(csp_encoder(size, bands), name, "none" if weights == "imagenet" else weights, bands)
+    return loaded(csp_encoder(size, bands), name, weights, bands)
 
 
 def _layout(network: PathPyramid, size: CspSize, classes: int, forms: Forms, shared: bool) -> Layout:
