@@ -116,6 +116,7 @@ TINY: dict[str, dict[str, Any]] = {
         "features": 32,
         "grids": (16, 12, 8),
     },
+    "solov2_light": {"encoder": "test_efficientnet", "weights": "none", "grids": (16, 12, 8)},
     "unetplusplus": {"encoder": "test_efficientnet", "weights": "none", "decoder": (48, 32, 24, 16)},
     "upernet": {"encoder": "test_efficientnet", "weights": "none", "channels": 32},
     "upsnet": {
@@ -162,10 +163,12 @@ FITS: dict[str, dict[str, Any]] = {
     "segformer": COARSE,
     "segnet": {"options": {"rate": 1e-2, "steps": 450}},
     "solov2": {"size": (128, 128), "model": {"finest": 2, "grids": (24, 16, 12)}, "options": {"steps": 200}},
+    "solov2_light": {"size": (128, 128), "model": {"finest": 2, "grids": (24, 16, 12)}, "options": {"steps": 200}},
     "unet": {"options": {"rate": 6e-3, "steps": 300}},
     "unetplusplus": FINE,
     "upernet": COARSE,
     "upsnet": {"size": (128, 128), "model": {"stuff_area": 1}},
     "yolo": {**QUERIES, "options": {"steps": 150}},
 }
-LONG = frozenset({"deeplabv3", "deeplabv3plus", "detr", "oneformer"})  # slow to train on a CPU: taught in the slow suite
+# Slow to train on a CPU: taught in the slow suite.
+LONG = frozenset({"deeplabv3", "deeplabv3plus", "detr", "oneformer", "solov2_light"})

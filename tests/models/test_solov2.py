@@ -12,7 +12,7 @@ from pixelwise.core.errors import CheckpointError, OptionError
 from pixelwise.core.labels import LabelSet
 from pixelwise.models import checkpoint
 from pixelwise.models.about import cost_of
-from pixelwise.models.networks import solov2
+from pixelwise.models.networks import solov2, solov2_light
 from pixelwise.models.transfer import transfer
 
 PAPER: dict[str, Any] = {"encoder": "resnet50", "pyramid": 256, "width": 512, "depth": 4, "mask_width": 128, "features": 256}
@@ -108,6 +108,27 @@ def test_fine_tuning_keeps_the_rows_of_classes_known_by_name(tmp_path: Path) -> 
     after, given = model.head.cells.classify.weight, checkpoint.load(tmp_path).head.cells.classify.weight  # type: ignore[union-attr]
     assert torch.equal(after[0], given[2])  # type: ignore[index]
     assert torch.equal(after[1], before[1])  # type: ignore[index]
+
+
+def test_the_light_form_is_the_papers_widths_and_saves_and_loads_under_its_own_name(tmp_path: Path) -> None:
+    tiny = {"encoder": "test_efficientnet", "weights": "none", "detections": 7}
+    model = solov2_light.build(LABELS, **tiny)  # type: ignore[arg-type]
+    assert model.card.name == "solov2_light"
+    assert not set(model.card.options) & set(solov2_light.WIDTHS)
+    same = solov2.build(LABELS, **tiny, **solov2_light.WIDTHS)  # type: ignore[arg-type]
+    assert {name: tensor.shape for name, tensor in model.state_dict().items()} == {
+        name: tensor.shape for name, tensor in same.state_dict().items()
+    }
+    checkpoint.save(model, tmp_path / "model.safetensors")
+    assert checkpoint.load(tmp_path).card == model.card
+    options = {"encoder": "resnet50", "balanced": True}
+    assert cost_of("solov2_light", options, size=(64, 64), classes=80).parameters == 31_340_560  # mmdetection's light one
+
+
+def test_the_light_form_takes_no_file_of_other_widths(tmp_path: Path) -> None:
+    torch.save(theirs(), tmp_path / "solov2.pth")
+    with pytest.raises(OptionError, match="weights want 32, got 256"):
+        solov2_light.build(LABELS, weights=f"mmdet:{tmp_path / 'solov2.pth'}")
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ MODELS = Catalog(
         "segformer": "pixelwise.models.networks.segformer",
         "segnet": "pixelwise.models.networks.segnet",
         "solov2": "pixelwise.models.networks.solov2",
+        "solov2_light": "pixelwise.models.networks.solov2_light",
         "unet": "pixelwise.models.networks.unet",
         "unetplusplus": "pixelwise.models.networks.unetplusplus",
         "upernet": "pixelwise.models.networks.upernet",
