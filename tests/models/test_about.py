@@ -15,7 +15,20 @@ from pixelwise.models.networks import unet
 from pixelwise.models.options_told import options_of
 from pixelwise.models.summary import summarise
 
-HEAVY = frozenset({"detr", "maskdino", "mask2former", "maskrcnn", "oneformer"})  # a second and more each
+HEAVY = frozenset(  # a second and more each
+    {
+        "blendmask",
+        "detr",
+        "eomt",
+        "mask2former",
+        "maskdino",
+        "maskrcnn",
+        "oneformer",
+        "panoptic_deeplab",
+        "panoptic_fpn",
+        "upsnet",
+    }
+)
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
