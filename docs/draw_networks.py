@@ -175,9 +175,9 @@ DIAGRAMS = {
     "solov2": Diagram(
         (
             *_start(1, "strides 4 to 32"),
-            Box("pyramid", 2, 1, "pyramid", "feature pyramid", "five levels, each resized\nto a grid of S x S cells"),
-            Box("category", 3, 0, "head", "categories", "S x S x classes"),
-            Box("kernel", 3, 1, "head", "kernels", "S x S x E,\nwith coordinates"),
+            Box("pyramid", 2, 1, "pyramid", "feature pyramid", "strides 4 to 64"),
+            Box("category", 3, 0, "head", "classes", "each level resized to\nS x S cells; S x S x classes"),
+            Box("kernel", 3, 1, "head", "kernels", "the same cells, with\ncoordinates; S x S x E"),
             Box("feature", 3, 2, "head", "mask features", "levels added up at 1/4,\nwith coordinates, E wide"),
             Box("dynamic", 4, 1.5, "head", "dynamic convolution", "a kernel of 1 x 1 for\neach sure cell"),
             Box("nms", 5, 0.5, "head", "Matrix NMS", "scores fall with what\nbetter masks cover"),
@@ -221,7 +221,7 @@ DIAGRAMS = {
             Box("pyramid", 2, 1, "pyramid", "feature pyramid", "strides 4 to 64"),
             Box("boxes", 3, 0, "head", "boxes and masks", "of Mask R-CNN"),
             Box("semantic", 3, 2, "head", "semantic head", "deformable convolutions\non every level, then 1/4"),
-            Box("logits", 4, 1, "head", "panoptic logits", "stuff; mask + class of each\nobject; unknown; no weights"),
+            Box("logits", 4, 1, "decode", "panoptic logits", "stuff; mask + class of each\nobject; unknown; no weights"),
             Box("softmax", 5, 1, "decode", "highest logit", "a pixel has one owner;\nunknown ones are void"),
             Box("found", 6, 1, "image", "panoptic"),
         ),

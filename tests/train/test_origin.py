@@ -15,7 +15,7 @@ from pixelwise.scenes import LABELS, scenes
 from pixelwise.train.options import TrainOptions, recipe_from, with_network
 from pixelwise.train.origin import SUITED, kind_of, named, rebuilt
 from pixelwise.train.run import RunFolder
-from pixelwise.train.start import audited
+from pixelwise.train.start import absolute, audited
 
 WRITTEN = {"semantic": "masks", "instance": "coco", "panoptic": "coco_panoptic"}
 
@@ -79,3 +79,13 @@ def test_a_run_that_goes_on_has_the_sizes_that_its_first_weights_brought(tmp_pat
     assert {name: value.shape for name, value in again.state_dict().items()} == {
         name: value.shape for name, value in first.state_dict().items()
     }
+
+
+def test_a_recipe_holds_from_any_folder_whatever_its_weights_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = {
+        given: absolute(recipe_from({"data": {"path": "data"}, "model": {"weights": given}})).model["weights"]
+        for given in ("runs/first", "mmdet:solov2.pth", "timm:resnet18", "imagenet")
+    }
+    expected = [str(tmp_path / "runs/first"), f"mmdet:{tmp_path / 'solov2.pth'}", "timm:resnet18", "imagenet"]
+    assert list(found.values()) == expected

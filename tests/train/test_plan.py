@@ -190,6 +190,11 @@ def test_a_network_gets_room_for_the_objects_and_looks_for_them_at_their_size() 
     assert (queries["queries"], queries["finest"]) == (300, 2)
     coarse = {"name": "mask2former", "encoder": "mit_b0"}  # has no features at stride 2
     assert "finest" not in plan(Recipe(model=coarse), crowd, CPU, lambda *given: KEPT).recipe.model
+    for name in ("solov2", "yolo", "blendmask"):  # one stage: detections are the best of so many candidates
+        model = plan(Recipe(model={"name": name}), replace(crowd, objects=700), CPU, lambda *given: KEPT).recipe.model
+        assert (model["detections"], model["candidates"]) == (900, 2700)
+    centres = plan(Recipe(model={"name": "panoptic_deeplab"}), crowd, CPU, lambda *given: KEPT).recipe.model
+    assert centres["centres"] == 400
     asked = {"name": "maskrcnn", "anchors": "paper", "detections": 50}
     assert plan(Recipe(model=asked), crowd, CPU, lambda *given: KEPT).recipe.model["detections"] == 50
 

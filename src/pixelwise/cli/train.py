@@ -25,7 +25,8 @@ def train(
     weights: Annotated[
         str | None,
         typer.Option(
-            help="Start from a run folder, a weight file, imagenet, none, timm:NAME[.TAG], torchvision:NAME[.TAG] or smp:TAG."
+            help="Start from a run folder, a weight file, imagenet, none, timm:NAME[.TAG], torchvision:NAME[.TAG], smp:TAG, or "
+            "a whole network: hub:OWNER/NAME, detectron2:FILE, mmdet:FILE, where its page says so."
         ),
     ] = None,
     freeze: Annotated[

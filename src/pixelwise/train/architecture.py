@@ -21,6 +21,7 @@ HUGE = 4_000_000  # pixels of a median image that is read at a smaller scale
 VIEW = 8  # a crop shall show at least one part in so many of an image
 SMALL_OBJECT = 32.0  # pixels a side: the smallest anchor of the paper's
 ROOM = 1.25  # places for objects over the most that a training image holds
+CANDIDATES = 3  # for each detection that an image may have, as many of them overlap a better one
 THIN = 2.0  # pixels that the thinnest class must keep when images are reduced
 
 Reasons = list[tuple[str, str, str]]
@@ -105,11 +106,15 @@ def _fit_objects(model: dict[str, Any], facts: Facts, usual: dict[str, Any], rea
         reasons.append(
             ("masks", "at 1/2", f"the median object is {facts.side:.0f} pixels a side; at 1/4 edges would be coarse")
         )
-    for name, step, most in (("queries", 10, 300), ("detections", 100, 1000)):
+    for name, step, most in (("queries", 10, 300), ("detections", 100, 1000), ("centres", 100, 1000)):
         room = min(most, math.ceil(ROOM * facts.objects / step) * step)
         if name in is_open and usual[name] < room:
             model[name] = room
             reasons.append((name, str(room), f"an image holds up to {facts.objects} objects"))
+    wanted = CANDIDATES * model.get("detections", 0)
+    if "candidates" in is_open and isinstance(usual["candidates"], int) and usual["candidates"] < wanted:  # else of two stages
+        model["candidates"] = wanted
+        reasons.append(("candidates", str(wanted), f"{CANDIDATES} for each of the {model['detections']} detections"))
 
 
 def _normalise(model: dict[str, Any], facts: Facts, reasons: Reasons) -> None:

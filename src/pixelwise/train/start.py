@@ -21,6 +21,7 @@ from pixelwise.core.segmentation import PAINTED, Kind
 from pixelwise.curate.check import Audit, check
 from pixelwise.curate.split_lists import read_with_lists
 from pixelwise.models.encoders.weights import is_named
+from pixelwise.models.foreign_weights import source_of
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.train import origin
 from pixelwise.train import plan as planning
@@ -301,9 +302,14 @@ def absolute(recipe: Recipe) -> Recipe:
     lists = str(Path(recipe.data.lists).resolve()) if recipe.data.lists else ""
     path = str(Path(recipe.data.path).resolve())
     data = replace(recipe.data, path=path, classes=_resolved(recipe.data.classes), lists=lists)
-    weights = recipe.model.get("weights", "imagenet")
-    model = {**recipe.model, "weights": weights if is_named(weights) else str(Path(weights).resolve())}
+    model = {**recipe.model, "weights": _absolute_weights(recipe.model.get("weights", "imagenet"))}
     return replace(recipe, data=data, model=model if "weights" in recipe.model else recipe.model)
+
+
+def _absolute_weights(weights: str) -> str:
+    if source := source_of(weights):
+        return f"{source.maker}:{source.path.resolve()}"
+    return weights if is_named(weights) else str(Path(weights).resolve())
 
 
 def _resolved(text: str) -> str:

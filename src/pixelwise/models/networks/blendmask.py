@@ -120,7 +120,8 @@ def build(
         stuff_area: panoptic: pixels of the image below which a class of stuff is left out; the paper has 4096.
         bands, mean, deviation: of the input, as for ``unet``.
         box_loss: of boxes: ``giou`` as the authors have it in the end, or ``iou`` after FCOS's first paper, which pulls
-            harder at boxes that are much too large, as those of objects of a few pixels are at first.
+            harder at boxes that are much too large, as those of objects of a few pixels are at first, with what GIoU adds for
+            boxes that do not touch their object.
         loss: the terms and their weights, as in ``"classes + boxes + centres + 2*masks"``. ``semantic`` is the cross entropy of
             the classes of pixels: by the features of the bases, or, where the kind is panoptic, by the branch for stuff.
         class_weights: one a class, in the losses of classes.

@@ -116,7 +116,7 @@ def build(
         temperature: panoptic: see ``decode.query.decode``; 0 for none.
         bands: of the input.
         mean, deviation: a band, to normalise the input in [0, 1] by; () takes those of the encoder's weights.
-        noisy: queries of objects made noisy, in training; the paper has 100, and 0 is for none.
+        noisy: queries of objects made noisy, in training, and with ``contrast`` as many again; the paper has 100; 0: none.
         box_noise, class_noise, contrast: see ``heads.denoising.Noise``; the authors' code has no contrast, DINO has.
         points: of a mask at which the loss looks; 0 takes as many as the mask has cells, at most the paper's 12,544.
         class_loss, box_loss, giou_loss, mask_loss, dice_loss: weights of the terms of the loss and of the assignment.

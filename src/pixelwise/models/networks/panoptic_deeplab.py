@@ -99,7 +99,7 @@ def build(
         plain_heat: have two plain 3x3 convolutions before heat, as Detectron2 does, and not one separable one of 5x5.
         finest: stride of the outputs: 4 as published; 2 or 1 for objects of a few pixels, by further steps of both decoders.
         dropout: of single values, after the ASPP.
-        sigma: of the Gaussian that marks a centre, in pixels; the paper has 8, for images of 1024 x 2048.
+        sigma: of the Gaussian that marks a centre, in pixels of what the network sees; the paper has 8, for 1024 x 2048.
         kernel: a centre is the highest of so many pixels along each side, an odd number; COCO's objects had 41.
         centres: an image has at most so many objects.
         centre_score, stuff_area: thresholds of decoding: see ``decode.centre.Rules``.
