@@ -137,25 +137,40 @@ def test_anchors_are_of_the_sizes_asked_for(options: dict[str, Any], strides: tu
     assert (proposer.cells[:, 0, 2] - proposer.cells[:, 0, 0]).tolist() == cells
 
 
-@pytest.mark.parametrize(
-    "options", [{"version": "v2"}, {"norm": "group"}, {"mask_size": 56}, {"version": "v2", "norm": "none"}]
-)
-def test_every_form_learns_and_segments(options: dict[str, Any]) -> None:
-    model = maskrcnn.build(LABELS, **{**SMALL, **options, "anchors": "small", "proposals": (50, 20), "score": 0.0})
+def one_object_and_none() -> dict[str, Any]:
+    """Give the targets of two images, with one object and with none."""
     boxes = torch.tensor([[4.0, 4.0, 20.0, 24.0]])
-    targets = {
+    return {
         "boxes": (boxes, boxes[:0]),
         "classes": (torch.tensor([1]), torch.zeros(0, dtype=torch.long)),
         "crowds": (boxes[:0], boxes[:0]),
         "masks": (torch.full((1, 22, 18), 255, dtype=torch.uint8), torch.zeros(0, 1, 1, dtype=torch.uint8)),
         "places": (torch.tensor([[3.0, 3.0, 1.0, 1.0]]), torch.zeros(0, 4)),
     }
-    terms = model.loss(torch.rand(2, 3, 64, 64), targets)
+
+
+@pytest.mark.parametrize(
+    "options", [{"version": "v2"}, {"norm": "group"}, {"mask_size": 56}, {"version": "v2", "norm": "none"}]
+)
+def test_every_form_learns_and_segments(options: dict[str, Any]) -> None:
+    model = maskrcnn.build(LABELS, **{**SMALL, **options, "anchors": "small", "proposals": (50, 20), "score": 0.0})
+    terms = model.loss(torch.rand(2, 3, 64, 64), one_object_and_none())
     assert list(terms) == ["rpn_objectness", "rpn_box", "classes", "boxes", "masks"]
     torch.stack(list(terms.values())).sum().backward()
     assert all(one.grad is None or bool(torch.isfinite(one.grad).all()) for one in model.parameters())
     raw = model.eval()(torch.rand(1, 3, 40, 64))
     assert raw.masks.shape == (1, 60, *(2 * [options.get("mask_size", 28)]))
+
+
+def test_at_full_load_as_many_proposals_are_of_an_object_as_ever_may_be() -> None:
+    model = maskrcnn.build(LABELS, **SMALL, anchors="small", proposals=(50, 20), samples=64, positive_share=0.25)
+    images, targets = torch.rand(2, 3, 64, 64), one_object_and_none()
+    shares = {}
+    for model.head.at_full_load in (False, True):
+        drawn = model(images, targets).drawn
+        shares[model.head.at_full_load] = [int((drawn.classes[drawn.images == image] < len(LABELS)).sum()) for image in (0, 1)]
+    assert 1 <= shares[False][0] < 16
+    assert shares[True] == [16, 0]
 
 
 @pytest.mark.slow

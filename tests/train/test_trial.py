@@ -7,7 +7,7 @@ import torch
 from lightning.fabric import Fabric
 
 from pixelwise.augment.policy import NONE
-from pixelwise.models.networks import unet
+from pixelwise.models.networks import panoptic_fpn, unet
 from pixelwise.scenes import scenes
 from pixelwise.train import trial
 from pixelwise.train.options import TrainOptions
@@ -51,3 +51,15 @@ def test_there_is_one_validation_however_long_it_takes(monkeypatch: pytest.Monke
 
 def test_as_many_validations_as_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found(monkeypatch, 10.0, validations=7).validations == 7
+
+
+def test_every_head_is_timed_at_its_full_load_and_the_run_s_own_is_not() -> None:
+    data = scenes(2, (64, 64), "panoptic")
+    model = panoptic_fpn.build(
+        data.labels, encoder="test_efficientnet", weights="none", pyramid=32, width=64, semantic_width=64
+    )
+    options = TrainOptions(minutes=1.0, batch=2, crop=(64, 64), threads=1, workers=0, precision="32-true", loggers="none")
+    tried = trial.at_full_load(trial.trial_of(model, data, data, options, NONE)).model
+    assert tried.head.at_full_load
+    assert tried.head.instances.at_full_load  # type: ignore[union-attr]
+    assert not model.head.at_full_load

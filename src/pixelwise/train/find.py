@@ -16,7 +16,7 @@ from pixelwise.core.sample import Dataset
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.train.loop import Loop
 from pixelwise.train.options import TrainOptions
-from pixelwise.train.trial import trial_of
+from pixelwise.train.trial import at_full_load, trial_of
 
 RANGES = {"adamw": (1e-6, 1.0), "adam": (1e-6, 1.0), "sgd": (1e-5, 10.0), "lion": (1e-7, 0.1)}
 DIVERGED = 3.0  # times the fall of the loss so far, above its lowest: the test ends
@@ -194,7 +194,7 @@ def options_device(options: TrainOptions) -> str:
 
 def _try(model: Segmenter, train: Dataset, options: TrainOptions, augment: AugmentOptions) -> BatchTrial | None:
     """Take a few steps; None where they do not fit."""
-    trial = trial_of(model, train, train.take([]), replace(options, devices=1, nodes=1), augment)
+    trial = at_full_load(trial_of(model, train, train.take([]), replace(options, devices=1, nodes=1), augment))
     before = _begin_peak(trial)
     times = []
     for batch in trial.batches(0, 5):

@@ -10,6 +10,7 @@ import torch
 from pixelwise.augment import AugmentOptions
 from pixelwise.core.resources import usable_cores
 from pixelwise.core.sample import Dataset
+from pixelwise.models.heads.base import Head
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.train.devices import alone, processes_here, ranks
 from pixelwise.train.loop import Loop
@@ -32,6 +33,14 @@ def trial_of(model: Segmenter, train: Dataset, val: Dataset, options: TrainOptio
     return Loop(copy.deepcopy(model), train, val, options, augment, alone(options))
 
 
+def at_full_load(trial: Loop) -> Loop:
+    """Have its heads learn from as many examples as they ever may, so that no step of the run takes longer or more memory."""
+    for module in trial.model.modules():
+        if isinstance(module, Head):
+            module.at_full_load = True
+    return trial
+
+
 def timed(
     model: Segmenter, train: Dataset, val: Dataset, options: TrainOptions, augment: AugmentOptions
 ) -> tuple[TrainOptions, float]:
@@ -41,7 +50,7 @@ def timed(
     take a quarter of the time, at most ten. The copy is thrown away: nothing of the run's weights or order is touched.
     """
     began = time.monotonic()
-    trial = trial_of(model, train, val, options, augment)
+    trial = at_full_load(trial_of(model, train, val, options, augment))
     times, waits = [], []
     last = time.monotonic()
     for batch in trial.batches(0, 60):

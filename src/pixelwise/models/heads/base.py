@@ -32,6 +32,8 @@ class Head(nn.Module, ABC):
         takes_two: whether ``loss`` takes a second truth of each image: targets named ``second_…`` beside its own, and the
             ``share`` (N,) that the first of the two counts. MixUp of classes makes them.
         class_weights: (L,) weights of the classes in the loss; None weighs them alike.
+        at_full_load: while a trial times steps: a head that learns from more examples the better it is, and so takes more time,
+            then takes as many as it ever may.
         has_temperature: whether ``reduce`` divides logits by ``temperature``, which the segmenter takes from its card.
     """
 
@@ -41,6 +43,7 @@ class Head(nn.Module, ABC):
     stuff_rows: tuple[str, ...] = ()
     is_dense: bool = True
     takes_two: bool = False
+    at_full_load: bool = False
     has_temperature: bool = False
     temperature: float = 1.0
     class_weights: Tensor | None

@@ -98,6 +98,8 @@ class BoxHead(Head):
         rows = []
         for index, (boxes, classes, crowds) in enumerate(zip(*map(targets.get, ("boxes", "classes", "crowds")), strict=True)):
             given = torch.cat([proposals[index][scores[index] >= 0], boxes.to(proposals.dtype)])
+            if self.at_full_load and len(boxes):
+                given = torch.cat([given, boxes.to(proposals.dtype).repeat(self.options.samples // len(boxes) + 1, 1)])
             found = matched(given, boxes, crowds, 0.5, 0.5, nearest=False)
             positive, negative = sampled(found.states, self.options.samples, self.options.positive_share)
             chosen = torch.cat([positive, negative])
