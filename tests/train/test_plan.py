@@ -199,6 +199,16 @@ def test_a_network_gets_room_for_the_objects_and_looks_for_them_at_their_size() 
     assert plan(Recipe(model=asked), crowd, CPU, lambda *given: KEPT).recipe.model["detections"] == 50
 
 
+def test_a_network_that_knows_objects_by_their_place_says_to_predict_in_tiles() -> None:
+    said = {}
+    for name, size in (("solov2", (1200, 1600)), ("solov2", (128, 160)), ("yolo", (1200, 1600))):
+        told = plan(Recipe(model={"name": name}), replace(PHOTOS, size=size, objects=9), CPU, lambda *given: KEPT)
+        rows = {what: value for what, value, _ in told.reasons}
+        crop = told.recipe.train.crop
+        said[name, size] = rows.get("prediction") == f"--tile {crop[0]},{crop[1]}"
+    assert list(said.values()) == [True, False, False]
+
+
 def test_objects_of_few_images_are_pasted_into_others_unless_a_policy_was_chosen() -> None:
     few = replace(PHOTOS, objects=12, side=80.0)
     recipe = Recipe(model={"name": "maskrcnn"})

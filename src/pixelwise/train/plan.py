@@ -16,6 +16,7 @@ import numpy as np
 from pixelwise.augment import AugmentOptions
 from pixelwise.core.arrays import Size
 from pixelwise.core.errors import OptionError
+from pixelwise.models import MODELS
 from pixelwise.train.architecture import CROP_PIXELS, Reasons, at_scale, choose_network, scaled
 from pixelwise.train.balance import class_weights
 from pixelwise.train.cost import Cost, Footprint, footprint_of
@@ -79,6 +80,7 @@ def plan(
     kept = memory_of(model, len(facts.shares), options.precision)
     options = _crop_and_batch(options, crop, facts, machine, kept, reasons)
     _note_norm(options, model, reasons)
+    _note_places(recipe.network, options.crop, facts, reasons)
     reasons.append(("learning rate", f"{options.rate:g}", _why_rate(options)))
     _weigh_classes(options, model, facts, reasons)
     options = replace(options, sampling=_sampling(options, facts, reasons))
@@ -136,6 +138,14 @@ def _crop_and_batch(
         shared = f", each over {processes} processes" if processes > 1 else ""
         reasons.append(("images a step", str(options.step_images), times + shared))
     return options
+
+
+def _note_places(network: str, crop: Size, facts: Facts, reasons: Reasons) -> None:
+    """Say how to predict where a network knows objects by their place in an image, and learns on parts of images."""
+    is_part = crop[0] < facts.size[0] or crop[1] < facts.size[1]
+    if network and is_part and getattr(MODELS[network], "BY_PLACE", False):
+        told = f"{network} knows objects by their place in the image; at other sizes than the crop's it finds few"
+        reasons.append(("prediction", f"--tile {crop[0]},{crop[1]}", told))
 
 
 def _note_norm(options: TrainOptions, model: Mapping[str, Any], reasons: Reasons) -> None:

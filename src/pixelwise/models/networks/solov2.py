@@ -32,6 +32,7 @@ from pixelwise.models.semantic import Input
 from pixelwise.models.solov2_weights import Layout, fill_from_mmdet, layout_for
 
 KINDS: tuple[Kind, ...] = ("instance",)
+BY_PLACE = True  # an object's kernel goes by its place in the image: images should be as large as those it was trained on
 ABOUT = About(
     good_for="separate objects without boxes, of any shape; quick, as no proposal is worked off by itself",
     code="Apache-2.0 (pixelwise, written from the paper)",

@@ -16,10 +16,10 @@ from pixelwise.models.about import About
 from pixelwise.models.build_options import checked
 from pixelwise.models.heads.grid_nms import Decay
 from pixelwise.models.networks import solov2
-from pixelwise.models.networks.solov2 import KINDS
+from pixelwise.models.networks.solov2 import BY_PLACE, KINDS
 from pixelwise.models.segmenter import Segmenter
 
-__all__ = ["ABOUT", "KINDS", "WIDTHS", "build"]
+__all__ = ["ABOUT", "BY_PLACE", "KINDS", "WIDTHS", "build"]
 
 ABOUT = About(
     good_for="separate objects without boxes, at the widths of the paper's light form; solov2's defaults are lighter still",
