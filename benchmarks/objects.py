@@ -15,24 +15,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+from quality import drawn_data
+
 RUNS = Path("runs/objects")
 DRAWN = 150, 50  # scenes to train on, and to prove on
 AIM = 25.0  # images a second
 REST = 0.3  # seconds before a turn: threads of runtimes spin for a while after a call
-
-
-def data_of(side: int) -> Path:
-    """Give the folder of the drawn scenes; they are written when they are first asked for."""
-    from pixelwise.core.sample import Dataset
-    from pixelwise.formats import FORMATS
-    from pixelwise.scenes import scenes
-
-    folder = RUNS / f"scenes_{side}"
-    if not folder.is_dir():
-        drawn = scenes(sum(DRAWN), kind="instance", size=(side, side), seed=200)
-        parts = {"train": range(DRAWN[0]), "val": range(DRAWN[0], sum(DRAWN))}
-        FORMATS["coco"].write(Dataset(drawn.samples, drawn.labels, drawn.kind, parts, drawn.name), folder)
-    return folder
 
 
 def train(run: Path, data: Path, encoder: str, side: int, minutes: float) -> None:
@@ -87,7 +75,8 @@ def main() -> None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: asked.threads])
     import pixelwise as pw
 
-    data, run = data_of(asked.side), RUNS / f"yolo_{asked.encoder}_{asked.side}_{asked.minutes:g}min"
+    data = drawn_data(RUNS / f"scenes_{asked.side}", "instance", DRAWN, 200, (asked.side, asked.side))
+    run = RUNS / f"yolo_{asked.encoder}_{asked.side}_{asked.minutes:g}min"
     train(run, data, asked.encoder, asked.side, asked.minutes)
     lanes: dict[str, Any] = {"openvino": pw.load(exported(run), "cpu"), "pytorch": pw.load(run, "cpu", "fp32")}
     images = [sample.image for sample in pw.read(data).split("val")]

@@ -113,18 +113,21 @@ TASKS = {
 
 
 def data_path(name: str) -> Path:
-    """Give the folder of a task's data; drawn scenes are written when they are first asked for."""
+    """Give the folder of a task's data."""
     if TASKS[name].path:
         return Path(os.environ.get("PIXELWISE_SHARED_DATA", "../shared/data")) / TASKS[name].path
+    return drawn_data(RUNS / name, name.removeprefix("drawn_"), DRAWN, seed=100)
+
+
+def drawn_data(folder: Path, kind: Any, counts: tuple[int, int], seed: int, size: tuple[int, int] = (128, 160)) -> Path:
+    """Give the folder of so many drawn scenes to train on and to test on; they are written when they are first asked for."""
     from pixelwise.core.sample import Dataset
     from pixelwise.formats import FORMATS
     from pixelwise.scenes import scenes
 
-    folder = RUNS / name
     if not folder.is_dir():
-        kind: Any = name.removeprefix("drawn_")
-        drawn = scenes(sum(DRAWN), kind=kind, seed=100)
-        parts = {"train": range(DRAWN[0]), "val": range(DRAWN[0], sum(DRAWN))}
+        drawn = scenes(sum(counts), size, kind, seed)
+        parts = {"train": range(counts[0]), "val": range(counts[0], sum(counts))}
         written_as = "coco_panoptic" if kind == "panoptic" else "coco"
         FORMATS[written_as].write(Dataset(drawn.samples, drawn.labels, drawn.kind, parts, drawn.name), folder)
     return folder

@@ -29,7 +29,7 @@ ABOUT = About(
     parameters=11_187_659,
     multiply_adds=25_845_893_040,
 )
-WIDTHS = {"pyramid": 256, "width": 256, "depth": 2, "mask_width": 128, "features": 128, "kernel": 1}
+WIDTHS: dict[str, Any] = {"pyramid": 256, "width": 256, "depth": 2, "mask_width": 128, "features": 128, "kernel": 1}
 
 
 @checked
@@ -73,28 +73,7 @@ def build(
     Raises:
         OptionError: the kind or an option does not fit, the encoder lacks a stride, or the weights are of other widths.
     """
-    given: dict[str, Any] = {
-        "encoder": encoder,
-        "weights": weights,
-        "finest": finest,
-        "balanced": balanced,
-        "grids": grids,
-        "scales": scales,
-        "centre": centre,
-        "candidates": candidates,
-        "score": score,
-        "peaks": peaks,
-        "mask": mask,
-        "smallest": smallest,
-        "decay": decay,
-        "sigma": sigma,
-        "keep": keep,
-        "detections": detections,
-        "bands": bands,
-        "mean": mean,
-        "deviation": deviation,
-    }
-    teaching = {"samples": samples, "class_loss": class_loss, "mask_loss": mask_loss, "pixel_loss": pixel_loss}
-    model = solov2.build(labels, kind, **WIDTHS, **given, **teaching, class_weights=class_weights)  # type: ignore[arg-type]
+    given: dict[str, Any] = {name: value for name, value in locals().items() if name not in ("labels", "kind")}
+    model = solov2.build(labels, kind, **WIDTHS, **given)
     options = {name: value for name, value in model.card.options.items() if name not in WIDTHS}
     return Segmenter(model.network, model.head, replace(model.card, name="solov2_light", options=options))
