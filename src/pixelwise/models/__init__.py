@@ -2,7 +2,8 @@
 
 Each row's module has ``build``, ``KINDS`` (what it gives, the usual kind first) and ``ABOUT``, a
 ``pixelwise.models.about.About``: what the network is good for, the licence of its code and of the weights it starts from, and
-the paper, a line each.
+the paper, a line each. ``BY_PLACE = True`` beside them says that it knows objects by their place in the image, so that images in
+prediction should be as large as in training.
 ``pixelwise list models`` prints them.
 """
 
